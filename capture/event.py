@@ -1,0 +1,165 @@
+"""What happened, as plain data: the one record that crosses from the site to everything else.
+
+An `Event` is built once inside the monitored site, scrubbed, fingerprinted, encoded and appended to the
+journal. The same bytes are stored with the occurrence and decoded again by the terminal, so that there is
+one description of an event and not two.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["exception", "status", "message"]
+Link = Literal["cause", "context"]
+
+
+class Frame(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One call of a traceback.
+
+    `filename` is the absolute path on the server; `lineno` is the line being executed (1-based);
+    `pre_context` and `post_context` are the source lines around `context_line`, without line ends.
+    `locals` maps names to short descriptions and is None where they were not read.
+    """
+
+    module: str
+    function: str
+    filename: str
+    lineno: int
+    context_line: str = ""
+    pre_context: tuple[str, ...] = ()
+    post_context: tuple[str, ...] = ()
+    in_app: bool = True
+    locals: dict[str, str] | None = None
+
+
+class ExceptionInfo(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One exception of a chain. `frames` run from outermost to innermost.
+
+    `link` says how this exception leads to the next one of the chain: it is its explicit `cause`, or the
+    `context` in which the next one was raised. It is None for the last one, the one that surfaced.
+    """
+
+    type: str
+    module: str
+    message: str = ""
+    frames: tuple[Frame, ...] = ()
+    link: Link | None = None
+
+
+class TemplateFrame(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The place in a template at which rendering failed."""
+
+    name: str
+    lineno: int
+    context_line: str = ""
+    pre_context: tuple[str, ...] = ()
+    post_context: tuple[str, ...] = ()
+
+
+class Request(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The HTTP request that failed, scrubbed.
+
+    `route` is the matched URL pattern with a leading slash (`/api/pets/<int:pk>/`), or None where no
+    pattern matched. `query` is the raw query string after scrubbing; `body` is text, or None where it
+    was not read; `body_note` says why it is missing or cut.
+    """
+
+    method: str
+    path: str
+    route: str | None = None
+    scheme: str = "http"
+    host: str = ""
+    query: str = ""
+    headers: dict[str, str] = {}
+    content_type: str = ""
+    body: str | None = None
+    body_note: str = ""
+    referer: str = ""
+    view: str = ""
+
+
+class Part(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One part of a fingerprint: its `name`, the `value` that was hashed, and in words why it is in."""
+
+    name: str
+    value: str
+    why: str = ""
+
+
+class Fingerprint(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The key that says two events are the same fault, and the parts that made it.
+
+    `key` is a lower-case hexadecimal digest; `version` names the rules, so that rules can change side by
+    side with stored bugs.
+    """
+
+    key: str
+    version: str
+    parts: tuple[Part, ...] = ()
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One failure: a final 4xx or 5xx response, an exception reported by hand, or a message.
+
+    `id` is unique and time-ordered (see `new_event_id`); `at` is aware UTC; `status` is the HTTP status of the
+    response, or None outside a request. `exceptions` run from the first that was raised to the one that
+    surfaced (last). `title` is one line for people.
+    """
+
+    id: str
+    at: datetime
+    kind: Kind
+    title: str
+    fingerprint: Fingerprint
+    project: str = ""
+    environment: str = ""
+    release: str | None = None
+    server: str = ""
+    status: int | None = None
+    reason: str = ""
+    message: str = ""
+    exceptions: tuple[ExceptionInfo, ...] = ()
+    template: TemplateFrame | None = None
+    request: Request | None = None
+    user_id: str | None = None
+    tags: dict[str, str] = {}
+    process: int = 0
+    thread: str = ""
+    python: str = ""
+    django: str = ""
+
+    @property
+    def surfaced(self) -> ExceptionInfo | None:
+        """The exception that reached the top, or None for an event without one."""
+        return self.exceptions[-1] if self.exceptions else None
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Event)
+
+
+def encode(event: Event) -> bytes:
+    """Return the event as one line of JSON (UTF-8, no line break inside)."""
+    return _encoder.encode(event)
+
+
+def decode(line: bytes | str) -> Event:
+    """Return the event that `encode` wrote.
+
+    Raises `msgspec.ValidationError` or `msgspec.DecodeError` when `line` is not such an event.
+    """
+    return _decoder.decode(line)
+
+
+def new_event_id() -> str:
+    """Return a fresh id of 32 hexadecimal digits: 48 bits of milliseconds, then 80 random bits.
+
+    The layout is that of UUID version 7 (RFC 9562, section 5.7) without its version bits: ids sort by time,
+    so that inserts land at the end of the primary key's index.
+    """
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"

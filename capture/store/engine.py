@@ -1,0 +1,98 @@
+"""Open the shared database by its URL, with the pragmas, pools and time limits that each kind needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from capture.errors import StoreUnreachable
+
+BUSY_TIMEOUT_MS = 5_000
+
+
+def parse_url(url: str) -> URL:
+    """Return the database URL, with psycopg 3 as the driver for PostgreSQL.
+
+    Raises `StoreUnreachable` for text that is no URL of a database we know.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StoreUnreachable(
+            "The database URL is not a URL.",
+            cure="Write it as sqlite:///path/to/workbench.db or postgresql://user@host/name.",
+        ) from error
+    if parsed.drivername in ("postgres", "postgresql"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername not in ("sqlite", "postgresql+psycopg"):
+        raise StoreUnreachable(
+            f"Databases of the kind {parsed.drivername!r} are not supported.",
+            cure="Use sqlite:///path/to/workbench.db or postgresql://user@host/name.",
+        )
+    return parsed
+
+
+def shown_url(url: str | URL) -> str:
+    """Return the URL as it may be shown: without its password."""
+    return (parse_url(url) if isinstance(url, str) else url).render_as_string(hide_password=True)
+
+
+def open_engine(url: str, *, create: bool = False) -> Engine:
+    """Return an engine on the database at `url`. Nothing is connected yet.
+
+    With `create`, the folder of a SQLite file is made. Without it, a missing SQLite file raises
+    `StoreUnreachable` instead of quietly becoming an empty database. So does an unknown kind of URL.
+    """
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite_engine(parsed, create=create)
+    try:
+        return sa.create_engine(
+            parsed, pool_size=5, max_overflow=5, pool_pre_ping=True, connect_args={"connect_timeout": 5}
+        )
+    except (ImportError, NoSuchModuleError) as error:
+        raise StoreUnreachable(
+            "PostgreSQL needs the psycopg package.", cure="Install it: pip install 'bug-workbench[postgres]'."
+        ) from error
+
+
+def _sqlite_engine(url: URL, *, create: bool) -> Engine:
+    if url.database and url.database != ":memory:":
+        path = Path(url.database)
+        if create:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        elif not path.exists():
+            raise StoreUnreachable(
+                f"There is no database at {path}.",
+                cure="Run `workbench db upgrade` to create it, or name another with --db.",
+            )
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver's own BEGIN is switched off, since it would start read transactions late and as deferred.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A transaction that will write says so at its start (`write=True` of the execution options): a deferred one
+    # that turns into a writer later fails at once, without waiting, when another wrote in between.
+    mode = "IMMEDIATE" if connection.get_execution_options().get("write") else "DEFERRED"
+    connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+def writing(engine: Engine) -> Engine:
+    """Return the engine for transactions that write: on SQLite they take the write lock when they begin."""
+    return engine.execution_options(write=True)

@@ -1,0 +1,77 @@
+"""The states of a bug and the only function that changes one.
+
+open → fixing → review → closed,  muted beside them,  closed → open as a recurrence
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+
+from sqlmodel import Session
+
+from capture.store.tables import Bug, Transition
+
+State = Literal["open", "fixing", "review", "closed", "muted"]
+ActorKind = Literal["person", "agent", "system"]
+
+STATES: tuple[State, ...] = get_args(State)
+
+LEGAL: dict[State, frozenset[State]] = {
+    "open": frozenset({"fixing", "review", "closed", "muted"}),
+    "fixing": frozenset({"open", "review", "closed", "muted"}),
+    "review": frozenset({"open", "fixing", "closed", "muted"}),
+    "closed": frozenset({"open"}),
+    "muted": frozenset({"open", "closed"}),
+}
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who changes a bug: a person by name, an agent by session id, or the system by part ("capture")."""
+
+    kind: ActorKind
+    name: str
+
+
+class IllegalTransition(Exception):
+    """A bug cannot go from this state to that one, or not by this actor."""
+
+    def __init__(self, bug: str, from_state: str, to_state: str, why: str) -> None:
+        super().__init__(f"{bug} cannot go from {from_state} to {to_state}: {why}")
+        self.bug = bug
+        self.from_state = from_state
+        self.to_state = to_state
+
+
+def label(number: int) -> str:
+    """Return how bug `number` is shown to people: 12 is B-012."""
+    return f"B-{number:03d}"
+
+
+def move(session: Session, bug: Bug, to: State, *, by: Actor, reason: str, now: datetime) -> Transition:
+    """Change the state of `bug`, record the transition and return it. Nothing is committed.
+
+    Raises `IllegalTransition` when `LEGAL` has no such step, or when anyone but a person closes a bug.
+    """
+    current: State = bug.state  # type: ignore[assignment]
+    if to not in LEGAL[current]:
+        raise IllegalTransition(
+            label(bug.number), current, to, f"from {current} only to " + ", ".join(sorted(LEGAL[current]))
+        )
+    if to == "closed" and by.kind != "person":
+        raise IllegalTransition(label(bug.number), current, to, "only a person closes a bug")
+    assert bug.id is not None
+    transition = Transition(
+        bug_id=bug.id, at=now, actor_kind=by.kind, actor=by.name, from_state=current, to_state=to, reason=reason
+    )
+    if current == "closed":
+        bug.is_recurrence = by.kind == "system"
+    elif to == "closed":
+        bug.is_recurrence = False
+    bug.state = to
+    bug.changed_at = now
+    session.add(bug)
+    session.add(transition)
+    return transition

@@ -1,0 +1,37 @@
+"""Actions owed to the outside, written in the same transaction as the change that owes them.
+
+Owing an action is all that this side does; `workbench.tracker` leases the rows and does them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+from sqlmodel import Session, select
+
+from capture.store.tables import OutboxRow
+
+Kind = Literal["write_file", "open_issue", "comment_issue", "close_issue", "reopen_issue"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+def owe(
+    session: Session, kind: Kind, bug_id: int, *, occasion: str, now: datetime, body: dict[str, Any] | None = None
+) -> None:
+    """Owe `kind` for a bug. Nothing is committed.
+
+    `occasion` names what the action is owed for ("created", "sign-off 7"): the same kind for the same bug and
+    occasion is owed once, however often this is called. A `write_file` that nobody has begun covers every later
+    change as well, because the file is written from the database as it is then.
+    """
+    key = f"{kind}:{bug_id}:{occasion}"
+    owed = select(OutboxRow.id).where(OutboxRow.bug_id == bug_id)
+    if kind == "write_file":
+        waiting = owed.where(OutboxRow.kind == kind, OutboxRow.state == "due", OutboxRow.leased_until.is_(None))  # type: ignore[union-attr]
+        if session.exec(waiting).first() is not None:
+            return
+    if session.exec(owed.where(OutboxRow.key == key)).first() is not None:
+        return
+    session.add(OutboxRow(bug_id=bug_id, kind=kind, key=key, body=body or {}, due_at=now, created_at=now))
+    session.flush()

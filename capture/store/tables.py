@@ -1,0 +1,287 @@
+"""The tables that the site, the workers and the terminal share.
+
+A row is dumb: the rules about it live in `lifecycle`, `intake` and `outbox`. Times are aware UTC on the way in
+and out. What is written in bulk is written with Core statements on these same tables.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+from sqlmodel import Field, SQLModel
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """Aware UTC datetimes on every database; SQLite itself would drop the zone."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return `value` in UTC; a naive datetime is a programming error and raises ValueError."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive datetime {value!r}: times in the store are aware UTC")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the stored time as aware UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _json(**options: Any) -> Any:
+    return Field(sa_type=sa.JSON, **options)
+
+
+def _time(**options: Any) -> Any:
+    return Field(sa_type=UtcDateTime, **options)
+
+
+def _text(**options: Any) -> Any:
+    return Field(sa_type=sa.Text, **options)
+
+
+class Bug(SQLModel, table=True):
+    """Everything known about one fault. `number` 12 is shown as B-012."""
+
+    __table_args__ = (
+        sa.Index("ix_bug_state_last_seen", "state", "last_seen"),
+        sa.Index("ix_bug_last_seen", "last_seen"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    number: int = Field(unique=True)
+    project: str = _text(default="")
+    environment: str = _text(default="")  # of the latest event
+    title: str = _text()
+    kind: str = _text()  # exception, status, message
+    state: str = _text(default="open")  # see capture.store.lifecycle
+    is_recurrence: bool = False  # open again after a sign-off
+    exception_type: str | None = _text(default=None)
+    status_code: int | None = None
+    method: str | None = _text(default=None)
+    route: str | None = _text(default=None)
+    first_release: str | None = _text(default=None)
+    last_release: str | None = _text(default=None)
+    count: int = 0  # events, stored or counted only
+    first_seen: datetime = _time()
+    last_seen: datetime = _time()
+    fix_commit: str | None = _text(default=None)  # the commit of the latest sign-off
+    changed_at: datetime = _time()  # last change of anything a screen shows
+
+
+class FingerprintRow(SQLModel, table=True):
+    """A fingerprint and the bug that it belongs to; several may belong to one bug after a merge."""
+
+    __tablename__ = "fingerprint"
+    __table_args__ = (sa.UniqueConstraint("project", "key"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    project: str = _text(default="")
+    key: str = _text()
+    version: str = _text()
+    parts: list[dict[str, str]] = _json(default_factory=list)  # capture.event.Part, as dicts
+    bug_id: int = Field(foreign_key="bug.id", index=True)
+
+
+class Occurrence(SQLModel, table=True):
+    """One stored event of a bug. `payload` is the encoded `capture.event.Event`, zlib-compressed."""
+
+    __table_args__ = (sa.Index("ix_occurrence_bug_id_at", "bug_id", "at"),)
+
+    id: str = Field(primary_key=True, sa_type=sa.String(32))  # the event's id
+    bug_id: int = Field(foreign_key="bug.id")
+    at: datetime = _time()
+    status_code: int | None = None
+    environment: str = _text(default="")
+    release: str | None = _text(default=None)
+    path: str = _text(default="")
+    user_id: str | None = _text(default=None)
+    payload: bytes = Field(sa_type=sa.LargeBinary)
+
+
+class Tally(SQLModel, table=True):
+    """How many events of a bug fell into one hour (its start, UTC). Outlives pruned occurrences."""
+
+    bug_id: int = Field(foreign_key="bug.id", primary_key=True)
+    hour: datetime = _time(primary_key=True)
+    count: int = 0
+
+
+class Transition(SQLModel, table=True):
+    """One change of a bug's state: when, who, from, to, why. Rows are only ever added."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    bug_id: int = Field(foreign_key="bug.id", index=True)
+    at: datetime = _time()
+    actor_kind: str = _text()  # person, agent, system
+    actor: str = _text()
+    from_state: str | None = _text(default=None)  # None: the bug was created
+    to_state: str = _text()
+    reason: str = _text(default="")
+
+
+class Issue(SQLModel, table=True):
+    """The GitHub issue linked to a bug."""
+
+    __table_args__ = (sa.UniqueConstraint("repository", "number"),)
+
+    bug_id: int = Field(foreign_key="bug.id", primary_key=True)
+    repository: str = _text()  # owner/name
+    number: int
+    url: str = _text()
+    state: str = _text()  # open, closed
+    synced_at: datetime = _time()
+
+
+class OutboxRow(SQLModel, table=True):
+    """An action owed to the outside, done by a worker. `key` makes owing it twice harmless.
+
+    `state` is due, done or parked; a due row with a lease in the future is in a worker's hands.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = (sa.Index("ix_outbox_state_due_at", "state", "due_at"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    bug_id: int = Field(foreign_key="bug.id", index=True)
+    kind: str = _text()  # see capture.store.outbox
+    key: str = _text(unique=True)
+    body: dict[str, Any] = _json(default_factory=dict)
+    state: str = _text(default="due")
+    attempts: int = 0
+    due_at: datetime = _time()
+    leased_by: str | None = _text(default=None)
+    leased_until: datetime | None = _time(default=None)
+    outcome: str = _text(default="")  # what was done, or the readable reason it was not
+    created_at: datetime = _time()
+    done_at: datetime | None = _time(default=None)
+
+
+class FixSession(SQLModel, table=True):
+    """One run of a coding agent on one bug in its own git worktree.
+
+    `state` is starting, working, needs_input, waiting, quiet, done, failed or interrupted.
+    """
+
+    __tablename__ = "fix_session"
+
+    id: str = Field(primary_key=True, sa_type=sa.String(36))  # also the agent's session id (a UUID)
+    bug_id: int = Field(foreign_key="bug.id", index=True)
+    state: str = _text(default="starting")
+    activity: str = _text(default="")  # one line: what it is doing or what ended it
+    rehearsal: str | None = _text(default=None)  # the scenario's name, or None for a real model
+    model: str = _text(default="")
+    launched_by: str = _text()
+    options: dict[str, Any] = _json(default_factory=dict)  # caps, note, permission mode
+    cost_usd: float = 0.0
+    tokens: int = 0
+    turns: int = 0
+    repository: str = _text()  # path of the user's checkout
+    branch: str = _text()
+    worktree: str = _text()
+    base_commit: str = _text()
+    result_commit: str | None = _text(default=None)
+    host: str = _text(default="")
+    pid: int | None = None
+    pid_started: float | None = None  # process start, seconds since the epoch: tells a reused pid
+    heartbeat_at: datetime | None = _time(default=None)
+    started_at: datetime = _time()
+    ended_at: datetime | None = _time(default=None)
+
+
+class TranscriptEntry(SQLModel, table=True):
+    """One entry of a fix session's transcript, in order of `id`.
+
+    `kind` is text, thinking, tool_use, tool_result, prompt, notice, evidence or result; `body` holds the words
+    of that kind as plain data.
+    """
+
+    __tablename__ = "transcript"
+    __table_args__ = (sa.Index("ix_transcript_session_id_id", "session_id", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    session_id: str = Field(foreign_key="fix_session.id", sa_type=sa.String(36))
+    at: datetime = _time()
+    kind: str = _text()
+    body: dict[str, Any] = _json(default_factory=dict)
+
+
+class SessionRequest(SQLModel, table=True):
+    """A word between a person and a running session: the only channel between screens and runners.
+
+    `kind` is approval (asked by the runner, answered by a person), interrupt or message (asked by a person,
+    answered by the runner).
+    """
+
+    __tablename__ = "session_request"
+
+    id: int | None = Field(default=None, primary_key=True)
+    session_id: str = Field(foreign_key="fix_session.id", index=True, sa_type=sa.String(36))
+    kind: str = _text()
+    body: dict[str, Any] = _json(default_factory=dict)
+    asked_at: datetime = _time()
+    asked_by: str = _text()
+    answer: str | None = _text(default=None)  # allow, deny, done
+    answer_note: str = _text(default="")
+    answered_at: datetime | None = _time(default=None)
+    answered_by: str | None = _text(default=None)
+
+
+class EvidenceRow(SQLModel, table=True):
+    """The results of the runs that show whether a fix works, with a verdict."""
+
+    __tablename__ = "evidence"
+
+    id: int | None = Field(default=None, primary_key=True)
+    bug_id: int = Field(foreign_key="bug.id", index=True)
+    session_id: str | None = Field(default=None, foreign_key="fix_session.id", sa_type=sa.String(36))
+    base_commit: str = _text()
+    result_commit: str = _text()
+    verdict: str = _text()  # demonstrated, partial, inconclusive, refuted, not run
+    reason: str = _text()
+    flags: list[dict[str, Any]] = _json(default_factory=list)
+    runs: list[dict[str, Any]] = _json(default_factory=list)
+    started_at: datetime = _time()
+    ended_at: datetime = _time()
+
+
+class SignOff(SQLModel, table=True):
+    """A person's decision on a fix. Rows are only ever added."""
+
+    __tablename__ = "sign_off"
+
+    id: int | None = Field(default=None, primary_key=True)
+    bug_id: int = Field(foreign_key="bug.id", index=True)
+    decision: str = _text()  # verified, rejected
+    at: datetime = _time()
+    by: str = _text()
+    commit: str = _text()
+    evidence_id: int | None = Field(default=None, foreign_key="evidence.id")
+    session_id: str | None = Field(default=None, foreign_key="fix_session.id", sa_type=sa.String(36))
+    note: str = _text(default="")
+
+
+class JournalRow(SQLModel, table=True):
+    """How far one journal file was carried over, and its part of the ledger.
+
+    `seen` is the number of failures that the journal's process met. The ledger balances when, for a journal
+    that was read to its end, seen = stored + counted + the sum of `dropped`.
+    """
+
+    __tablename__ = "journal"
+
+    name: str = _text(primary_key=True)
+    offset: int = 0  # bytes carried over
+    seen: int = 0
+    stored: int = 0
+    counted: int = 0
+    dropped: dict[str, int] = _json(default_factory=dict)  # reason → events
+    updated_at: datetime = _time()

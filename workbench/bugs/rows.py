@@ -1,0 +1,181 @@
+"""What screens and commands get to see of bugs: frozen rows without a live connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from capture.event import Event, Part
+from capture.store.lifecycle import label
+
+
+@dataclass(frozen=True)
+class IssueLink:
+    """The GitHub issue of a bug. `state` is open or closed, as GitHub last said."""
+
+    repository: str
+    number: int
+    url: str
+    state: str
+
+
+@dataclass(frozen=True)
+class BugRow:
+    """One line of the bug list. `trend` holds the events of each of the last 24 hours, oldest first."""
+
+    number: int
+    state: str
+    is_recurrence: bool
+    title: str
+    kind: str
+    count: int
+    trend: tuple[int, ...]
+    first_seen: datetime
+    last_seen: datetime
+    exception_type: str | None
+    status_code: int | None
+    method: str | None
+    route: str | None
+    fingerprint: str
+    project: str
+    environment: str
+    release: str | None
+    issue: IssueLink | None
+    session_state: str | None  # of the latest fix session, or None without one
+
+    @property
+    def label(self) -> str:
+        """B-012."""
+        return label(self.number)
+
+
+@dataclass(frozen=True)
+class OccurrenceRow:
+    """One stored event, as a line."""
+
+    id: str
+    at: datetime
+    path: str
+    status_code: int | None
+    release: str | None
+    environment: str
+    user_id: str | None
+
+
+@dataclass(frozen=True)
+class TransitionRow:
+    """One change of state. `from_state` is None where the bug was created."""
+
+    at: datetime
+    actor_kind: str
+    actor: str
+    from_state: str | None
+    to_state: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class EvidenceView:
+    """Stored evidence; `flags` and `runs` as `workbench.evidence` wrote them."""
+
+    id: int
+    session_id: str | None
+    base_commit: str
+    result_commit: str
+    verdict: str
+    reason: str
+    flags: tuple[dict[str, Any], ...]
+    runs: tuple[dict[str, Any], ...]
+    started_at: datetime
+    ended_at: datetime
+
+
+@dataclass(frozen=True)
+class SignOffRow:
+    """One decision of a person. `decision` is verified or rejected."""
+
+    at: datetime
+    by: str
+    decision: str
+    commit: str
+    evidence_id: int | None
+    note: str
+
+
+@dataclass(frozen=True)
+class OwedRow:
+    """One action owed to the outside for a bug. `state` is due, done or parked."""
+
+    id: int
+    kind: str
+    state: str
+    attempts: int
+    outcome: str
+    due_at: datetime
+
+
+@dataclass(frozen=True)
+class SessionRow:
+    """A fix session, as a line. `rehearsal` names the scenario, or is None for a real model."""
+
+    id: str
+    bug: int
+    state: str
+    activity: str
+    rehearsal: str | None
+    model: str
+    launched_by: str
+    cost_usd: float
+    tokens: int
+    turns: int
+    repository: str
+    branch: str
+    worktree: str
+    base_commit: str
+    result_commit: str | None
+    host: str
+    pid: int | None
+    heartbeat_at: datetime | None
+    started_at: datetime
+    ended_at: datetime | None
+
+    @property
+    def is_live(self) -> bool:
+        """True while a runner is expected to be at work on it."""
+        return self.state in ("starting", "working", "needs_input", "waiting", "quiet")
+
+
+@dataclass(frozen=True)
+class TranscriptRow:
+    """One entry of a session's transcript; see `capture.store.tables.TranscriptEntry` for the kinds."""
+
+    id: int
+    at: datetime
+    kind: str
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ApprovalRow:
+    """A question of the agent that waits for a person."""
+
+    id: int
+    session_id: str
+    asked_at: datetime
+    body: dict[str, Any]  # tool, title, input
+
+
+@dataclass(frozen=True)
+class BugPage:
+    """Everything that the page of one bug shows. Lists are newest first, but for `history`."""
+
+    row: BugRow
+    fingerprints: tuple[tuple[str, tuple[Part, ...]], ...]  # key and the parts that made it
+    event: Event | None  # of the latest stored occurrence
+    occurrences: tuple[OccurrenceRow, ...]
+    history: tuple[TransitionRow, ...]
+    sessions: tuple[SessionRow, ...]
+    evidence: EvidenceView | None  # the latest
+    sign_offs: tuple[SignOffRow, ...]
+    owed: tuple[OwedRow, ...]
