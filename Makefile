@@ -1,0 +1,73 @@
+# Bare `make` lists the targets. Everything is installed into .venv; nothing outside the checkout is touched.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+TESTS ?= tests
+
+.PHONY: help setup demo test check bench docs release-check clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.dev ## make .venv with everything for work on this project
+
+demo: $(VENV)/.demo ## live the whole loop on a pet clinic: no account, no server, no configuration
+	@$(BIN)/workbench demo $(ARGS)
+
+test: $(VENV)/.dev ## run the tests, in parallel, and report coverage
+	@$(BIN)/coverage erase
+	@$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report= $(TESTS)
+	@$(BIN)/coverage report
+
+check: $(VENV)/.dev ## format, lint, types, import contracts, migrations, tests
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/pytest -q -k migrations tests/store
+	@$(MAKE) --no-print-directory test
+
+bench: $(VENV)/.dev ## measure, as ratios against a raw limit in the same run
+	@$(BIN)/python -m pytest -q -s -p no:xdist --no-cov tests/benchmarks --run-benchmarks
+
+docs: $(VENV)/.dev ## make the screenshots of the docs again
+	@$(BIN)/python docs/screenshots.py
+
+release-check: $(VENV)/.dev ## build wheel and sdist, and run the wheel from an empty environment
+	@rm -rf dist
+	@$(UV) build -q --no-build-isolation --python $(BIN)/python
+	@rm -rf build/release && mkdir -p build && $(UV) venv -q --python $(BIN)/python build/release
+	@$(UV) pip install -q --python build/release/bin/python -c requirements/dev.txt "$$(ls dist/*.whl)[demo]"
+	@cd build && release/bin/workbench --version && release/bin/python -c "import capture.middleware"
+	@echo "wheel and sdist in dist/ install and start"
+
+clean: ## remove .venv and everything that was built
+	@rm -rf $(VENV) build dist .coverage .coverage.* htmlcov .mypy_cache .ruff_cache .pytest_cache
+
+$(UV): requirements/setup.txt
+	@python=$$(for name in $${PYTHON:-python3 python3.13 python3.12 python3.11}; do \
+	    $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done); \
+	if [ -z "$$python" ]; then \
+	    echo "Bug workbench needs Python 3.11 or later. Install it, or name it: make PYTHON=/path/to/python3.11" >&2; exit 3; fi; \
+	$$python -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/setup.txt
+	@touch $(UV)
+
+$(VENV)/.demo: $(UV) requirements/demo.txt pyproject.toml
+	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/demo.txt
+	@$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo requirements/dev.txt
+	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@
+
+requirements: $(UV) ## pin every dependency again, with hashes (run by hand, commit the result)
+	@printf 'uv\nhatchling\n' | $(UV) pip compile -q - --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements/setup.txt
+	@$(UV) pip compile -q pyproject.toml --extra demo --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-package bug-workbench -o requirements/demo.txt
+	@$(UV) pip compile -q pyproject.toml --extra demo --extra postgres --extra celery --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-package bug-workbench -c requirements/demo.txt -o requirements/dev.txt
+.PHONY: requirements
