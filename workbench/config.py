@@ -159,7 +159,9 @@ def _files(repo: Path) -> list[tuple[Path, dict[str, Any]]]:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"{path} is not valid TOML: {error}", cure="Mend the file.") from error
         for key in below:
-            table = table.get(key, {})
+            table = table.get(key, {}) if isinstance(table, dict) else None
+        if not isinstance(table, dict):
+            raise ConfigurationError(f"{path}: [tool.workbench] is not a table.", cure="Write it as a table.")
         tables.append((path, table))
     return tables
 
