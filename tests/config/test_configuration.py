@@ -103,11 +103,11 @@ def test_a_bad_setting_is_named_with_its_file(repo: Path, file: str, text: str, 
 
 def test_a_bad_variable_is_named(repo: Path) -> None:
     with pytest.raises(
-        ConfigurationError, match="WORKBENCH_AGENT_MAX_COST_USD: agent.max_cost_usd = 'lots' is not a number"
+        ConfigurationError, match=r"WORKBENCH_AGENT_MAX_COST_USD: agent.max_cost_usd = 'lots' is not a number"
     ):
         config.load(environ={"WORKBENCH_AGENT_MAX_COST_USD": "lots"}, start=repo)
 
 
 def test_a_repository_that_does_not_exist_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="There is no folder .*nowhere"):
+    with pytest.raises(ConfigurationError, match=r"There is no folder .*nowhere"):
         config.load(flags={"repository": "nowhere"}, environ={}, start=tmp_path)
