@@ -14,7 +14,9 @@ import pexpect
 import pyte
 
 # Queries and modes that pyte does not know and would print: kitty keys, synchronised output, in-band resize.
-_UNKNOWN = re.compile(rb"\x1b\[[<>=?][0-9;]*[\$]?[upqc]|\x1b\[[<>][0-9;]*[a-zA-Z]|\x1b_.*?\x1b\\|\x1bP.*?\x1b\\", re.DOTALL)
+_UNKNOWN = re.compile(
+    rb"\x1b\[[<>=?][0-9;]*[\$]?[upqc]|\x1b\[[<>][0-9;]*[a-zA-Z]|\x1b_.*?\x1b\\|\x1bP.*?\x1b\\", re.DOTALL
+)
 
 
 class Terminal:
