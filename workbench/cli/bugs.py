@@ -1,0 +1,118 @@
+"""`workbench bugs`: the list, one bug, and a new one by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from workbench.cli import shapes
+from workbench.cli.given import given, now
+from workbench.cli.output import ago, emit, note, say, table, text_argument
+from workbench.cli.words import BUG, JSON, noun, taught
+from workbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from workbench.bugs.rows import BugRow
+
+app = noun("List, show and write bugs.")
+
+
+@app.command(
+    "list",
+    epilog=taught(
+        "workbench bugs list --state open --text KeyError", "0, also when there are none; 5 without a usable database."
+    ),
+)
+def list_(
+    ctx: typer.Context,
+    state: Annotated[
+        list[str] | None,
+        typer.Option("--state", metavar="STATE", help="open, fixing, review, closed or muted; may be given again."),
+    ] = None,
+    text: Annotated[str, typer.Option(help="Only bugs with this text in their title, route or type.")] = "",
+    as_json: JSON = False,
+) -> None:
+    """List bugs, the latest first."""
+    states = _states(state or [])
+    with given(ctx).store() as engine:
+        from workbench.bugs import queries
+
+        at = now()
+        rows = queries.list_bugs(engine, now=at, states=states or None, text=text)
+    if as_json:
+        emit([shapes.bug(row) for row in rows])
+    elif rows:
+        table(
+            ("BUG", "STATE", "TITLE", "COUNT", "SEEN", "ISSUE"),
+            [_line(row, at) for row in rows],
+            flexible=2,
+            numbers=(3,),
+        )
+    else:
+        note("No bugs match." if states or text else "No bugs yet. Try one: manage.py capture_test in your site.")
+
+
+def _states(named: list[str]) -> list[str]:
+    from typing import get_args
+
+    from capture.store.lifecycle import State
+
+    words = [word for value in named for word in value.split(",")]
+    for word in words:
+        if word not in get_args(State):
+            raise UsageError(f"There is no state {word!r}.", cure="States: " + ", ".join(get_args(State)) + ".")
+    return words
+
+
+def _line(row: BugRow, at: datetime) -> tuple[str, ...]:
+    state = f"{row.state} again" if row.is_recurrence and row.state == "open" else row.state
+    issue = f"#{row.issue.number}" if row.issue else ""
+    return row.label, state, row.title, str(row.count), ago(row.last_seen, at), issue
+
+
+@app.command(epilog=taught("workbench bugs show B-012", "0; 1 when there is no such bug."))
+def show(ctx: typer.Context, bug: BUG, as_json: JSON = False) -> None:
+    """Show one bug: where, how often, why, and what was done."""
+    with given(ctx).store() as engine:
+        from workbench.bugs import queries
+
+        at = now()
+        page = queries.bug_page(engine, queries.parse_number(bug), now=at)
+    if as_json:
+        emit(shapes.page(page))
+        return
+    from workbench.cli.page import lines
+
+    for line in lines(page, at):
+        say(line)
+
+
+@app.command(
+    epilog=taught('workbench bugs new --title "Prices lack the tax" --text - < report.txt', "0; 2 without a title.")
+)
+def new(
+    ctx: typer.Context,
+    title: Annotated[str, typer.Option(help="One line: what goes wrong, and where.")],
+    text: Annotated[str, typer.Option(help="More about it; - reads it from the input.")] = "",
+    project: Annotated[str, typer.Option(help="The project that it is a bug of.")] = "",
+    as_json: JSON = False,
+) -> None:
+    """Write a bug by hand, for what no program noticed."""
+    if not title.strip():
+        raise UsageError("A bug needs a title.", cure='Name what goes wrong: --title "Prices lack the tax"')
+    with given(ctx).store() as engine:
+        from workbench.bugs import acts, queries
+
+        at = now()
+        number = acts.new_bug(
+            engine, title=title.strip(), text=text_argument(text), by=given(ctx).person(), project=project, now=at
+        )
+        page = queries.bug_page(engine, number, now=at)
+    if as_json:
+        emit(shapes.bug(page.row))
+    else:
+        say(page.row.label)
+        note("Its file and its issue are written by the worker: workbench worker --once")

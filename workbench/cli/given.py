@@ -1,0 +1,69 @@
+"""What the global options gave: configuration, database, checkout and person, each made when it is asked for."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import typer
+
+from workbench import config
+from workbench.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+    from workbench.git import Repository
+
+
+@dataclass
+class Given:
+    """One call of the command line."""
+
+    flags: Mapping[str, str | None]
+
+    @cached_property
+    def config(self) -> config.Config:
+        """The configuration, with the flags on top."""
+        return config.load(flags=self.flags)
+
+    @contextmanager
+    def store(self) -> Iterator[Engine]:
+        """The shared database, for as long as the command needs it."""
+        from workbench.bugs.store import open_store
+
+        engine = open_store(self.config)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+    def repository(self) -> Repository:
+        """The git repository. Raises `ConfigurationError` where there is none."""
+        from workbench.git import Repository
+
+        return Repository.open(self.config.repo)
+
+    def person(self) -> str:
+        """Who is at the keyboard: the git identity where there is one, else the user of the system."""
+        try:
+            return self.repository().identity()
+        except WorkbenchError:
+            return getpass.getuser()
+
+
+def given(ctx: typer.Context) -> Given:
+    """Return what the global options gave to this command."""
+    found = ctx.find_object(Given)
+    assert found is not None, "the root callback runs before every command"
+    return found
+
+
+def now() -> datetime:
+    """Return the time, once for a command."""
+    return datetime.now(UTC)

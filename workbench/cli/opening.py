@@ -1,0 +1,28 @@
+"""Opening the screen. Imports what the screen needs, and nothing of the commands."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+from workbench.errors import UsageError
+
+
+def open_screen(flags: Mapping[str, str | None]) -> int:
+    """Open the terminal program and return its exit code. Raises `UsageError` where there is no terminal."""
+    require_terminal("The screen needs a terminal on its input and output.", cure="Without one: workbench bugs list")
+    from workbench import config
+    from workbench.tui.app import run
+
+    return run(config.load(flags=flags))
+
+
+def require_terminal(message: str, *, cure: str) -> None:
+    """Raise `UsageError` unless a person sits at both ends."""
+    if not attended():
+        raise UsageError(message, cure=cure)
+
+
+def attended() -> bool:
+    """Tell whether input and output are a terminal."""
+    return sys.stdin.isatty() and sys.stdout.isatty()

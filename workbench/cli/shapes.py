@@ -1,0 +1,95 @@
+"""The shapes of `--json`. Programs build on these keys: add to them freely, never rename or remove one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workbench.bugs.rows import BugPage, BugRow, EvidenceView, SessionRow
+
+
+def bug(row: BugRow) -> dict[str, Any]:
+    """Return one bug of `bugs list --json`."""
+    issue = row.issue
+    return {
+        "number": row.label,
+        "state": row.state,
+        "recurring": row.is_recurrence,
+        "title": row.title,
+        "kind": row.kind,
+        "fingerprint": row.fingerprint,
+        "exception_type": row.exception_type,
+        "status_code": row.status_code,
+        "method": row.method,
+        "route": row.route,
+        "count": row.count,
+        "trend": list(row.trend),
+        "first_seen": row.first_seen,
+        "last_seen": row.last_seen,
+        "project": row.project,
+        "environment": row.environment,
+        "release": row.release,
+        "session": row.session_state,
+        "issue": issue
+        and {"repository": issue.repository, "number": issue.number, "url": issue.url, "state": issue.state},
+    }
+
+
+def session(row: SessionRow) -> dict[str, Any]:
+    """Return one session of `sessions list --json`."""
+    from capture.store.lifecycle import label
+
+    return {
+        "id": row.id,
+        "bug": label(row.bug),
+        "state": row.state,
+        "activity": row.activity,
+        "rehearsal": row.rehearsal,
+        "model": row.model,
+        "cost_usd": row.cost_usd,
+        "tokens": row.tokens,
+        "turns": row.turns,
+        "branch": row.branch,
+        "worktree": row.worktree,
+        "repository": row.repository,
+        "base_commit": row.base_commit,
+        "result_commit": row.result_commit,
+        "launched_by": row.launched_by,
+        "host": row.host,
+        "started_at": row.started_at,
+        "ended_at": row.ended_at,
+    }
+
+
+def evidence(view: EvidenceView) -> dict[str, Any]:
+    """Return stored evidence, with the keys that freshly collected evidence has too."""
+    return {
+        "id": view.id,
+        "session": view.session_id,
+        "base": view.base_commit,
+        "result": view.result_commit,
+        "verdict": view.verdict,
+        "reason": view.reason,
+        "flags": list(view.flags),
+        "runs": list(view.runs),
+        "started_at": view.started_at,
+        "ended_at": view.ended_at,
+    }
+
+
+def page(page: BugPage) -> dict[str, Any]:
+    """Return everything about one bug: `bugs show --json`."""
+    import msgspec
+
+    return bug(page.row) | {
+        "fingerprints": [
+            {"key": key, "parts": [msgspec.to_builtins(part) for part in parts]} for key, parts in page.fingerprints
+        ],
+        "event": None if page.event is None else msgspec.to_builtins(page.event),
+        "occurrences": page.occurrences,
+        "history": page.history,
+        "sessions": [session(row) for row in page.sessions],
+        "evidence": page.evidence and evidence(page.evidence),
+        "sign_offs": page.sign_offs,
+        "owed": page.owed,
+    }

@@ -1,0 +1,74 @@
+"""What other packages raise, in our own words. Imported only once something has gone wrong."""
+
+from __future__ import annotations
+
+import sys
+
+from workbench.errors import ConfigurationError, DatabaseError, Refused, UsageError, WorkbenchError
+
+
+def expected(error: BaseException) -> WorkbenchError | None:
+    """Return `error` as one of ours, or None where nobody expected it."""
+    return _usage(error) or _capture(error) or _lifecycle(error) or _database(error) or _system(error)
+
+
+def help_asked_for(error: BaseException) -> bool:
+    """Tell whether a noun was called without a command, which is answered with its help."""
+    return type(error).__name__ == "NoArgsIsHelpError"
+
+
+def _usage(error: BaseException) -> WorkbenchError | None:
+    if "typer" not in sys.modules:
+        return None
+    import typer
+
+    # typer carries click inside or beside it, by version; the base of all its complaints is found either way.
+    complaint = typer.BadParameter.__mro__[2]
+    if not isinstance(error, complaint):
+        return None
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "workbench"
+    return UsageError(error.format_message(), cure=f"See: {command} --help")  # type: ignore[attr-defined]
+
+
+def _capture(error: BaseException) -> WorkbenchError | None:
+    from capture import errors
+
+    if not isinstance(error, errors.CaptureError):
+        return None
+    ours = DatabaseError if isinstance(error, errors.StoreError) else ConfigurationError
+    return ours(str(error), cure=error.cure)
+
+
+def _lifecycle(error: BaseException) -> WorkbenchError | None:
+    if "capture.store.lifecycle" not in sys.modules:
+        return None
+    from capture.store.lifecycle import IllegalTransition
+
+    if not isinstance(error, IllegalTransition):
+        return None
+    return Refused(f"{error}.", cure=f"See where it is: workbench bugs show {error.bug}")
+
+
+def _database(error: BaseException) -> WorkbenchError | None:
+    if "sqlalchemy.exc" not in sys.modules:
+        return None
+    from sqlalchemy.exc import DBAPIError
+
+    if not isinstance(error, DBAPIError):
+        return None
+    reason = str(error.orig)
+    if "locked" in reason or "busy" in reason:
+        return DatabaseError(
+            "The database stayed locked by another program.",
+            cure="End the program that holds it (a shell, a backup), then try again.",
+        )
+    return DatabaseError(f"The database failed: {reason}", cure="See: workbench doctor")
+
+
+def _system(error: BaseException) -> WorkbenchError | None:
+    if isinstance(error, OSError) and error.filename is not None:
+        return ConfigurationError(
+            f"{error.filename}: {error.strerror}.", cure="Check that the path exists and that you may use it."
+        )
+    return None
