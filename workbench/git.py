@@ -74,6 +74,22 @@ class Repository:
             raise _not_usable(path, failure) from failure
         return cls(Path(root), Path(common))
 
+    @classmethod
+    def create(cls, path: Path, *, message: str) -> Repository:
+        """Make the folder `path` a repository of its own, and commit the files in it in our name."""
+        _git(path, "init", "--quiet", "--template=", "--initial-branch=main")
+        repository = cls.open(path)
+        _git(path, "add", "--all")
+        tree = _text(_git(path, "write-tree"))
+        commit = _text(_git(path, "commit-tree", tree, "-m", message, environ=_ours()))
+        _git(path, "update-ref", "refs/heads/main", commit)
+        return repository
+
+    def configure(self, key: str, value: str) -> None:
+        """Set `key` in the configuration of this repository alone."""
+        with self._locked():
+            self._git("config", "--local", key, value)
+
     def head(self) -> str:
         """Return the commit that is checked out."""
         try:
@@ -258,8 +274,7 @@ class Repository:
             self._git("read-tree", tree.head, environ=inside)
             self._git("add", "--all", "--", ".", environ=inside, cwd=tree.path)
             written = _text(self._git("write-tree", environ=inside))
-        ours = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in _OURS.items()}
-        commit = _text(self._git("commit-tree", written, "-p", tree.head, "-m", message, environ=ours))
+        commit = _text(self._git("commit-tree", written, "-p", tree.head, "-m", message, environ=_ours()))
         with self._locked():
             self._git("update-ref", ref, commit)
         return commit
@@ -415,6 +430,10 @@ def _fresh(path: Path) -> Path:
         raise ConfigurationError(f"{path} exists already.", cure="Move it away; nothing of yours is overwritten.")
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.parent.resolve() / path.name
+
+
+def _ours() -> dict[str, str]:
+    return {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in _OURS.items()}
 
 
 def _text(printed: bytes) -> str:
