@@ -37,3 +37,7 @@ class SchemaTooOld(StoreError):
 
 class SchemaTooNew(StoreError):
     """The database was made by a later version than this one."""
+
+
+class SchemaForeign(StoreError):
+    """The database holds the tables of something else."""

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy.engine import Engine
-from sqlmodel import SQLModel
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Engine
 
-from capture.store import tables  # noqa: F401  (fills the metadata)
+from capture.store import migrate
 from capture.store.engine import open_engine
+
+POSTGRES = os.environ.get("WORKBENCH_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 
 
 @pytest.fixture(autouse=True)
@@ -32,10 +37,89 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
     return home
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the current schema and nothing in it, to be copied and not opened."""
+    path = tmp_path_factory.mktemp("template") / "workbench.db"
+    engine = open_engine(f"sqlite:///{path}", create=True)
+    migrate.prepare(engine)
+    engine.dispose()
+    return path
+
+
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
+def engine(tmp_path: Path, sqlite_template: Path) -> Iterator[Engine]:
     """An empty store on a SQLite file."""
-    engine = open_engine(f"sqlite:///{tmp_path / 'workbench.db'}", create=True)
-    SQLModel.metadata.create_all(engine)
+    path = tmp_path / "workbench.db"
+    shutil.copyfile(sqlite_template, path)
+    engine = open_engine(f"sqlite:///{path}")
     yield engine
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> URL:
+    """The URL of a PostgreSQL server on which databases may be made; skips where none answers."""
+    url = sa.make_url(POSTGRES).set(drivername="postgresql+psycopg")
+    try:
+        with _administering(url) as connection:
+            connection.execute(sa.text("SELECT 1"))
+    except sa.exc.OperationalError as error:
+        pytest.skip(f"no PostgreSQL answers at {url}: {str(error.orig).splitlines()[0]}")
+    return url
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: URL) -> Iterator[str]:
+    """The name of a PostgreSQL database with the current schema and nothing in it."""
+    with _database(postgres_server) as url:
+        engine = open_engine(url.render_as_string(hide_password=False))
+        migrate.prepare(engine)
+        engine.dispose()
+        assert url.database is not None
+        yield url.database
+
+
+@pytest.fixture
+def postgres_url(postgres_server: URL) -> Iterator[str]:
+    """The URL of a PostgreSQL database without any table."""
+    with _database(postgres_server) as url:
+        yield url.render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def postgres_engine(postgres_server: URL, postgres_template: str) -> Iterator[Engine]:
+    """An empty store on PostgreSQL."""
+    with _database(postgres_server, template=postgres_template) as url:
+        engine = open_engine(url.render_as_string(hide_password=False))
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def any_engine(request: pytest.FixtureRequest) -> Engine:
+    """An empty store, once on SQLite and once on PostgreSQL."""
+    engine: Engine = request.getfixturevalue("engine" if request.param == "sqlite" else "postgres_engine")
+    return engine
+
+
+@contextmanager
+def _administering(url: URL) -> Iterator[sa.Connection]:
+    engine = sa.create_engine(
+        url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool, connect_args={"connect_timeout": 5}
+    )
+    with engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def _database(server: URL, *, template: str = "template1") -> Iterator[URL]:
+    """Make a database of a name that no other test run uses, and drop it afterwards."""
+    name = f"workbench_test_{secrets.token_hex(8)}"
+    with _administering(server) as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    try:
+        yield server.set(database=name)
+    finally:
+        with _administering(server) as connection:
+            connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))

@@ -11,7 +11,18 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
+
+# Metadata of our own: a site that uses SQLModel itself must not find our tables among its own, nor we its.
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
@@ -36,6 +47,27 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class StoredText(sa.types.TypeDecorator[str]):
+    """Text as every database can hold it: the one door from captured text into a text column.
+
+    PostgreSQL refuses NUL, and neither driver can send half of a surrogate pair; both become U+FFFD, so that an
+    error that carries them is stored and not lost.
+    """
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return `value` with what cannot be stored replaced."""
+        if value is None or (value.isascii() and "\0" not in value):
+            return value
+        return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+class Row(SQLModel, registry=registry(metadata=metadata)):
+    """The base of all tables of the store."""
+
+
 def _json(**options: Any) -> Any:
     return Field(sa_type=sa.JSON, **options)
 
@@ -45,10 +77,14 @@ def _time(**options: Any) -> Any:
 
 
 def _text(**options: Any) -> Any:
-    return Field(sa_type=sa.Text, **options)
+    return Field(sa_type=StoredText, **options)
 
 
-class Bug(SQLModel, table=True):
+def _count(**options: Any) -> Any:
+    return Field(default=0, sa_type=sa.BigInteger, **options)
+
+
+class Bug(Row, table=True):
     """Everything known about one fault. `number` 12 is shown as B-012."""
 
     __table_args__ = (
@@ -70,14 +106,14 @@ class Bug(SQLModel, table=True):
     route: str | None = _text(default=None)
     first_release: str | None = _text(default=None)
     last_release: str | None = _text(default=None)
-    count: int = 0  # events, stored or counted only
+    count: int = _count()  # events, stored or counted only
     first_seen: datetime = _time()
     last_seen: datetime = _time()
     fix_commit: str | None = _text(default=None)  # the commit of the latest sign-off
     changed_at: datetime = _time()  # last change of anything a screen shows
 
 
-class FingerprintRow(SQLModel, table=True):
+class FingerprintRow(Row, table=True):
     """A fingerprint and the bug that it belongs to; several may belong to one bug after a merge."""
 
     __tablename__ = "fingerprint"
@@ -91,7 +127,7 @@ class FingerprintRow(SQLModel, table=True):
     bug_id: int = Field(foreign_key="bug.id", index=True)
 
 
-class Occurrence(SQLModel, table=True):
+class Occurrence(Row, table=True):
     """One stored event of a bug. `payload` is the encoded `capture.event.Event`, zlib-compressed."""
 
     __table_args__ = (sa.Index("ix_occurrence_bug_id_at", "bug_id", "at"),)
@@ -107,15 +143,15 @@ class Occurrence(SQLModel, table=True):
     payload: bytes = Field(sa_type=sa.LargeBinary)
 
 
-class Tally(SQLModel, table=True):
+class Tally(Row, table=True):
     """How many events of a bug fell into one hour (its start, UTC). Outlives pruned occurrences."""
 
     bug_id: int = Field(foreign_key="bug.id", primary_key=True)
-    hour: datetime = _time(primary_key=True)
-    count: int = 0
+    hour: datetime = _time(primary_key=True, index=True)
+    count: int = _count()
 
 
-class Transition(SQLModel, table=True):
+class Transition(Row, table=True):
     """One change of a bug's state: when, who, from, to, why. Rows are only ever added."""
 
     id: int | None = Field(default=None, primary_key=True)
@@ -128,7 +164,7 @@ class Transition(SQLModel, table=True):
     reason: str = _text(default="")
 
 
-class Issue(SQLModel, table=True):
+class Issue(Row, table=True):
     """The GitHub issue linked to a bug."""
 
     __table_args__ = (sa.UniqueConstraint("repository", "number"),)
@@ -141,7 +177,7 @@ class Issue(SQLModel, table=True):
     synced_at: datetime = _time()
 
 
-class OutboxRow(SQLModel, table=True):
+class OutboxRow(Row, table=True):
     """An action owed to the outside, done by a worker. `key` makes owing it twice harmless.
 
     `state` is due, done or parked; a due row with a lease in the future is in a worker's hands.
@@ -165,7 +201,7 @@ class OutboxRow(SQLModel, table=True):
     done_at: datetime | None = _time(default=None)
 
 
-class FixSession(SQLModel, table=True):
+class FixSession(Row, table=True):
     """One run of a coding agent on one bug in its own git worktree.
 
     `state` is starting, working, needs_input, waiting, quiet, done, failed or interrupted.
@@ -182,7 +218,7 @@ class FixSession(SQLModel, table=True):
     launched_by: str = _text()
     options: dict[str, Any] = _json(default_factory=dict)  # caps, note, permission mode
     cost_usd: float = 0.0
-    tokens: int = 0
+    tokens: int = _count()
     turns: int = 0
     repository: str = _text()  # path of the user's checkout
     branch: str = _text()
@@ -197,7 +233,7 @@ class FixSession(SQLModel, table=True):
     ended_at: datetime | None = _time(default=None)
 
 
-class TranscriptEntry(SQLModel, table=True):
+class TranscriptEntry(Row, table=True):
     """One entry of a fix session's transcript, in order of `id`.
 
     `kind` is text, thinking, tool_use, tool_result, prompt, notice, evidence or result; `body` holds the words
@@ -214,7 +250,7 @@ class TranscriptEntry(SQLModel, table=True):
     body: dict[str, Any] = _json(default_factory=dict)
 
 
-class SessionRequest(SQLModel, table=True):
+class SessionRequest(Row, table=True):
     """A word between a person and a running session: the only channel between screens and runners.
 
     `kind` is approval (asked by the runner, answered by a person), interrupt or message (asked by a person,
@@ -235,7 +271,7 @@ class SessionRequest(SQLModel, table=True):
     answered_by: str | None = _text(default=None)
 
 
-class EvidenceRow(SQLModel, table=True):
+class EvidenceRow(Row, table=True):
     """The results of the runs that show whether a fix works, with a verdict."""
 
     __tablename__ = "evidence"
@@ -253,7 +289,7 @@ class EvidenceRow(SQLModel, table=True):
     ended_at: datetime = _time()
 
 
-class SignOff(SQLModel, table=True):
+class SignOff(Row, table=True):
     """A person's decision on a fix. Rows are only ever added."""
 
     __tablename__ = "sign_off"
@@ -269,7 +305,7 @@ class SignOff(SQLModel, table=True):
     note: str = _text(default="")
 
 
-class JournalRow(SQLModel, table=True):
+class JournalRow(Row, table=True):
     """How far one journal file was carried over, and its part of the ledger.
 
     `seen` is the number of failures that the journal's process met. The ledger balances when, for a journal
@@ -279,9 +315,9 @@ class JournalRow(SQLModel, table=True):
     __tablename__ = "journal"
 
     name: str = _text(primary_key=True)
-    offset: int = 0  # bytes carried over
-    seen: int = 0
-    stored: int = 0
-    counted: int = 0
+    offset: int = _count()  # bytes carried over
+    seen: int = _count()
+    stored: int = _count()
+    counted: int = _count()
     dropped: dict[str, int] = _json(default_factory=dict)  # reason → events
     updated_at: datetime = _time()

@@ -1,0 +1,100 @@
+"""The schema of the shared database: make it, check it, bring it up to date.
+
+Alembic does the changes; a check needs only the revision that is written in the database, so that neither the
+site nor the terminal pays for importing Alembic when all is well.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from capture.errors import SchemaForeign, SchemaMissing, SchemaTooNew, SchemaTooOld
+from capture.store.engine import shown_url, writing
+from capture.store.failures import store_errors
+
+# All revisions of migrations/versions, oldest first. A test holds this list to the folder.
+REVISIONS = ("0001",)
+HEAD = REVISIONS[-1]
+SCRIPTS = Path(__file__).parent / "migrations"
+
+VERSION_TABLE = "alembic_version"
+_OURS = frozenset({"bug", "fingerprint", "occurrence", "journal"})
+_LOCK = 0x62756701  # any number that nobody else uses for an advisory lock in this database
+
+
+def prepare(engine: Engine) -> None:
+    """Create our tables in an empty database, and leave a current one as it is.
+
+    Several processes may call this at once; one of them creates. Raises `SchemaTooOld`, `SchemaTooNew` or
+    `SchemaForeign` for a database that is neither.
+    """
+    try:
+        check(engine)
+    except SchemaMissing:
+        upgrade(engine)
+
+
+def check(engine: Engine) -> None:
+    """Return quietly when the schema is the one that this version was built for.
+
+    Raises `SchemaMissing`, `SchemaTooOld`, `SchemaTooNew` or `SchemaForeign`.
+    """
+    with store_errors(engine), engine.connect() as connection:
+        found = _revision(connection)
+    shown = shown_url(engine.url)
+    if found is None:
+        raise SchemaMissing(f"{shown} has no tables yet.", cure="Run `workbench db upgrade` to create them.")
+    if found != HEAD:
+        raise SchemaTooOld(
+            f"{shown} was made by an earlier version (its schema is {found}, this version's is {HEAD}).",
+            cure="Run `workbench db upgrade`.",
+        )
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring an empty or older database to the schema of this version, in one transaction.
+
+    Raises `SchemaTooNew` or `SchemaForeign`, and changes nothing, where that cannot be done.
+    """
+    with store_errors(engine), writing(engine).begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        if _revision(connection) != HEAD:
+            _run(connection)
+
+
+def _revision(connection: Connection) -> str | None:
+    """Return the revision of the database, or None for an empty one."""
+    tables = set(sa.inspect(connection).get_table_names())
+    if not tables:
+        return None
+    found = None
+    if VERSION_TABLE in tables:
+        found = connection.scalar(sa.text(f"SELECT max(version_num) FROM {VERSION_TABLE}"))  # noqa: S608
+        if found is None and tables == {VERSION_TABLE}:
+            return None
+    shown = shown_url(connection.engine.url)
+    if found is None or not tables >= _OURS:
+        raise SchemaForeign(
+            f"{shown} holds the tables of something else.",
+            cure="Name an empty database, or one that we made, with --db.",
+        )
+    if found not in REVISIONS:
+        raise SchemaTooNew(
+            f"{shown} was made by a later version (its schema is {found}, this version knows up to {HEAD}).",
+            cure="Upgrade this program: pip install --upgrade bug-workbench.",
+        )
+    return str(found)
+
+
+def _run(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, HEAD)
