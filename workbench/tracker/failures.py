@@ -1,0 +1,27 @@
+"""Why an action owed to the outside was not done, and whether trying again can help."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from workbench.errors import OutsideError
+
+
+class Failure(OutsideError):
+    """An action owed to the outside was not done."""
+
+
+class Temporary(Failure):
+    """Trying again later may help. `after` is how long the outside asked us to wait, or None."""
+
+    def __init__(self, message: str, *, cure: str = "", after: timedelta | None = None) -> None:
+        super().__init__(message, cure=cure)
+        self.after = after
+
+
+class Uncertain(Temporary):
+    """A write was sent, and whether it was performed is not known: look before it is sent again."""
+
+
+class Permanent(Failure):
+    """Trying again cannot help before a person has changed something."""

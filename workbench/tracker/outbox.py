@@ -1,0 +1,197 @@
+"""Leases on owed actions: who does which row now, and what became of it.
+
+A row is leased for a while. Its worker settles it or fails it; a worker that dies does neither, and the lease runs
+out. Every lease counts as an attempt, also when its worker died, so that a row that kills workers is parked in the
+end. The number of the attempt is part of the lease: a worker that overslept cannot touch a row that another one has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.engine import CursorResult, Engine
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col
+
+from capture.store.engine import writing
+from capture.store.outbox import KINDS, Kind
+from capture.store.tables import OutboxRow
+from workbench.errors import NotFound, Refused
+from workbench.tracker.backoff import MOST_ATTEMPTS, wait_after
+from workbench.tracker.failures import Permanent, Temporary
+
+# Longer than the longest action with all its time limits; a worker that died holds its row back for so long.
+LEASE_SECONDS = 300
+
+# Rows of one bug are done in their order, but a file need not wait for GitHub.
+FILE_KINDS: tuple[Kind, ...] = ("write_file",)
+ISSUE_KINDS: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind not in FILE_KINDS)
+
+
+@dataclass(frozen=True)
+class Leased:
+    """An owed action in this worker's hands until `until`. `attempt` counts from 1."""
+
+    id: int
+    bug_id: int
+    kind: Kind
+    key: str
+    body: dict[str, Any]
+    created_at: datetime
+    worker: str
+    attempt: int
+    until: datetime
+
+
+def lease(
+    engine: Engine, worker: str, kinds: Collection[Kind], now: datetime, seconds: float = LEASE_SECONDS
+) -> Leased | None:
+    """Take the oldest row of `kinds` that is due and has no earlier unfinished row of its bug and channel before it.
+
+    Returns None when there is none. Rows whose attempts are used up by workers that died are parked on the way.
+    """
+    until = now + timedelta(seconds=seconds)
+    with Session(writing(engine)) as session:
+        while True:
+            row = session.scalars(_next(kinds, now)).first()
+            if row is None:
+                session.commit()
+                return None
+            if row.attempts < MOST_ATTEMPTS:
+                break
+            _park(row, f"Given up after {row.attempts} tries that each ended with their worker.", now)
+            session.flush()
+        row.attempts += 1
+        row.leased_by = worker
+        row.leased_until = until
+        assert row.id is not None
+        leased = Leased(
+            id=row.id,
+            bug_id=row.bug_id,
+            kind=cast(Kind, row.kind),
+            key=row.key,
+            body=dict(row.body),
+            created_at=row.created_at,
+            worker=worker,
+            attempt=row.attempts,
+            until=until,
+        )
+        session.commit()
+    return leased
+
+
+def is_owed(engine: Engine, kinds: Collection[Kind], now: datetime) -> bool:
+    """Return whether `lease` would find a row. Only reads, so that an idle worker never takes the write lock."""
+    with Session(engine) as session:
+        return session.scalars(_next(kinds, now, lock=False)).first() is not None
+
+
+def settle(
+    engine: Engine,
+    leased: Leased,
+    outcome: str,
+    *,
+    now: datetime,
+    also: Callable[[Session], None] | None = None,
+) -> bool:
+    """Mark the row done with its outcome, with what `also` writes in the same transaction.
+
+    Returns False, and writes nothing, when the lease is no longer this worker's.
+    """
+    return _end(engine, leased, {"state": "done", "outcome": outcome, "done_at": now}, also)
+
+
+def fail(
+    engine: Engine,
+    leased: Leased,
+    failure: Temporary | Permanent,
+    *,
+    now: datetime,
+    wait: Callable[[int], timedelta] = wait_after,
+) -> str:
+    """Put the row back for a later try, or park it: at once when trying again cannot help, or after the last try.
+
+    Returns due, parked, or lost where the lease is no longer this worker's.
+    """
+    reason = " ".join(part for part in (str(failure), failure.cure) if part)
+    if isinstance(failure, Permanent):
+        values = {"state": "parked", "outcome": reason, "done_at": now}
+    elif leased.attempt >= MOST_ATTEMPTS:
+        values = {"state": "parked", "outcome": f"Given up after {leased.attempt} tries: {reason}", "done_at": now}
+    else:
+        due_at = now + max(wait(leased.attempt), failure.after or timedelta())
+        values = {"state": "due", "outcome": reason, "due_at": due_at}
+    return str(values["state"]) if _end(engine, leased, values, None) else "lost"
+
+
+def retry(engine: Engine, row_id: int, *, now: datetime) -> None:
+    """Make a parked row due again, with all its attempts; a row that waits for its next try is due at once.
+
+    Raises `NotFound`, or `Refused` for a row that is done or in a worker's hands.
+    """
+    with Session(writing(engine)) as session:
+        row = session.get(OutboxRow, row_id, with_for_update=True)
+        if row is None:
+            raise NotFound(f"There is no owed action {row_id}.")
+        if row.state == "done":
+            raise Refused(f"Action {row_id} ({row.kind}) is done already.", cure="Nothing has to be retried.")
+        if row.leased_until is not None and row.leased_until > now:
+            raise Refused(f"Action {row_id} ({row.kind}) is being done right now.", cure="Wait for its outcome.")
+        row.state, row.attempts, row.due_at, row.done_at = "due", 0, now, None
+        row.leased_by = row.leased_until = None
+        session.commit()
+
+
+def _next(kinds: Collection[Kind], now: datetime, *, lock: bool = True) -> Any:
+    earlier = aliased(OutboxRow)
+    free = sa.or_(col(OutboxRow.leased_until).is_(None), col(OutboxRow.leased_until) <= now)
+    blocked = (
+        sa.select(col(earlier.id))
+        .where(
+            col(earlier.bug_id) == col(OutboxRow.bug_id),
+            col(earlier.id) < col(OutboxRow.id),
+            col(earlier.state) == "due",
+            col(earlier.kind).in_(FILE_KINDS) == col(OutboxRow.kind).in_(FILE_KINDS),
+        )
+        .exists()
+    )
+    query = (
+        sa.select(OutboxRow)
+        .where(
+            col(OutboxRow.state) == "due",
+            col(OutboxRow.due_at) <= now,
+            free,
+            col(OutboxRow.kind).in_(list(kinds)),
+            ~blocked,
+        )
+        .order_by(col(OutboxRow.due_at), col(OutboxRow.id))
+        .limit(1)
+    )
+    return query.with_for_update(skip_locked=True) if lock else query
+
+
+def _end(engine: Engine, leased: Leased, values: dict[str, Any], also: Callable[[Session], None] | None) -> bool:
+    mine = sa.update(OutboxRow).where(
+        col(OutboxRow.id) == leased.id,
+        col(OutboxRow.state) == "due",
+        col(OutboxRow.leased_by) == leased.worker,
+        col(OutboxRow.attempts) == leased.attempt,
+    )
+    with Session(writing(engine)) as session:
+        ended = session.execute(mine.values(leased_by=None, leased_until=None, **values))
+        if not cast("CursorResult[Any]", ended).rowcount:
+            session.rollback()
+            return False
+        if also is not None:
+            also(session)
+        session.commit()
+    return True
+
+
+def _park(row: OutboxRow, reason: str, now: datetime) -> None:
+    row.state, row.outcome, row.done_at = "parked", reason, now
+    row.leased_by = row.leased_until = None
