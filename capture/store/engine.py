@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
@@ -96,3 +97,9 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 def writing(engine: Engine) -> Engine:
     """Return the engine for transactions that write: on SQLite they take the write lock when they begin."""
     return engine.execution_options(write=True)
+
+
+def upsert(connection: sa.Connection, table: sa.Table) -> Any:
+    """Return the database's own INSERT for `table`, the one that knows ON CONFLICT."""
+    module = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return module.insert(table)

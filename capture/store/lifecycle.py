@@ -50,6 +50,14 @@ def label(number: int) -> str:
     return f"B-{number:03d}"
 
 
+def created(bug: Bug, *, by: Actor, reason: str, now: datetime) -> Transition:
+    """Return the first line of a bug's history. Nothing is added to a session."""
+    assert bug.id is not None
+    return Transition(
+        bug_id=bug.id, at=now, actor_kind=by.kind, actor=by.name, from_state=None, to_state=bug.state, reason=reason
+    )
+
+
 def move(session: Session, bug: Bug, to: State, *, by: Actor, reason: str, now: datetime) -> Transition:
     """Change the state of `bug`, record the transition and return it. Nothing is committed.
 

@@ -5,12 +5,14 @@ Owing an action is all that this side does; `workbench.tracker` leases the rows 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, get_args
 
 from sqlmodel import Session, select
 
-from capture.store.tables import OutboxRow
+from capture.store.engine import upsert
+from capture.store.tables import OutboxRow, table_of
 
 Kind = Literal["write_file", "open_issue", "comment_issue", "close_issue", "reopen_issue"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -35,3 +37,17 @@ def owe(
         return
     session.add(OutboxRow(bug_id=bug_id, kind=kind, key=key, body=body or {}, due_at=now, created_at=now))
     session.flush()
+
+
+def owe_all(session: Session, kinds: Sequence[Kind], bug_ids: Sequence[int], *, occasion: str, now: datetime) -> None:
+    """Owe each of `kinds` for each bug, in one statement. Meant for new bugs, for which nothing waits yet."""
+    rows = [
+        OutboxRow(bug_id=bug_id, kind=kind, key=f"{kind}:{bug_id}:{occasion}", due_at=now, created_at=now).model_dump(
+            exclude={"id"}
+        )
+        for bug_id in bug_ids
+        for kind in kinds
+    ]
+    if rows:
+        connection = session.connection()
+        connection.execute(upsert(connection, table_of(OutboxRow)).on_conflict_do_nothing(), rows)

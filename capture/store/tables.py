@@ -47,6 +47,13 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+def storable(text: str) -> str:
+    """Return `text` with NUL and halves of surrogate pairs as U+FFFD."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 class StoredText(sa.types.TypeDecorator[str]):
     """Text as every database can hold it: the one door from captured text into a text column.
 
@@ -59,9 +66,7 @@ class StoredText(sa.types.TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Return `value` with what cannot be stored replaced."""
-        if value is None or (value.isascii() and "\0" not in value):
-            return value
-        return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return None if value is None else storable(value)
 
 
 class Row(SQLModel, registry=registry(metadata=metadata)):
@@ -321,3 +326,8 @@ class JournalRow(Row, table=True):
     counted: int = _count()
     dropped: dict[str, int] = _json(default_factory=dict)  # reason → events
     updated_at: datetime = _time()
+
+
+def table_of(model: type[Row]) -> sa.Table:
+    """Return the table behind a model, for Core statements."""
+    return metadata.tables[str(model.__tablename__)]

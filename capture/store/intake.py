@@ -1,0 +1,246 @@
+"""A batch of events in; bugs, occurrences, tallies and the ledger out, in one transaction.
+
+Safe to repeat and to run in several processes at once: a journal's offset moves once for each of its bytes, an
+event's id is stored once, a fingerprint has one bug.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+from sqlmodel import Session
+
+from capture.event import Event, decode, encode
+from capture.store import creation
+from capture.store.engine import upsert, writing
+from capture.store.failures import store_errors
+from capture.store.sightings import CAPTURE, Sighting, count_up, lock_bugs
+from capture.store.tables import Bug, FingerprintRow, JournalRow, Occurrence, storable, table_of
+
+# The longest text of each kind that goes into a column of its own. The whole event is in the payload.
+TITLE, WORD, PATH = 300, 200, 2_000
+
+Key = tuple[str, str]  # project and fingerprint
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Events of a known fingerprint past the payload cap: they count, and their payload is not kept."""
+
+    project: str
+    key: str
+    at: datetime
+    count: int
+    release: str | None = None
+    environment: str = ""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The bytes `start` to `end` of a journal, decoded. `seen` is the journal's running total at `end`.
+
+    At most 10,000 events and counts, so that the ids of a batch fit into one statement of either database.
+    """
+
+    journal: str
+    start: int
+    end: int
+    seen: int
+    events: Sequence[Event]
+    counted: Sequence[Counted] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What became of a batch. `stale`: somebody else had carried these bytes already, and nothing was written."""
+
+    stored: int = 0
+    counted: int = 0
+    duplicates: int = 0
+    new_bugs: tuple[int, ...] = ()
+    reopened: tuple[int, ...] = ()
+    stale: bool = False
+
+
+def take_in(engine: Engine, batch: Batch, *, now: datetime) -> Intake:
+    """Carry `batch` into the database in one transaction, and say what became of it.
+
+    An event whose id is stored already goes to the ledger as dropped ("duplicate"), and so does a count of a
+    fingerprint without a bug ("unknown_fingerprint"). Raises `capture.errors.StoreError` when the database is
+    locked or gone; then nothing was written and the batch may be given again.
+    """
+    with store_errors(engine), Session(writing(engine)) as session:
+        journal = _locked_journal(session, batch, now)
+        if journal.offset != batch.start:
+            return Intake(stale=True)
+        fresh = _fresh(session, batch.events)
+        known = _bug_ids(session, _keys(fresh, batch.counted))
+        new_bugs = _create_missing(session, fresh, known, now)
+        counted = [count for count in batch.counted if _key(count) in known]
+        bugs = lock_bugs(session, {known[key] for key in _keys(fresh, counted)})
+        stored = _store(session, fresh, known)
+        reopened = count_up(session, bugs, list(_sightings(stored, counted, known)), now=now)
+        outcome = Intake(
+            stored=len(stored),
+            counted=sum(count.count for count in counted),
+            duplicates=len(batch.events) - len(stored),
+            new_bugs=new_bugs,
+            reopened=reopened,
+        )
+        _enter(session, journal, batch, outcome, now)
+        session.commit()
+    return outcome
+
+
+def open_event(payload: bytes) -> Event:
+    """Return the event of an occurrence's payload."""
+    return decode(zlib.decompress(payload))
+
+
+def _locked_journal(session: Session, batch: Batch, now: datetime) -> JournalRow:
+    connection = session.connection()
+    blank = JournalRow(name=batch.journal, updated_at=now).model_dump()
+    connection.execute(upsert(connection, table_of(JournalRow)).values(blank).on_conflict_do_nothing())
+    statement = sa.select(JournalRow).where(JournalRow.name == batch.journal).with_for_update()  # type: ignore[arg-type]
+    return session.scalars(statement).one()
+
+
+def _fresh(session: Session, events: Sequence[Event]) -> list[Event]:
+    """Return the events whose ids are not stored yet, each id once."""
+    by_id: dict[str, Event] = {}
+    for event in events:
+        by_id.setdefault(event.id, event)
+    ids = table_of(Occurrence).c.id
+    for stored in session.connection().scalars(sa.select(ids).where(ids.in_(list(by_id)))):
+        del by_id[stored]
+    return list(by_id.values())
+
+
+def _bug_ids(session: Session, keys: Iterable[Key]) -> dict[Key, int]:
+    table = table_of(FingerprintRow)
+    statement = sa.select(table.c.project, table.c.key, table.c.bug_id).where(
+        table.c.key.in_({key for _project, key in keys})
+    )
+    return {(project, key): bug_id for project, key, bug_id in session.connection().execute(statement)}
+
+
+def _create_missing(session: Session, events: Sequence[Event], known: dict[Key, int], now: datetime) -> tuple[int, ...]:
+    """Create a bug for each fingerprint without one, add it to `known`, and return the new numbers."""
+    first: dict[Key, Event] = {}
+    for event in events:
+        if _key(event) not in known:
+            first.setdefault(_key(event), event)
+    if not first:
+        return ()
+    creation.lock_numbers(session)
+    known.update(_bug_ids(session, first))  # somebody else may have been first while we waited for the lock
+    missing = [(key, event) for key, event in first.items() if key not in known]
+    bugs = [_bug(event, now) for _key, event in missing]
+    creation.create(session, bugs, by=CAPTURE, reason="first seen", now=now)
+    rows = []
+    for (key, event), bug in zip(missing, bugs, strict=True):
+        assert bug.id is not None
+        known[key] = bug.id
+        rows.append(
+            {
+                "project": key[0],
+                "key": key[1],
+                "version": event.fingerprint.version,
+                "parts": msgspec.to_builtins(event.fingerprint.parts),
+                "bug_id": bug.id,
+            }
+        )
+    if rows:
+        session.connection().execute(sa.insert(table_of(FingerprintRow)), rows)
+    return tuple(bug.number for bug in bugs)
+
+
+def _bug(event: Event, now: datetime) -> Bug:
+    surfaced, request, at = event.surfaced, event.request, _utc(event.at)
+    return Bug(
+        number=0,
+        project=event.project,
+        environment=event.environment[:WORD],
+        title=event.title[:TITLE],
+        kind=event.kind,
+        exception_type=surfaced.type[:WORD] if surfaced else None,
+        status_code=event.status,
+        method=request.method[:WORD] if request else None,
+        route=request.route[:PATH] if request and request.route else None,
+        first_release=_word(event.release),
+        last_release=_word(event.release),
+        first_seen=at,
+        last_seen=at,
+        changed_at=now,
+    )
+
+
+def _store(session: Session, events: Sequence[Event], known: Mapping[Key, int]) -> list[Event]:
+    """Store the events and return those that were really inserted: another journal may hold the same ids."""
+    rows = [
+        {
+            "id": event.id,
+            "bug_id": known[_key(event)],
+            "at": _utc(event.at),
+            "status_code": event.status,
+            "environment": event.environment[:WORD],
+            "release": _word(event.release),
+            "path": event.request.path[:PATH] if event.request else "",
+            "user_id": _word(event.user_id),
+            "payload": zlib.compress(encode(event)),
+        }
+        for event in events
+    ]
+    if not rows:
+        return []
+    connection = session.connection()
+    insert = upsert(connection, table_of(Occurrence)).on_conflict_do_nothing().returning(table_of(Occurrence).c.id)
+    inserted = set(connection.scalars(insert, rows))
+    return [event for event in events if event.id in inserted]
+
+
+def _sightings(events: Sequence[Event], counted: Sequence[Counted], known: Mapping[Key, int]) -> Iterator[Sighting]:
+    for event in events:
+        yield Sighting(known[_key(event)], _utc(event.at), 1, _word(event.release), event.environment[:WORD], event.id)
+    for count in counted:
+        yield Sighting(known[_key(count)], _utc(count.at), count.count, _word(count.release), count.environment[:WORD])
+
+
+def _enter(session: Session, journal: JournalRow, batch: Batch, outcome: Intake, now: datetime) -> None:
+    """Enter the batch in the journal's part of the ledger."""
+    dropped = Counter(journal.dropped)
+    dropped.update(batch.dropped)
+    dropped["unknown_fingerprint"] += sum(count.count for count in batch.counted) - outcome.counted
+    dropped["duplicate"] += outcome.duplicates
+    journal.offset = batch.end
+    journal.seen = max(journal.seen, batch.seen)
+    journal.stored += outcome.stored
+    journal.counted += outcome.counted
+    journal.dropped = {reason: number for reason, number in dropped.items() if number}
+    journal.updated_at = now
+    session.add(journal)
+
+
+def _key(seen: Event | Counted) -> Key:
+    key = seen.fingerprint.key if isinstance(seen, Event) else seen.key
+    return storable(seen.project), storable(key)
+
+
+def _keys(events: Iterable[Event], counted: Iterable[Counted]) -> set[Key]:
+    return {_key(event) for event in events} | {_key(count) for count in counted}
+
+
+def _word(text: str | None) -> str | None:
+    return None if text is None else text[:WORD]
+
+
+def _utc(at: datetime) -> datetime:
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,0 +1,150 @@
+"""What an event does to its bug: counts, times and tallies, and whether it is a recurrence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from capture.store import lifecycle, outbox
+from capture.store.engine import upsert
+from capture.store.tables import Bug, Occurrence, Tally, Transition, table_of
+
+CAPTURE = lifecycle.Actor("system", "capture")
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """`count` events of one bug, seen at one time in one release. `event` is the id of a stored one."""
+
+    bug_id: int
+    at: datetime
+    count: int
+    release: str | None
+    environment: str
+    event: str | None = None
+
+
+def lock_bugs(session: Session, ids: Iterable[int]) -> dict[int, Bug]:
+    """Return the bugs by id, locked until the transaction ends.
+
+    Always in order of id, so that two transactions with the same bugs wait for each other once and not crosswise.
+    """
+    statement = (
+        sa.select(Bug)
+        .where(Bug.id.in_(sorted(ids)))  # type: ignore[union-attr]
+        .order_by(Bug.id)  # type: ignore[arg-type]
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return {bug.id: bug for bug in session.scalars(statement) if bug.id is not None}
+
+
+def count_up(
+    session: Session, bugs: dict[int, Bug], sightings: Sequence[Sighting], *, now: datetime
+) -> tuple[int, ...]:
+    """Enter the sightings, in order, into their locked bugs; return the numbers of those that came back.
+
+    Nothing is committed.
+    """
+    tallies: Counter[tuple[int, datetime]] = Counter()
+    earlier = _Earlier(session, bugs)
+    reopened: list[int] = []
+    for sighting in sightings:
+        bug = bugs[sighting.bug_id]
+        tallies[sighting.bug_id, sighting.at.replace(minute=0, second=0, microsecond=0)] += sighting.count
+        if bug.state == "closed" and earlier.is_recurrence(sighting):
+            _reopen(session, bug, sighting, now=now)
+            reopened.append(bug.number)
+        _note(bug, sighting, now)
+    _add_tallies(session, tallies)
+    session.flush()
+    return tuple(reopened)
+
+
+def _note(bug: Bug, sighting: Sighting, now: datetime) -> None:
+    bug.count += sighting.count
+    bug.changed_at = now
+    if sighting.at < bug.first_seen:
+        bug.first_seen, bug.first_release = sighting.at, sighting.release
+    if sighting.at >= bug.last_seen:
+        bug.last_seen, bug.last_release, bug.environment = sighting.at, sighting.release, sighting.environment
+
+
+def _add_tallies(session: Session, tallies: Counter[tuple[int, datetime]]) -> None:
+    if not tallies:
+        return
+    connection, table = session.connection(), table_of(Tally)
+    insert = upsert(connection, table)
+    insert = insert.on_conflict_do_update(
+        index_elements=[table.c.bug_id, table.c.hour], set_={"count": table.c.count + insert.excluded.count}
+    )
+    rows = [{"bug_id": bug_id, "hour": hour, "count": count} for (bug_id, hour), count in sorted(tallies.items())]
+    connection.execute(insert, rows)
+
+
+class _Earlier:
+    """What closed bugs had been through when they were closed."""
+
+    def __init__(self, session: Session, bugs: dict[int, Bug]) -> None:
+        self._session = session
+        self._closed_at: dict[int, datetime] = {}
+        closed = [bug.id for bug in bugs.values() if bug.state == "closed"]
+        if closed:
+            statement = (
+                sa.select(Transition.bug_id, sa.func.max(Transition.at).label("at"))  # type: ignore[call-overload]
+                .where(Transition.bug_id.in_(closed), Transition.to_state == "closed")  # type: ignore[attr-defined]
+                .group_by(Transition.bug_id)
+            )
+            self._closed_at = {row.bug_id: row.at for row in session.connection().execute(statement)}
+        self._known = {(bug.id, release) for bug in bugs.values() for release in (bug.first_release, bug.last_release)}
+
+    def is_recurrence(self, sighting: Sighting) -> bool:
+        """Say whether a sighting of a closed bug means that it is back.
+
+        It is when it was seen after the bug was closed, in a release that had not been seen before that, or in
+        none that is known. A release from before the fix goes on failing until it is replaced: that only counts.
+        """
+        closed_at = self._closed_at.get(sighting.bug_id)
+        seen = sighting.bug_id, sighting.release
+        if closed_at is not None and sighting.at <= closed_at:
+            self._known.add(seen)
+            return False
+        if sighting.release is None:
+            return True
+        if seen not in self._known and closed_at is not None and self._stored_before(sighting, closed_at):
+            self._known.add(seen)
+        return seen not in self._known
+
+    def _stored_before(self, sighting: Sighting, closed_at: datetime) -> bool:
+        statement = (
+            sa.select(Occurrence.id)  # type: ignore[call-overload]
+            .where(
+                Occurrence.bug_id == sighting.bug_id,
+                Occurrence.release == sighting.release,
+                Occurrence.at <= closed_at,
+            )
+            .limit(1)
+        )
+        return self._session.connection().scalar(statement) is not None
+
+
+def _reopen(session: Session, bug: Bug, sighting: Sighting, *, now: datetime) -> None:
+    where = f"in release {sighting.release}" if sighting.release else "in a release without a name"
+    transition = lifecycle.move(session, bug, "open", by=CAPTURE, reason=f"seen again {where}", now=now)
+    session.flush()
+    assert bug.id is not None
+    occasion = f"recurrence {transition.id}"
+    body = {
+        "event": sighting.event,
+        "release": sighting.release,
+        "at": sighting.at.isoformat(),
+        "reason": transition.reason,
+    }
+    outbox.owe(session, "reopen_issue", bug.id, occasion=occasion, now=now)
+    outbox.owe(session, "comment_issue", bug.id, occasion=occasion, now=now, body=body)
+    outbox.owe(session, "write_file", bug.id, occasion=occasion, now=now)
