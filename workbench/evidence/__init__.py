@@ -1,0 +1,8 @@
+"""Proof, not claims: what the tests say about a fix, on clean trees that the agent never touched."""
+
+from workbench.evidence.collecting import collect
+from workbench.evidence.fault import RecordedFault
+from workbench.evidence.report import EvidenceReport, EvidenceRequest
+from workbench.evidence.store import save
+
+__all__ = ["EvidenceReport", "EvidenceRequest", "RecordedFault", "collect", "save"]

@@ -1,0 +1,174 @@
+"""What evidence consists of: runs, their tests, flags and the verdict, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from workbench.evidence.fault import Raised, RecordedFault, Response
+
+Verdict = Literal["demonstrated", "partial", "inconclusive", "refuted", "not run"]
+Outcome = Literal["passed", "failed", "error", "skipped"]
+Trouble = Literal["", "infrastructure", "disagreement", "no tests"]
+
+BASE = "base"
+NEW_ON_BASE = "new tests on base"
+NEW_ON_FIX = "new tests on fix"
+SUITE_ON_FIX = "suite on fix"
+OLD_ON_FIX = "old tests on fix"
+
+
+@dataclass(frozen=True)
+class EvidenceRequest:
+    """What to prove: that `result` fixes `fault` of `base`.
+
+    `command` is how the repository runs its tests, `timeout` the seconds after which one run is ended, `workdir` a
+    folder of ours for clean trees and results, outside the checkout.
+    """
+
+    repository: Path
+    base: str
+    result: str
+    fault: RecordedFault | None
+    command: str
+    timeout: int
+    workdir: Path
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """One test of one run. `phase` is where its outcome was decided: setup, call, teardown or collect.
+
+    `chain` holds the exception that ended it and those behind it; `raised` and `responses` what Django did meanwhile.
+    """
+
+    __test__ = False
+
+    id: str
+    outcome: Outcome
+    phase: str
+    seconds: float = 0.0
+    message: str = ""
+    chain: tuple[Raised, ...] = ()
+    raised: tuple[Raised, ...] = ()
+    responses: tuple[Response, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """The file that the test is in."""
+        return self.id.partition("::")[0]
+
+    @property
+    def is_red(self) -> bool:
+        """True where it failed, in whichever phase."""
+        return self.outcome in ("failed", "error")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as screens and commands show it."""
+        surfaced = self.chain[0] if self.chain else None
+        return {
+            "id": self.id,
+            "outcome": self.outcome,
+            "phase": self.phase,
+            "seconds": self.seconds,
+            "exception": surfaced.type if surfaced else None,
+            "message": self.message,
+            "file": surfaced.file if surfaced else None,
+            "function": surfaced.function if surfaced else None,
+        }
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of tests on one clean tree. With `trouble`, its results say nothing, and `note` says why."""
+
+    name: str
+    commit: str
+    command: tuple[str, ...] = ()
+    tests: tuple[TestResult, ...] = ()
+    trouble: Trouble = ""
+    note: str = ""
+    seconds: float = 0.0
+
+    def test(self, id: str) -> TestResult | None:  # noqa: A002 - pytest's own word
+        """Return the result of one test, or None where it did not run."""
+        return next((test for test in self.tests if test.id == id), None)
+
+    def ids(self, *outcomes: Outcome) -> frozenset[str]:
+        """Return the tests with one of these outcomes, or all that were collected."""
+        return frozenset(
+            test.id for test in self.tests if (test.outcome in outcomes if outcomes else test.phase != "collect")
+        )
+
+    @property
+    def outcome(self) -> str:
+        """Passed, failed, or not run."""
+        if self.trouble:
+            return "not run"
+        return "failed" if any(test.is_red for test in self.tests) else "passed"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as screens and commands show it."""
+        counts = [test.outcome for test in self.tests]
+        return {
+            "name": self.name,
+            "commit": self.commit,
+            "command": list(self.command),
+            "outcome": self.outcome,
+            "passed": counts.count("passed"),
+            "failed": counts.count("failed"),
+            "errors": counts.count("error"),
+            "skipped": counts.count("skipped"),
+            "seconds": self.seconds,
+            "tests": [test.as_dict() for test in self.tests],
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Something in the agent's changes that a person has to look at, with the lines it means."""
+
+    kind: str
+    path: str
+    message: str
+    lines: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as screens and commands show it."""
+        return {"kind": self.kind, "path": self.path, "lines": list(self.lines), "message": self.message}
+
+
+@dataclass(frozen=True)
+class EvidenceReport:
+    """The verdict with its reason, and everything that it rests on."""
+
+    verdict: Verdict
+    reason: str
+    flags: tuple[Flag, ...]
+    runs: tuple[Run, ...]
+    base: str
+    result: str
+    started_at: datetime
+    ended_at: datetime
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data, ready for JSON."""
+        return {
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "flags": [flag.as_dict() for flag in self.flags],
+            "runs": [run.as_dict() for run in self.runs],
+            "base": self.base,
+            "result": self.result,
+            "started_at": self.started_at.isoformat(),
+            "ended_at": self.ended_at.isoformat(),
+        }
+
+
+def raised_from(record: Mapping[str, Any]) -> Raised:
+    """Return an exception as the plugin wrote it."""
+    return Raised(**{name: str(record[name]) for name in Raised.__dataclass_fields__})

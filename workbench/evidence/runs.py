@@ -1,0 +1,127 @@
+"""Runs a repository's tests once, on one clean tree, with everything recorded outside of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from workbench.evidence import results
+from workbench.evidence.command import TestCommand
+from workbench.evidence.report import Run
+
+PLUGIN = Path(__file__).parent / "plugin" / "workbench_evidence_plugin.py"
+
+# Everything else stays behind: tokens, passwords, and settings that would change what the tests do.
+PASSED_ON: tuple[str, ...] = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DJANGO_SETTINGS_MODULE")
+
+
+@dataclass(frozen=True)
+class Runner:
+    """How tests are run: the command, its time limit, and which checkout must not be imported by mistake.
+
+    `watched` are the modules that the agent changed: they have to come from the tree under test.
+    """
+
+    command: TestCommand
+    timeout: int
+    repository: Path
+    workdir: Path
+    watched: tuple[str, ...] = ()
+
+    def run(self, name: str, commit: str, tree: Path, only: Sequence[str] = ()) -> Run:
+        """Run the tests of `tree`, or those of the files `only`, and return what came out."""
+        with tempfile.TemporaryDirectory(prefix="run-", dir=self.workdir) as folder:
+            begun = time.monotonic()
+            run = self._run(Run(name, commit), tree, Path(folder), tuple(only))
+            return replace(run, seconds=round(time.monotonic() - begun, 2))
+
+    def _run(self, run: Run, tree: Path, folder: Path, only: tuple[str, ...]) -> Run:
+        key = secrets.token_hex(32)
+        spec = {
+            "key": key,
+            "results": str(folder / "results.jsonl"),
+            "root": os.path.realpath(tree),
+            "repository": os.path.realpath(self.repository),
+            "only": only,
+            "watched": self.watched,
+        }
+        (folder / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
+        junit = folder / "junit.xml"
+        argv = self.command.argv(
+            *("-p", PLUGIN.stem, "-p", "no:cacheprovider", f"--rootdir={tree}", f"--junitxml={junit}"),
+            *("--maxfail=0", "--continue-on-collection-errors", "--", *only),
+        )
+        # Shown as it can be typed in a checkout: without what only serves the recording.
+        run = replace(run, command=self.command.argv(*only))
+        output = folder / "output.txt"
+        try:
+            exit_code = _execute(argv, tree, self._environment(tree, folder), output, self.timeout)
+        except OSError as error:
+            return replace(run, trouble="infrastructure", note=f"{argv[0]} cannot be started: {error.strerror}")
+        if exit_code is None:
+            return replace(run, trouble="infrastructure", note=f"ended by us after {self.timeout} seconds")
+        if exit_code < 0:
+            return replace(run, trouble="infrastructure", note=f"ended by signal {signal.Signals(-exit_code).name}")
+        found = results.read(folder / "results.jsonl", junit, key, exit_code)
+        if found is None:
+            return replace(run, trouble="infrastructure", note=_why_not_started(output, exit_code))
+        return replace(run, tests=found.tests, trouble=found.trouble, note=found.note)
+
+    def _environment(self, tree: Path, folder: Path) -> Mapping[str, str]:
+        home = folder / "home"
+        home.mkdir()
+        passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        roots = [tree, tree / "src"] if (tree / "src").is_dir() else [tree]
+        roots += [tree / part for part in self.command.variables.get("PYTHONPATH", "").split(os.pathsep) if part]
+        return {
+            **passed_on,
+            "HOME": str(home),
+            "TMPDIR": str(home),
+            "TZ": "UTC",
+            "PYTHONHASHSEED": "0",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONNOUSERSITE": "1",
+            **self.command.variables,
+            # The tree comes first, so that an editable install of the checkout cannot take its place.
+            "PYTHONPATH": os.pathsep.join(map(str, [*roots, PLUGIN.parent])),
+            "WORKBENCH_EVIDENCE_SPEC": str(folder / "spec.json"),
+        }
+
+
+def _execute(argv: Sequence[str], tree: Path, environment: Mapping[str, str], output: Path, timeout: int) -> int | None:
+    """Return the exit code, or None when the time was up. No process of the run is left behind."""
+    with output.open("wb") as sink:
+        process = subprocess.Popen(
+            argv, cwd=tree, env=environment, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True
+        )
+        try:
+            return process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            _end_group(process)
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _why_not_started(output: Path, exit_code: int) -> str:
+    """Return why pytest ended before its first word, from the last lines that it printed."""
+    printed = output.read_bytes()[-4000:].decode("utf-8", "replace")
+    lines = [line.strip() for line in printed.splitlines() if line.strip()]
+    if lines and lines[-1].endswith("No module named pytest"):
+        return "pytest is not installed for the interpreter that runs the tests"
+    told = next((line for line in reversed(lines) if "rror" in line), lines[-1] if lines else "nothing was printed")
+    return f"pytest did not start (exit code {exit_code}): {told[:300]}"

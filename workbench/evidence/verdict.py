@@ -1,0 +1,207 @@
+"""What the runs show about a fix: one word, and one sentence that says why. Nothing here runs or reads anything.
+
+demonstrated   a new test fails on the base with the recorded fault and passes on the fix, nothing else broke, and
+               nothing in the changes needs a second look
+partial        a test turned from red to green, but something keeps it from being proof
+inconclusive   the results do not say
+refuted        the results say that it is not fixed, or that something else broke
+not run        something other than the fix kept the tests from running
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from workbench.evidence.fault import RecordedFault
+from workbench.evidence.report import (
+    BASE,
+    NEW_ON_BASE,
+    NEW_ON_FIX,
+    OLD_ON_FIX,
+    SUITE_ON_FIX,
+    Flag,
+    Run,
+    TestResult,
+    Verdict,
+)
+
+NEEDED = (NEW_ON_BASE, NEW_ON_FIX, BASE, SUITE_ON_FIX, OLD_ON_FIX)
+
+
+@dataclass(frozen=True)
+class Changed:
+    """Which parts the agent changed: its new or changed test files, its test files that are gone, its harness."""
+
+    anything: bool
+    test_files: tuple[str, ...] = ()
+    gone_tests: tuple[str, ...] = ()
+    harness: tuple[str, ...] = ()
+
+
+Decision = tuple[Verdict, str]
+
+
+def decide(fault: RecordedFault | None, changed: Changed, runs: Mapping[str, Run], flags: Sequence[Flag]) -> Decision:
+    """Return the verdict and its reason. `runs` may lack those that had nothing to run."""
+    if not changed.anything:
+        return "refuted", "The session changed nothing, so nothing can be fixed."
+    return (
+        _unsound(changed, runs)
+        or _still_red(fault, changed, runs)
+        or _broke(changed, runs)
+        or _proof(fault, runs, flags)
+    )
+
+
+def _unsound(changed: Changed, runs: Mapping[str, Run]) -> Decision | None:
+    """Return the decision where a run has no results, or none that can be trusted."""
+    for name in NEEDED:
+        run = runs.get(name)
+        if run is None:
+            if name not in (NEW_ON_BASE, NEW_ON_FIX) or changed.test_files:
+                return "not run", f"The run “{name}” is missing."
+        elif run.trouble == "infrastructure":
+            return "not run", f"The run “{name}” could not be made: {run.note}."
+        elif run.trouble == "disagreement":
+            return "inconclusive", f"The results of “{name}” cannot be trusted: {run.note}."
+    new = runs.get(NEW_ON_FIX)
+    if new is not None and new.trouble:
+        return "inconclusive", f"No test was found in {_names(changed.test_files)}."
+    return None
+
+
+def claimed(runs: Mapping[str, Run]) -> list[TestResult]:
+    """Return the tests, as they came out on the fix, that are new, or whose outcome on the base the agent changed."""
+    base, on_base = runs[BASE], runs.get(NEW_ON_BASE)
+    if on_base is None:
+        return []
+    before = {test.id: test.outcome for test in base.tests}
+    edited = {test.id: test.outcome for test in on_base.tests}
+    return [test for test in runs[NEW_ON_FIX].tests if test.id not in before or edited.get(test.id) != before[test.id]]
+
+
+def _still_red(fault: RecordedFault | None, changed: Changed, runs: Mapping[str, Run]) -> Decision | None:
+    """Return the decision where a new test does not pass on the fix."""
+    red = [test for test in claimed(runs) if test.is_red]
+    if not red:
+        return None
+    if fault is not None and (same := [test for test in red if _shows(test, fault) == "recorded fault"]):
+        return "refuted", f"{_names(_ids(same))} still {_s('fails', same)} on the fix with {fault.words}."
+    if changed.harness:
+        return "inconclusive", (
+            f"{_names(_ids(red))} {_s('fails', red)} on the fix under the base's harness;"
+            f" the session changed {_names(changed.harness)}."
+        )
+    return "refuted", f"{_names(_ids(red))} {_s('fails', red)} on the fix: {red[0].message or red[0].phase}"
+
+
+def _broke(changed: Changed, runs: Mapping[str, Run]) -> Decision | None:
+    """Return the decision where a test that passed on the base fails with the fix."""
+    passed = runs[BASE].ids("passed")
+    suite, old = runs[SUITE_ON_FIX], runs[OLD_ON_FIX]
+    broken = _newly_red(passed, suite) | _newly_red(passed, old)
+    if not broken:
+        return None
+    # Where the agent edited the test file itself, an old test that fails may have asserted the fault.
+    edited = {*changed.test_files, *changed.gone_tests}
+    elsewhere = sorted(id_ for id_ in broken if id_.partition("::")[0] not in edited)
+    if elsewhere and not changed.harness:
+        return "refuted", f"{_names(elsewhere)} passed on the base and {_s('fails', elsewhere)} on the fix."
+    if changed.harness:
+        return "inconclusive", (
+            f"{_names(sorted(broken))} {_s('fails', broken)} on the fix under the base's harness;"
+            f" the session changed {_names(changed.harness)}."
+        )
+    return "inconclusive", (
+        f"{_names(sorted(broken))} {_s('fails', broken)} on the fix as the base has it; the session edited that file."
+    )
+
+
+def _newly_red(passed: frozenset[str], run: Run) -> frozenset[str]:
+    red = run.ids("failed", "error") & passed
+    unreadable = {test.path for test in run.tests if test.phase == "collect"}
+    return red | {id_ for id_ in passed if id_.partition("::")[0] in unreadable}
+
+
+def _proof(fault: RecordedFault | None, runs: Mapping[str, Run], flags: Sequence[Flag]) -> Decision:
+    """Return the decision where all is green on the fix, by what that proves."""
+    tests = claimed(runs)
+    if not tests:
+        return "inconclusive", "The session added no test, so nothing shows that the fault is gone."
+    green = [test for test in tests if test.outcome == "passed"]
+    if len(green) < len(tests):
+        skipped = [test for test in tests if test not in green]
+        return "inconclusive", f"{_names(_ids(skipped))} {_s('is', skipped)} skipped on the fix."
+    on_base = runs[NEW_ON_BASE]
+    before = [(test, on_base.test(test.id)) for test in green]
+    turned = [found for _, found in before if found is not None and _failed_in_call(found)]
+    if not turned:
+        return _never_red(before, on_base)
+    return _compared(fault, turned, flags)
+
+
+def _never_red(before: Sequence[tuple[TestResult, TestResult | None]], on_base: Run) -> Decision:
+    passing = [found for _, found in before if found is not None and not found.is_red]
+    if passing:
+        return "inconclusive", (
+            f"{_names(_ids(passing))} {_s('passes', passing)} on the base as well, so it shows no fault."
+        )
+    stopped = [found for _, found in before if found is not None] or [
+        test for test in on_base.tests if test.phase == "collect"
+    ]
+    if not stopped:
+        return "inconclusive", f"{_names(_ids([test for test, _ in before]))} did not run on the base."
+    where = {"collect": "is imported", "setup": "is set up", "teardown": "is torn down"}.get(stopped[0].phase, "runs")
+    return "inconclusive", (
+        f"{_names(_ids(stopped))} fails on the base while it {where}, which shows nothing of the fault:"
+        f" {stopped[0].message}"
+    )
+
+
+def _compared(fault: RecordedFault | None, turned: Sequence[TestResult], flags: Sequence[Flag]) -> Decision:
+    names = f"{_names(_ids(turned))} {_s('fails', turned)} on the base and {_s('passes', turned)} on the fix"
+    if fault is None:
+        return "partial", f"{names}, but there is no recorded fault to compare that with."
+    right = [test for test in turned if _shows(test, fault) == "recorded fault"]
+    if not right:
+        if _shows(turned[0], fault) == "not comparable":
+            return "partial", f"{names}, but what was recorded says too little to compare that with."
+        return "partial", f"{names}, but not with the recorded {fault.words}: {_what(turned[0])}."
+    proven = f"{_names(_ids(right))} {_s('fails', right)} on the base with the recorded {fault.words}"
+    proven += f", {_s('passes', right)} on the fix, and nothing that passed before fails"
+    if flags:
+        kinds = sorted({flag.kind for flag in flags})
+        return "partial", f"{proven}; but look first at: {', '.join(kinds)}."
+    return "demonstrated", f"{proven}."
+
+
+def _shows(test: TestResult, fault: RecordedFault) -> str:
+    return fault.is_shown_by((*test.chain, *test.raised), test.responses)
+
+
+def _failed_in_call(test: TestResult) -> bool:
+    return test.outcome == "failed" and test.phase == "call"
+
+
+def _what(test: TestResult) -> str:
+    if not test.chain:
+        return test.message
+    surfaced = test.chain[0]
+    return f"{surfaced.type} in {surfaced.function}" if surfaced.function else surfaced.type
+
+
+def _ids(tests: Sequence[TestResult]) -> list[str]:
+    return [test.id for test in tests]
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:3])
+    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
+
+
+_PLURAL = {"fails": "fail", "passes": "pass", "is": "are"}
+
+
+def _s(verb: str, subjects: Sequence[object] | frozenset[str]) -> str:
+    return verb if len(subjects) == 1 else _PLURAL[verb]
