@@ -18,12 +18,24 @@ from workbench.errors import Exit
 
 NOUNS: dict[str, str] = {
     "bugs": "List, show and write bugs.",
+    "fix": "Launch a coding agent on a bug, in a git worktree.",
+    "sessions": "List, show, resume and interrupt fix sessions.",
+    "evidence": "Show what the tests proved, or prove it now.",
+    "verify": "Sign a fix off, or reject it: the person's decision.",
+    "worktrees": "List and remove the worktrees of fix sessions.",
+    "worker": "Do what is owed to GitHub and to the bug files.",
     "db": "Create, upgrade and check the shared database.",
+    "doctor": "Check everything, and say what to do about each finding.",
     "config": "Print each setting and where it came from.",
     "fingerprint": "Try the grouping rules on events from a file.",
+    "init": "Set up a Django project's repository.",
+    "demo": "Live the whole loop on a small pet clinic.",
+    "serve": "Open the screen in a browser on this machine.",
 }
 
 EXAMPLES: dict[str, str] = {
+    "workbench demo": "live the whole loop in a few minutes",
+    "workbench init": "set up your own Django project",
     "workbench": "open the screen on this repository",
     "workbench bugs list --json": "the same for programs",
 }

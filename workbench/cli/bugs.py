@@ -8,7 +8,7 @@ import typer
 
 from workbench.cli import shapes
 from workbench.cli.given import given, now
-from workbench.cli.output import ago, emit, note, say, table, text_argument
+from workbench.cli.output import emit, line_width, note, say, say_lines, table, text_argument
 from workbench.cli.words import BUG, JSON, noun, taught
 from workbench.errors import UsageError
 
@@ -68,9 +68,11 @@ def _states(named: list[str]) -> list[str]:
 
 
 def _line(row: BugRow, at: datetime) -> tuple[str, ...]:
+    from workbench.tui.words import age
+
     state = f"{row.state} again" if row.is_recurrence and row.state == "open" else row.state
     issue = f"#{row.issue.number}" if row.issue else ""
-    return row.label, state, row.title, str(row.count), ago(row.last_seen, at), issue
+    return row.label, state, row.title, str(row.count), age(row.last_seen, at), issue
 
 
 @app.command(epilog=taught("workbench bugs show B-012", "0; 1 when there is no such bug."))
@@ -84,10 +86,12 @@ def show(ctx: typer.Context, bug: BUG, as_json: JSON = False) -> None:
     if as_json:
         emit(shapes.page(page))
         return
-    from workbench.cli.page import lines
+    from workbench.tui.documents.bug import View, head_lines, page_lines
+    from workbench.tui.lines import BLANK
 
-    for line in lines(page, at):
-        say(line)
+    width = line_width()
+    say_lines([*head_lines(page, width, at), BLANK])
+    say_lines(page_lines(page, View(width=width, now=at, event=page.event)))
 
 
 @app.command(

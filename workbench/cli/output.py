@@ -7,14 +7,16 @@ import json
 import os
 import shutil
 import sys
-import unicodedata
-from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from workbench.errors import UsageError
 
-NARROWEST = 40
+if TYPE_CHECKING:
+    from workbench.tui.lines import Line
+
+NARROWEST_COLUMN = 8
 
 
 def say(text: str = "") -> None:
@@ -53,68 +55,20 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, flexible: int, 
 
     The column `flexible` gives way, so that a line fits the terminal (or COLUMNS, or 80).
     """
-    from workbench.text import plain
+    from workbench.tui.lines import cell, line
 
-    cells = [list(head)] + [[plain(cell) for cell in row] for row in rows]
-    widths = [max(wide(row[column]) for row in cells) for column in range(len(head))]
+    rows = [head, *rows]
+    widths = [max(line(row[column]).width for row in rows) for column in range(len(head))]
     taken = sum(widths) - widths[flexible] + 2 * (len(head) - 1)
-    room = max(line_width() - taken, len(head[flexible]), 8)
-    widths[flexible] = min(widths[flexible], room)
-    for row in cells:
-        fitted = [
-            pad(cut(cell, width), width, right=column in numbers)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        say("  ".join(fitted).rstrip())
+    widths[flexible] = min(widths[flexible], max(line_width() - taken, len(head[flexible]), NARROWEST_COLUMN))
+    for row in rows:
+        cells = (cell(row[column], widths[column], right=column in numbers) for column in range(len(head)))
+        say("  ".join(cells).rstrip())
 
 
 def line_width() -> int:
     """Return how wide a line may be."""
-    return max(shutil.get_terminal_size().columns, NARROWEST)
-
-
-def wide(text: str) -> int:
-    """Return how many cells of a terminal `text` takes."""
-    return sum(_cells(character) for character in text)
-
-
-def _cells(character: str) -> int:
-    if unicodedata.combining(character):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-def cut(text: str, width: int) -> str:
-    """Return `text`, cut to `width` cells with an ellipsis at its end."""
-    if wide(text) <= width:
-        return text
-    kept, used = [], 0
-    for character in text:
-        used += _cells(character)
-        if used > width - 1:
-            break
-        kept.append(character)
-    return "".join(kept) + "…"
-
-
-def pad(text: str, width: int, *, right: bool = False) -> str:
-    """Return `text` with spaces up to `width` cells, behind it or (`right`) before it."""
-    spaces = " " * (width - wide(text))
-    return spaces + text if right else text + spaces
-
-
-def ago(at: datetime, now: datetime) -> str:
-    """Return how long ago `at` was, in its two or three most telling characters: 5m, 3h, 12d."""
-    passed = max(now - at, timedelta())
-    for unit, seconds in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if passed.total_seconds() >= seconds:
-            return f"{int(passed.total_seconds() // seconds)}{unit}"
-    return f"{int(passed.total_seconds())}s"
-
-
-def moment(at: datetime) -> str:
-    """Return `at` for people: to the second, in UTC."""
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    return shutil.get_terminal_size().columns
 
 
 def colored() -> bool:
@@ -122,12 +76,30 @@ def colored() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-COLORS = {"red": "31", "green": "32", "yellow": "33", "bold": "1"}
+# The inks of the screens that mean something without a theme, as SGR codes.
+INKS: Mapping[str, str] = {
+    "strong": "1",
+    "heading": "1",
+    "muted": "2",
+    "accent": "36",
+    "good": "32",
+    "add": "32",
+    "bad": "31",
+    "remove": "31",
+    "warn": "33",
+    "rehearsal": "7",
+}
 
 
-def paint(text: str, color: str) -> str:
-    """Return `text` in a colour of `COLORS`, where colours are taken."""
-    return f"\x1b[{COLORS[color]}m{text}\x1b[0m" if colored() else text
+def paint(text: str, ink: str) -> str:
+    """Return inert text in an ink, where colours are taken."""
+    return f"\x1b[{INKS[ink]}m{text}\x1b[0m" if text and ink in INKS and colored() else text
+
+
+def say_lines(lines: Iterable[Line]) -> None:
+    """Print lines of the screens' documents."""
+    for line in lines:
+        say("".join(paint(text, ink) for text, ink in line.spans).rstrip())
 
 
 def ask(question: str) -> str:

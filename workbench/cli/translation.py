@@ -51,19 +51,12 @@ def _lifecycle(error: BaseException) -> WorkbenchError | None:
 
 
 def _database(error: BaseException) -> WorkbenchError | None:
-    if "sqlalchemy.exc" not in sys.modules:
+    if "sqlalchemy" not in sys.modules:
         return None
-    from sqlalchemy.exc import DBAPIError
+    from capture.store.failures import explain
 
-    if not isinstance(error, DBAPIError):
-        return None
-    reason = str(error.orig)
-    if "locked" in reason or "busy" in reason:
-        return DatabaseError(
-            "The database stayed locked by another program.",
-            cure="End the program that holds it (a shell, a backup), then try again.",
-        )
-    return DatabaseError(f"The database failed: {reason}", cure="See: workbench doctor")
+    known = explain(error, "that is shared")
+    return None if known is None else DatabaseError(str(known), cure=known.cure)
 
 
 def _system(error: BaseException) -> WorkbenchError | None:

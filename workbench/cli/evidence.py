@@ -1,0 +1,135 @@
+"""`workbench evidence`: what the tests proved about a fix, or a proof made now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from workbench.cli import shapes
+from workbench.cli.given import Given, given, now
+from workbench.cli.output import emit, line_width, note, say_lines
+from workbench.cli.words import JSON, noun, taught
+from workbench.errors import Exit, NotFound, UsageError
+
+if TYPE_CHECKING:
+    from workbench.bugs.rows import EvidenceView
+    from workbench.evidence import EvidenceReport, RecordedFault
+
+app = noun()
+
+
+@app.command(
+    epilog=taught(
+        "workbench evidence --base main --result fix/prices --bug B-012 --json",
+        "0 demonstrated; 1 anything else, or nothing there; 2 wrong usage; 3 not a git repository; 4 git failed.",
+    )
+)
+def evidence(
+    ctx: typer.Context,
+    bug: Annotated[str | None, typer.Argument(metavar="[BUG]", help="Show the latest evidence of this bug.")] = None,
+    base: Annotated[str | None, typer.Option(metavar="REV", help="Prove now: the commit without the fix.")] = None,
+    result: Annotated[str | None, typer.Option(metavar="REV", help="Prove now: the commit with the fix.")] = None,
+    fault: Annotated[
+        str | None, typer.Option("--bug", metavar="BUG", help="The recorded fault that the new test must fail with.")
+    ] = None,
+    as_json: JSON = False,
+) -> int:
+    """Show what was proven about a bug's fix, or prove a fix between two commits of any repository.
+
+    A proof runs the new tests on the base, where they must fail with the recorded fault, and on the result, where
+    they must pass, and then the whole suite; each in a clean worktree. Only `tests.command` of the settings runs. It
+    is printed and not stored.
+    """
+    if bug is not None and base is None and result is None and fault is None:
+        return _stored(given(ctx), bug, as_json=as_json)
+    if bug is not None or base is None or result is None:
+        raise UsageError(
+            "Name a bug, or two commits.",
+            cure="Stored evidence: workbench evidence B-012. A new proof: workbench evidence --base SHA --result SHA",
+        )
+    return _collected(given(ctx), base, result, fault, as_json=as_json)
+
+
+def _stored(call: Given, bug: str, *, as_json: bool) -> int:
+    with call.store() as engine:
+        from workbench.bugs import queries
+
+        page = queries.bug_page(engine, queries.parse_number(bug), now=now())
+    view = page.evidence
+    if view is None:
+        raise NotFound(
+            f"There is no evidence for {page.row.label} yet.",
+            cure=f"A fix session makes it: workbench fix {page.row.label}",
+        )
+    if as_json:
+        emit(shapes.evidence(view))
+    else:
+        _say(view)
+    return _code(view.verdict)
+
+
+def _collected(call: Given, base: str, result: str, fault: str | None, *, as_json: bool) -> int:
+    recorded = None if fault is None else _fault(call, fault)
+    repository = call.repository()
+    from workbench.evidence import EvidenceRequest, collect
+    from workbench.text import plain
+
+    report = collect(
+        EvidenceRequest(
+            repository=repository.root,
+            base=repository.resolve(base),
+            result=repository.resolve(result),
+            fault=recorded,
+            command=call.config["tests.command"],
+            timeout=call.config["tests.timeout"],
+            workdir=call.config.state_dir / "evidence",
+        ),
+        progress=lambda words: note(plain(words)),
+    )
+    if as_json:
+        emit(report.as_dict())
+    else:
+        _say(_view(report))
+    return _code(report.verdict)
+
+
+def _fault(call: Given, bug: str) -> RecordedFault:
+    with call.store() as engine:
+        from workbench.bugs import queries
+
+        page = queries.bug_page(engine, queries.parse_number(bug), now=now())
+    if page.event is None:
+        raise NotFound(
+            f"{page.row.label} has no stored event to compare with.", cure="Leave --bug out to prove without it."
+        )
+    from workbench.evidence import RecordedFault
+
+    return RecordedFault.of(page.event)
+
+
+def _view(report: EvidenceReport) -> EvidenceView:
+    from workbench.bugs.rows import EvidenceView
+
+    return EvidenceView(
+        id=0,
+        session_id=None,
+        base_commit=report.base,
+        result_commit=report.result,
+        verdict=report.verdict,
+        reason=report.reason,
+        flags=tuple(flag.as_dict() for flag in report.flags),
+        runs=tuple(run.as_dict() for run in report.runs),
+        started_at=report.started_at,
+        ended_at=report.ended_at,
+    )
+
+
+def _say(view: EvidenceView) -> None:
+    from workbench.tui.documents.evidence import evidence_lines
+
+    say_lines(evidence_lines(view, line_width()))
+
+
+def _code(verdict: str) -> int:
+    return Exit.DONE if verdict == "demonstrated" else Exit.NO

@@ -1,0 +1,95 @@
+"""`workbench fix`: launch a coding agent on a bug, and perhaps watch it to the verdict."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from workbench.cli import shapes
+from workbench.cli.given import given, now
+from workbench.cli.output import emit, note, say
+from workbench.cli.words import BUG, JSON, noun, taught
+from workbench.errors import Exit
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+    from workbench.bugs.rows import SessionRow
+
+app = noun()
+
+
+@app.command(
+    epilog=taught(
+        "workbench fix B-012 --wait --max-cost 2",
+        "0 launched, or with --wait: demonstrated; 1 with --wait: not demonstrated, or no such bug; 3 not a git"
+        " repository; 4 the agent cannot be started.",
+    )
+)
+def fix(
+    ctx: typer.Context,
+    bug: BUG,
+    rehearse: Annotated[
+        str | None, typer.Option(metavar="SCENARIO", help="Let a rehearsal model answer (try: happy). Costs nothing.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Watch until it ends, and answer with the verdict.")] = False,
+    model: Annotated[str, typer.Option(help="The model, instead of the setting.")] = "",
+    max_cost: Annotated[float | None, typer.Option(metavar="USD", min=0, help="End it at this cost.")] = None,
+    max_turns: Annotated[int | None, typer.Option(min=1, help="End it after so many turns.")] = None,
+    max_minutes: Annotated[int | None, typer.Option(min=1, help="End it after so many minutes.")] = None,
+    words: Annotated[str, typer.Option("--note", help="A word for the agent, in addition to the brief.")] = "",
+    base: Annotated[str | None, typer.Option(metavar="REV", help="The commit to fix from, instead of HEAD.")] = None,
+    as_json: JSON = False,
+) -> int:
+    """Launch a coding agent on a bug, in a git worktree of its own.
+
+    Your checkout is not touched. The session goes on when this program ends: see `workbench sessions`. Without a
+    login of Claude Code and without a key, a rehearsal model answers, and everything says so.
+    """
+    call = given(ctx)
+    with call.store() as engine:
+        from workbench import fixing
+        from workbench.bugs.queries import parse_number
+
+        options = fixing.LaunchOptions(
+            rehearse=rehearse,
+            model=model,
+            max_cost_usd=max_cost,
+            max_turns=max_turns,
+            max_minutes=max_minutes,
+            note=words,
+            base=base,
+        )
+        row = fixing.launch(call.config, engine, parse_number(bug), by=call.person(), options=options, now=now())
+        return followed(engine, row, wait=wait, as_json=as_json)
+
+
+def followed(engine: Engine, row: SessionRow, *, wait: bool, as_json: bool) -> int:
+    """Say what was launched, watch it to its end if asked to, and return the exit code."""
+    if not as_json:
+        announce(row)
+    if not wait:
+        if as_json:
+            emit(shapes.session(row))
+        return Exit.DONE
+    from workbench.cli.watching import watch
+
+    row, evidence = watch(engine, row, tell=note if as_json else say)
+    if as_json:
+        emit(shapes.session(row) | {"evidence": evidence and shapes.evidence(evidence)})
+    return Exit.DONE if evidence is not None and evidence.verdict == "demonstrated" else Exit.NO
+
+
+def announce(row: SessionRow) -> None:
+    """Say what a session is and where it works."""
+    from workbench.text import plain
+
+    rehearsal = f"rehearsal {row.rehearsal}" if row.rehearsal else f"model {row.model or 'default'}"
+    for name, value in (
+        ("session", f"{row.id} ({rehearsal})"),
+        ("worktree", row.worktree),
+        ("branch", row.branch),
+        ("base", row.base_commit),
+    ):
+        say(f"{name:<9} {plain(value)}")

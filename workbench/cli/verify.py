@@ -1,0 +1,103 @@
+"""`workbench verify`: a person's decision on a fix, without the screen."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from workbench.cli.given import Given, given, now
+from workbench.cli.opening import require_terminal
+from workbench.cli.output import ask, line_width, say, say_lines
+from workbench.cli.words import BUG, noun, taught
+from workbench.errors import Refused, UsageError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+    from workbench.signoff import Proposal
+
+app = noun()
+DIFF_LINES = 400
+
+
+@app.command(
+    epilog=taught(
+        'workbench verify B-012 --note "checked on staging"',
+        "0 signed off, or rejected; 1 not done: refused, not in review, or the number was not typed; 2 no terminal.",
+    )
+)
+def verify(
+    ctx: typer.Context,
+    bug: BUG,
+    words: Annotated[str, typer.Option("--note", help="A word for the record.")] = "",
+    reject: Annotated[bool, typer.Option("--reject", help="Send it back to the agent, with a reason.")] = False,
+    reason: Annotated[str, typer.Option(help="What is wrong with the fix; goes with --reject.")] = "",
+) -> None:
+    """Sign a fix off, or reject it. Only a person can: it needs a terminal, and is refused to an agent.
+
+    It shows the verdict, the evidence and the commit, and asks for the bug's number to be typed. Signing off closes
+    the bug, its file and its issue. A rejection goes back to the agent in the same session.
+    """
+    from workbench.signoff import refuse_agents
+
+    refuse_agents(os.environ)
+    require_terminal(
+        "A sign-off is a person's decision: it needs a terminal.", cure=f"Run it in one: workbench verify {bug}"
+    )
+    _fit_together(words, reason, reject=reject)
+    call = given(ctx)
+    with call.store() as engine:
+        from workbench import signoff
+        from workbench.bugs.queries import parse_number
+
+        proposal = signoff.proposal(engine, parse_number(bug))
+        _show(proposal)
+        (_reject if reject else _sign)(call, engine, proposal, reason if reject else words)
+
+
+def _fit_together(words: str, reason: str, *, reject: bool) -> None:
+    if reject and not reason.strip():
+        raise UsageError("A rejection needs a reason.", cure='Say what is wrong: --reject --reason "…"')
+    if reject and words:
+        raise UsageError("--note goes with a sign-off.", cure="With --reject, say it in --reason.")
+    if reason and not reject:
+        raise UsageError("--reason goes with --reject.", cure="For a sign-off, say it in --note.")
+
+
+def _show(proposal: Proposal) -> None:
+    from workbench.text import plain, plain_lines
+    from workbench.tui.documents.evidence import evidence_lines
+
+    say(f"{proposal.row.label}  {plain(proposal.row.title)}")
+    say(f"commit {proposal.commit} on {plain(proposal.branch)}, by session {proposal.session.id[:8]}\n")
+    for line in plain_lines(proposal.diff, most=DIFF_LINES):
+        say(line)
+    say()
+    if proposal.evidence is None:
+        say("Not run: there is no evidence for this fix.")
+    else:
+        say_lines(evidence_lines(proposal.evidence, line_width()))
+
+
+def _typed(proposal: Proposal, what: str) -> None:
+    label = proposal.row.label
+    if ask(f"\nType {label} to {what}, or press Enter to leave everything as it is:").upper() != label:
+        raise Refused("Nothing was changed.", cure=f"To do it, type {label} when asked.")
+
+
+def _sign(call: Given, engine: Engine, proposal: Proposal, words: str) -> None:
+    from workbench import signoff
+
+    _typed(proposal, "sign this fix off and close the bug")
+    signed = signoff.verify(engine, proposal.row.number, by=call.person(), note=words, now=now())
+    say(f"{proposal.row.label} is closed: {signed.commit[:12]}, signed off by {signed.by}.")
+    say("Its file and its issue follow: workbench worker --once, or the open screen.")
+
+
+def _reject(call: Given, engine: Engine, proposal: Proposal, reason: str) -> None:
+    from workbench import signoff
+
+    _typed(proposal, "reject this fix")
+    row = signoff.reject(call.config, engine, proposal.row.number, by=call.person(), reason=reason, now=now())
+    say(f"{proposal.row.label} went back to session {row.id[:8]}. Watch it: workbench sessions show {row.id[:8]}")

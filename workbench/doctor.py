@@ -1,0 +1,171 @@
+"""Everything that has to be right for the loop to run, looked at one by one, with what to do about each finding."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from capture.errors import CaptureError
+from workbench.config import Config
+from workbench.errors import ConfigurationError, WorkbenchError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+Status = Literal["ok", "note", "wrong"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One look. `note`: it works, with a limit worth knowing. `cure` says what to do about it."""
+
+    subject: str
+    status: Status
+    message: str
+    cure: str = ""
+
+
+def examine(config: Config, *, now: datetime, environ: Mapping[str, str] | None = None) -> Iterator[Finding]:
+    """Yield a finding for each part of the workbench. Nothing is changed and no network is used."""
+    environ = os.environ if environ is None else environ
+    yield _seen("configuration", lambda: f"read for {config.repo}")
+    yield _seen("state directory", lambda: _state_directory(config.state_dir))
+    yield from _store(config, now)
+    yield _seen("git", lambda: _git(config))
+    yield from _claude(config, environ)
+    yield from _github(config, environ)
+    yield _sandbox()
+
+
+def _seen(subject: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(subject, "ok", look())
+    except (WorkbenchError, CaptureError) as error:
+        return Finding(subject, "wrong", str(error), error.cure)
+
+
+def _state_directory(folder: Path) -> str:
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise ConfigurationError(
+            f"{folder} cannot be written.", cure="Name another folder in WORKBENCH_STATE_DIR, or mend its rights."
+        )
+    return f"{folder} can be written"
+
+
+def _store(config: Config, now: datetime) -> Iterator[Finding]:
+    from workbench.bugs.store import open_store
+
+    try:
+        engine = open_store(config)
+    except WorkbenchError as error:
+        yield Finding("database", "wrong", str(error), error.cure)
+        return
+    try:
+        from capture.store.engine import shown_url
+
+        yield Finding("database", "ok", f"{shown_url(engine.url)} has this version's schema")
+        yield _ledger(engine)
+        yield _outbox(engine, now)
+    finally:
+        engine.dispose()
+
+
+def _ledger(engine: Engine) -> Finding:
+    from workbench.bugs import queries
+
+    ledger = queries.ledger(engine)
+    dropped = sum(ledger.dropped.values())
+    sums = f"{ledger.seen} seen = {ledger.stored} stored + {ledger.counted} counted + {dropped} dropped"
+    if ledger.balanced:
+        return Finding("ledger", "ok", sums)
+    return Finding(
+        "ledger",
+        "note",
+        sums.replace(" = ", " ≠ "),
+        "Events still wait in a journal of the site, or were lost with one: manage.py capture_drain, then look again.",
+    )
+
+
+def _outbox(engine: Engine, now: datetime) -> Finding:
+    import sqlalchemy as sa
+    from sqlmodel import col
+
+    from capture.store.tables import OutboxRow
+
+    overdue = sa.and_(col(OutboxRow.state) == "due", col(OutboxRow.due_at) <= now)
+    with engine.connect() as connection:
+        parked, due = connection.execute(
+            sa.select(
+                sa.func.coalesce(sa.func.sum(sa.case((col(OutboxRow.state) == "parked", 1), else_=0)), 0),
+                sa.func.coalesce(sa.func.sum(sa.case((overdue, 1), else_=0)), 0),
+            )
+        ).one()
+    if parked:
+        return Finding(
+            "outbox", "wrong", f"{parked} actions were set aside", "Read why: workbench bugs show, at the bug's end."
+        )
+    if due:
+        return Finding("outbox", "note", f"{due} actions are due", "Do them: workbench worker --once")
+    return Finding("outbox", "ok", "nothing is due")
+
+
+def _git(config: Config) -> str:
+    from workbench.git import Repository
+
+    repository = Repository.open(config.repo)
+    return f"{repository.root} at {repository.head()[:12]}, as {repository.identity()}"
+
+
+def _claude(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
+    from workbench.sessions import claude
+
+    try:
+        program = claude.find(str(config["agent.cli_path"]), environ)
+    except WorkbenchError as error:
+        yield Finding("claude", "wrong", str(error), error.cure)
+        return
+    yield Finding("claude", "ok", str(program))
+    if claude.has_login(program, environ):
+        yield Finding("agent login", "ok", "Claude Code has a login or a key")
+    else:
+        yield Finding(
+            "agent login",
+            "note",
+            "Claude Code has no login and no key: fix sessions are rehearsals",
+            f"For real ones, log in: {program} auth login",
+        )
+
+
+def _github(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
+    from workbench.tracker.settings import github_settings
+
+    try:
+        settings = github_settings(config, environ)
+    except ConfigurationError as error:
+        yield Finding("GitHub", "wrong", str(error), error.cure)
+        return
+    if settings is None:
+        message = "not used: bug files alone are the tracker"
+        yield Finding("GitHub", "note", message, "To get issues, set github.repository and GITHUB_TOKEN.")
+    else:
+        yield Finding(
+            "GitHub", "ok", f"issues go to {settings.repository} at {settings.base_url}, and there is a token"
+        )
+
+
+def _sandbox() -> Finding:
+    missing = [name for name in ("bwrap", "socat") if shutil.which(name) is None]
+    if missing:
+        return Finding(
+            "sandbox",
+            "note",
+            f"no sandbox for agents: {' and '.join(missing)} missing",
+            "Install bubblewrap and socat with your system's package manager.",
+        )
+    return Finding("sandbox", "ok", "bwrap and socat are there")
