@@ -16,6 +16,8 @@ from sqlalchemy.engine import URL, Engine
 from capture.store import migrate
 from capture.store.engine import open_engine
 
+pytest_plugins = ["standins.github"]
+
 POSTGRES = os.environ.get("WORKBENCH_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 
 
