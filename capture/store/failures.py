@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from sqlite3 import DatabaseError as SqliteError
+from sqlite3 import Error as SqliteError
 
 from sqlalchemy import exc
 from sqlalchemy.engine import Engine
@@ -22,31 +22,28 @@ def store_errors(engine: Engine) -> Iterator[None]:
     """Raise errors of the connection, of locks and of a broken file as `StoreError`s; leave all others alone."""
     try:
         yield
-    except (exc.DBAPIError, exc.TimeoutError, SqliteError) as error:
+    except Exception as error:
         translated = explain(error, shown_url(engine.url))
         if translated is None:
             raise
         raise translated from error
 
 
-def explain(error: BaseException, shown: str) -> StoreError | None:
-    """Return what `error` means for the database `shown`, or None where it is a fault of ours."""
+def explain(error: Exception, shown: str) -> StoreError | None:
+    """Return what `error` means for the database `shown`, or None where it is no error of a database's state.
+
+    Takes the errors of SQLAlchemy and those of the drivers themselves, which get out where a connection is made.
+    """
     if isinstance(error, exc.TimeoutError):
         return StoreBusy(f"All connections to {shown} are in use.", cure="Try again in a moment.")
     original = error.orig if isinstance(error, exc.DBAPIError) else error
     words = str(original).strip()
-    if any(word in words for word in _BUSY_WORDS) or getattr(original, "sqlstate", None) in _BUSY_STATES:
-        return StoreBusy(
-            f"The database {shown} stayed locked by another program.",
-            cure="Try again; if it stays so, end the program that holds it open.",
-        )
-    if "not a database" in words or "malformed" in words:
-        return StoreUnreachable(
-            f"{shown} is not a database.", cure="Name another file with --db, or move this one away."
-        )
     if isinstance(original, SqliteError):
         return _sqlite(words, shown)
-    if isinstance(error, exc.OperationalError) or (isinstance(error, exc.DBAPIError) and error.connection_invalidated):
+    if getattr(original, "sqlstate", None) in _BUSY_STATES:
+        return _busy(shown)
+    # By name, because psycopg is not there for everybody and slow to import.
+    if any(kind.__name__ in ("OperationalError", "InterfaceError") for kind in type(original).__mro__):
         first = words.splitlines()[0] if words else type(original).__name__
         return StoreUnreachable(
             f"The database {shown} does not answer: {first}",
@@ -55,16 +52,31 @@ def explain(error: BaseException, shown: str) -> StoreError | None:
     return None
 
 
+def _busy(shown: str) -> StoreBusy:
+    return StoreBusy(
+        f"The database {shown} stayed locked by another program.",
+        cure="Try again; if it stays so, end the program that holds it open.",
+    )
+
+
 def _sqlite(words: str, shown: str) -> StoreError | None:
-    if "unable to open" in words:
-        return StoreUnreachable(
-            f"{shown} cannot be opened.",
-            cure="Check that it is a file, and that you may read and write it and its folder.",
-        )
-    if "readonly database" in words:
-        return StoreUnreachable(
-            f"{shown} may only be read.", cure="Give yourself the right to write it and its folder."
-        )
-    if "disk is full" in words or "disk I/O error" in words:
-        return StoreUnreachable(f"{shown} cannot be written: {words}.", cure="Make room on its disk.")
+    if any(word in words for word in _BUSY_WORDS):
+        return _busy(shown)
+    for said, message, cure in _SQLITE:
+        if said in words:
+            return StoreUnreachable(message.format(shown=shown), cure=cure)
     return None
+
+
+_SQLITE = (
+    ("not a database", "{shown} is not a database.", "Name another file with --db, or move this one away."),
+    ("malformed", "The database {shown} is damaged.", "Restore it from a backup, or move it away to begin anew."),
+    (
+        "unable to open",
+        "{shown} cannot be opened.",
+        "Check that it is a file that you may read and write, in a folder that you may write.",
+    ),
+    ("readonly database", "{shown} may only be read.", "Give yourself the right to write it and its folder."),
+    ("disk is full", "There is no room left for {shown}.", "Make room on its disk."),
+    ("disk I/O error", "{shown} cannot be read or written: its disk failed.", "Look at its disk."),
+)

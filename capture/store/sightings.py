@@ -72,7 +72,9 @@ def _note(bug: Bug, sighting: Sighting, now: datetime) -> None:
     if sighting.at < bug.first_seen:
         bug.first_seen, bug.first_release = sighting.at, sighting.release
     if sighting.at >= bug.last_seen:
-        bug.last_seen, bug.last_release, bug.environment = sighting.at, sighting.release, sighting.environment
+        bug.last_seen = sighting.at
+        bug.last_release = sighting.release or bug.last_release
+        bug.environment = sighting.environment or bug.environment
 
 
 def _add_tallies(session: Session, tallies: Counter[tuple[int, datetime]]) -> None:

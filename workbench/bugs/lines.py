@@ -1,0 +1,96 @@
+"""Bugs and fix sessions as the lines of a list."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from capture.store.tables import Bug, FingerprintRow, FixSession, Issue, Tally, table_of
+from workbench.bugs.numbers import parse_number
+from workbench.bugs.rows import BugRow, IssueLink, SessionRow
+from workbench.errors import UsageError
+
+BUG, FINGERPRINT, ISSUE, SESSION, TALLY = (table_of(model) for model in (Bug, FingerprintRow, Issue, FixSession, Tally))
+TREND_HOURS = 24
+
+_SEARCHED = (BUG.c.title, BUG.c.route, BUG.c.exception_type, BUG.c.last_release)
+_FIRST_KEY = (
+    sa.select(FINGERPRINT.c.key)
+    .where(FINGERPRINT.c.bug_id == BUG.c.id)
+    .order_by(FINGERPRINT.c.id)
+    .limit(1)
+    .scalar_subquery()
+)
+_SESSION_STATE = (
+    sa.select(SESSION.c.state)
+    .where(SESSION.c.bug_id == BUG.c.id)
+    .order_by(SESSION.c.started_at.desc(), SESSION.c.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_LINES = sa.select(
+    BUG,
+    _FIRST_KEY.label("fingerprint"),
+    _SESSION_STATE.label("session_state"),
+    ISSUE.c.repository.label("issue_repository"),
+    ISSUE.c.number.label("issue_number"),
+    ISSUE.c.url.label("issue_url"),
+    ISSUE.c.state.label("issue_state"),
+).select_from(BUG.outerjoin(ISSUE, ISSUE.c.bug_id == BUG.c.id))
+
+_SESSIONS = sa.select(
+    BUG.c.number.label("bug"),
+    *(SESSION.c[name] for name in SessionRow.__dataclass_fields__ if name != "bug"),
+).join(BUG, BUG.c.id == SESSION.c.bug_id)
+
+
+def matching(states: Collection[str] | None, text: str) -> sa.ColumnElement[bool]:
+    """Return the condition for bugs in one of `states` (None: any) in which each word of `text` is found."""
+    conditions: list[sa.ColumnElement[bool]] = [] if states is None else [BUG.c.state.in_(list(states))]
+    for word in text.split():
+        found = sa.or_(*(column.icontains(word, autoescape=True) for column in _SEARCHED))
+        with suppress(UsageError):  # most words are not the number of a bug
+            found = sa.or_(found, BUG.c.number == parse_number(word))
+        conditions.append(found)
+    return sa.and_(sa.true(), *conditions)
+
+
+def bugs(connection: Connection, condition: sa.ColumnElement[bool], *, now: datetime) -> list[BugRow]:
+    """Return the bugs for which `condition` holds, the last seen first, in two statements."""
+    statement = _LINES.where(condition).order_by(BUG.c.last_seen.desc(), BUG.c.number.desc())
+    rows = connection.execute(statement).mappings().all()
+    trends = _trends(connection, rows[0]["id"] if len(rows) == 1 else None, now)
+    return [_line(row, trends[row["id"]]) for row in rows]
+
+
+def sessions(connection: Connection, condition: sa.ColumnElement[bool]) -> list[SessionRow]:
+    """Return the fix sessions for which `condition` holds, the latest first."""
+    statement = _SESSIONS.where(condition).order_by(SESSION.c.started_at.desc(), SESSION.c.id.desc())
+    return [SessionRow(**row) for row in connection.execute(statement).mappings()]
+
+
+def _trends(connection: Connection, bug_id: int | None, now: datetime) -> dict[int, list[int]]:
+    """Return the events of each of the last hours by bug id, this hour last: of one bug, or of all."""
+    this_hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    oldest = this_hour - timedelta(hours=TREND_HOURS - 1)
+    statement = sa.select(TALLY).where(TALLY.c.hour.between(oldest, this_hour))
+    if bug_id is not None:
+        statement = statement.where(TALLY.c.bug_id == bug_id)
+    trends: dict[int, list[int]] = defaultdict(lambda: [0] * TREND_HOURS)
+    for found_id, hour, count in connection.execute(statement):
+        trends[found_id][(hour - oldest) // timedelta(hours=1)] += count
+    return trends
+
+
+def _line(row: Any, trend: list[int]) -> BugRow:
+    issue = None
+    if row["issue_number"] is not None:
+        issue = IssueLink(row["issue_repository"], row["issue_number"], row["issue_url"], row["issue_state"])
+    given = {name: row[name] for name in BugRow.__dataclass_fields__ if name in row}
+    return BugRow(**given, trend=tuple(trend), release=row["last_release"], issue=issue)

@@ -1,0 +1,84 @@
+"""One bug as a page: the line of the list, and all that belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from capture.event import Event, Part
+from capture.store.intake import open_event
+from capture.store.tables import EvidenceRow, Occurrence, OutboxRow, SignOff, Transition, table_of
+from workbench.bugs import lines
+from workbench.bugs.rows import BugPage, EvidenceView, OccurrenceRow, OwedRow, SignOffRow, TransitionRow
+
+OCCURRENCES_SHOWN = 100
+
+RowType = TypeVar("RowType")
+
+
+def page(connection: Connection, number: int, *, now: datetime) -> BugPage | None:
+    """Return the page of bug `number`, or None where there is no such bug."""
+    found = lines.bugs(connection, lines.BUG.c.number == number, now=now)
+    if not found:
+        return None
+    bug_id = connection.execute(sa.select(lines.BUG.c.id).where(lines.BUG.c.number == number)).scalar_one()
+    transition, sign_off, owed = table_of(Transition), table_of(SignOff), table_of(OutboxRow)
+    return BugPage(
+        row=found[0],
+        fingerprints=_fingerprints(connection, bug_id),
+        event=_latest_event(connection, bug_id),
+        occurrences=_occurrences(connection, bug_id),
+        history=_rows(connection, TransitionRow, transition, bug_id, transition.c.id),
+        sessions=tuple(lines.sessions(connection, lines.SESSION.c.bug_id == bug_id)),
+        evidence=_evidence(connection, bug_id),
+        sign_offs=_rows(connection, SignOffRow, sign_off, bug_id, sign_off.c.id.desc()),
+        owed=_rows(connection, OwedRow, owed, bug_id, owed.c.id.desc()),
+    )
+
+
+def _rows(
+    connection: Connection, row_type: type[RowType], table: sa.Table, bug_id: int, *order: Any
+) -> tuple[RowType, ...]:
+    """Return the bug's rows of `table` as `row_type`, whose fields are named as the columns."""
+    columns = [table.c[field.name] for field in fields(row_type)]  # type: ignore[arg-type]
+    statement = sa.select(*columns).where(table.c.bug_id == bug_id).order_by(*order)
+    return tuple(row_type(**row) for row in connection.execute(statement).mappings())
+
+
+def _fingerprints(connection: Connection, bug_id: int) -> tuple[tuple[str, tuple[Part, ...]], ...]:
+    table = lines.FINGERPRINT
+    statement = sa.select(table.c.key, table.c.parts).where(table.c.bug_id == bug_id).order_by(table.c.id)
+    return tuple((key, msgspec.convert(parts, tuple[Part, ...])) for key, parts in connection.execute(statement))
+
+
+def _latest(bug_id: int, columns: Sequence[Any], limit: int) -> sa.Select[Any]:
+    table = table_of(Occurrence)
+    newest_first = table.c.at.desc(), table.c.id.desc()
+    return sa.select(*columns).where(table.c.bug_id == bug_id).order_by(*newest_first).limit(limit)
+
+
+def _latest_event(connection: Connection, bug_id: int) -> Event | None:
+    payload = connection.scalar(_latest(bug_id, [table_of(Occurrence).c.payload], 1))
+    return None if payload is None else open_event(payload)
+
+
+def _occurrences(connection: Connection, bug_id: int) -> tuple[OccurrenceRow, ...]:
+    columns = [table_of(Occurrence).c[field.name] for field in fields(OccurrenceRow)]
+    found = connection.execute(_latest(bug_id, columns, OCCURRENCES_SHOWN)).mappings()
+    return tuple(OccurrenceRow(**row) for row in found)
+
+
+def _evidence(connection: Connection, bug_id: int) -> EvidenceView | None:
+    table = table_of(EvidenceRow)
+    columns = [table.c[field.name] for field in fields(EvidenceView)]
+    statement = sa.select(*columns).where(table.c.bug_id == bug_id).order_by(table.c.id.desc()).limit(1)
+    row = connection.execute(statement).mappings().first()
+    if row is None:
+        return None
+    return EvidenceView(**{**row, "flags": tuple(row["flags"]), "runs": tuple(row["runs"])})

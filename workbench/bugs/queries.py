@@ -1,0 +1,154 @@
+"""What screens and commands read: each answer in a handful of statements, as frozen rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from capture.event import Event
+from capture.store.engine import shown_url
+from capture.store.intake import open_event
+from capture.store.lifecycle import label
+from capture.store.tables import JournalRow, Occurrence, SessionRequest, TranscriptEntry, table_of
+from workbench.bugs import lines, pages
+from workbench.bugs.numbers import parse_number
+from workbench.bugs.rows import ApprovalRow, BugPage, BugRow, SessionRow, TranscriptRow
+from workbench.bugs.store import database_errors
+from workbench.bugs.watch import Watcher
+from workbench.errors import NotFound, UsageError
+
+__all__ = [
+    "Ledger",
+    "Watcher",
+    "approvals",
+    "bug_page",
+    "event",
+    "ledger",
+    "list_bugs",
+    "parse_number",
+    "session",
+    "sessions",
+    "transcript",
+]
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What became of every failure the sites met. `dropped` maps reasons to numbers of events."""
+
+    seen: int
+    stored: int
+    counted: int
+    dropped: dict[str, int]
+
+    @property
+    def balanced(self) -> bool:
+        """True when every failure that was seen is accounted for."""
+        return self.seen == self.stored + self.counted + sum(self.dropped.values())
+
+
+def list_bugs(engine: Engine, *, now: datetime, states: Collection[str] | None = None, text: str = "") -> list[BugRow]:
+    """Return the bugs, the last seen first.
+
+    `states` keeps those in one of these states. `text` keeps those in which each of its words is found: in title,
+    route, exception type or release, or as the bug's number.
+    """
+    with _reading(engine) as connection:
+        return lines.bugs(connection, lines.matching(states, text), now=now)
+
+
+def bug_page(engine: Engine, number: int, *, now: datetime) -> BugPage:
+    """Return everything that the page of bug `number` shows. Raises `NotFound`."""
+    with _reading(engine) as connection:
+        page = pages.page(connection, number, now=now)
+    if page is None:
+        raise NotFound(f"There is no bug {label(number)}.", cure="See `workbench bugs list`.")
+    return page
+
+
+def event(engine: Engine, occurrence_id: str) -> Event:
+    """Return the event of a stored occurrence. Raises `NotFound`."""
+    occurrence = table_of(Occurrence)
+    with _reading(engine) as connection:
+        payload = connection.scalar(sa.select(occurrence.c.payload).where(occurrence.c.id == occurrence_id))
+    if payload is None:
+        raise NotFound(f"There is no occurrence {occurrence_id!r}.", cure="See `workbench bugs show`.")
+    return open_event(payload)
+
+
+def sessions(engine: Engine, *, bug: int | None = None) -> list[SessionRow]:
+    """Return all fix sessions, or those of the bug with this number, the latest first."""
+    condition = sa.true() if bug is None else lines.BUG.c.number == bug
+    with _reading(engine) as connection:
+        return lines.sessions(connection, condition)
+
+
+def session(engine: Engine, id_or_prefix: str) -> SessionRow:
+    """Return the fix session whose id is, or alone begins with, `id_or_prefix`.
+
+    Raises `NotFound`, or `UsageError` where several begin with it.
+    """
+    condition = lines.SESSION.c.id.startswith(id_or_prefix, autoescape=True)
+    with _reading(engine) as connection:
+        found = lines.sessions(connection, condition) if id_or_prefix else []
+    exact = [row for row in found if row.id == id_or_prefix]
+    if not found:
+        raise NotFound(f"There is no fix session {id_or_prefix!r}.", cure="See `workbench sessions list`.")
+    if len(found) > 1 and not exact:
+        raise UsageError(f"{len(found)} fix sessions begin with {id_or_prefix!r}.", cure="Give more of the id.")
+    return (exact or found)[0]
+
+
+def transcript(engine: Engine, session_id: str, *, after: int = 0, limit: int = 1000) -> list[TranscriptRow]:
+    """Return at most `limit` entries of a session's transcript with ids greater than `after`, in order."""
+    entry = table_of(TranscriptEntry)
+    statement = (
+        sa.select(entry.c.id, entry.c.at, entry.c.kind, entry.c.body)
+        .where(entry.c.session_id == session_id, entry.c.id > after)
+        .order_by(entry.c.id)
+        .limit(limit)
+    )
+    with _reading(engine) as connection:
+        return [TranscriptRow(**row) for row in _mappings(connection, statement)]
+
+
+def approvals(engine: Engine, session_id: str) -> list[ApprovalRow]:
+    """Return the questions of a session that no person has answered yet, the oldest first."""
+    asked = table_of(SessionRequest)
+    statement = (
+        sa.select(asked.c.id, asked.c.session_id, asked.c.asked_at, asked.c.body)
+        .where(asked.c.session_id == session_id, asked.c.kind == "approval", asked.c.answered_at.is_(None))
+        .order_by(asked.c.id)
+    )
+    with _reading(engine) as connection:
+        return [ApprovalRow(**row) for row in _mappings(connection, statement)]
+
+
+def ledger(engine: Engine) -> Ledger:
+    """Return the ledger over all journals."""
+    journal = table_of(JournalRow)
+    seen = stored = counted = 0
+    dropped: Counter[str] = Counter()
+    statement = sa.select(journal.c.seen, journal.c.stored, journal.c.counted, journal.c.dropped)
+    with _reading(engine) as connection:
+        for row in connection.execute(statement):
+            seen, stored, counted = seen + row.seen, stored + row.stored, counted + row.counted
+            dropped.update(row.dropped)
+    return Ledger(seen, stored, counted, dict(dropped))
+
+
+@contextmanager
+def _reading(engine: Engine) -> Iterator[Connection]:
+    with database_errors(shown_url(engine.url)), engine.connect() as connection:
+        yield connection
+
+
+def _mappings(connection: Connection, statement: sa.Select[Any]) -> sa.MappingResult:
+    return connection.execute(statement).mappings()
