@@ -32,7 +32,7 @@ check: $(VENV)/.dev ## format, lint, types, import contracts, migrations, tests
 	@$(MAKE) --no-print-directory test
 
 bench: $(VENV)/.dev ## measure, as ratios against a raw limit in the same run
-	@$(BIN)/python -m pytest -q -s -p no:xdist --no-cov tests/benchmarks --run-benchmarks
+	@WORKBENCH_BENCHMARKS=1 $(BIN)/pytest -q -p no:xdist tests/benchmarks
 
 docs: $(VENV)/.dev ## make the screenshots of the docs again
 	@$(BIN)/python docs/screenshots.py
