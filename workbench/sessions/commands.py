@@ -1,0 +1,228 @@
+"""Which shell commands an agent may run without asking, and which not at all."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from workbench.sessions.paths import Paths
+from workbench.sessions.shell import NotUnderstood, Simple, Word, parse
+
+Verdict = Literal["allow", "ask", "deny"]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the guard says to one call of a tool, and why. `shared` is the part that is in the event's file."""
+
+    verdict: Verdict
+    reason: str = ""
+    shared: str | None = None
+
+
+ALLOWED = Decision("allow")
+
+_NETWORK = frozenset(
+    {
+        *("curl", "wget", "ssh", "scp", "sftp", "rsync", "nc", "ncat", "netcat", "socat", "telnet", "ftp", "tftp"),
+        *("ssh-add", "ssh-agent", "ssh-keygen", "gh", "hub", "glab", "sudo", "su", "doas", "pkexec", "crontab", "at"),
+        *("systemctl", "launchctl", "security", "keyring", "pass", "op"),
+    }
+)
+_GIT_NEVER = frozenset(
+    {
+        *("push", "config", "remote", "fetch", "pull", "clone", "worktree", "update-ref", "symbolic-ref", "submodule"),
+        *(
+            "commit",
+            "tag",
+            "stash",
+            "replace",
+            "filter-branch",
+            "gc",
+            "prune",
+            "reflog",
+            "hook",
+            "credential",
+            "daemon",
+        ),
+        *("send-email", "send-pack", "fetch-pack", "ls-remote", "bundle", "am", "notes", "maintenance", "init"),
+    }
+)
+_GIT_READS = frozenset({"status", "diff", "log", "show", "blame", "ls-files", "grep", "rev-parse", "describe"})
+_GIT_AWAY = re.compile(r"-C.*|-c.*|--git-dir.*|--work-tree.*|--exec-path.*|--namespace.*|--config-env.*")
+_IN_RAW = re.compile(
+    r"(?:^|[\s;&|()`'\"/=$\\])(?:" + "|".join(sorted(map(re.escape, _NETWORK), key=len, reverse=True)) + r")(?![\w./-])"
+)
+_GIT_IN_RAW = re.compile(r"\bgit\b[^;&|\n]*?\b(?:" + "|".join(sorted(_GIT_NEVER)) + r")\b")
+
+# Programs that only read, each with the options that make it write, run or reach elsewhere (long ones, short letters).
+_READS: dict[str, tuple[tuple[str, ...], str]] = {
+    **dict.fromkeys(("ls", "cat", "head", "tail", "wc", "cut", "tr", "nl", "pwd", "basename", "dirname"), ((), "")),
+    **dict.fromkeys(("echo", "true", "false", "du", "stat", "cmp", "which", "realpath"), ((), "")),
+    **dict.fromkeys(("grep", "egrep", "fgrep"), (("--file",), "f")),
+    "rg": (("--pre", "--hostname-bin", "--file", "--search-zip"), "fz"),
+    "diff": (("--output",), ""),
+    "sort": (("--output", "--compress-program", "--temporary-directory", "--files0-from"), "oT"),
+    "tree": (("--fromfile",), "o"),
+    "file": (("--compile", "--files-from", "--magic-file", "--uncompress"), "Cfmz"),
+}
+_PATTERN_FIRST = frozenset({"grep", "egrep", "fgrep", "rg"})
+_FIND_WORDS = re.compile(
+    r"-(?:name|iname|type|path|ipath|not|maxdepth|mindepth|size|newer|print|print0|o|a|or|and|regex|iregex|prune|empty)"
+)
+_SED_LINES = re.compile(r"\d+(?:,\d+)?p(?:;\d+(?:,\d+)?p)*")
+_GIT_WRITES = ("--output", "--open-files-in-pager", "--ext-diff", "--textconv", "--no-index", "--exec")
+_TEST_FLAGS = re.compile(
+    r"-[xqvsl]+|-r\w+|-v[0-3]|--tb=\w+|--maxfail=\d+|--durations=\d+|--color=\w+|--verbosity=\d|--(?:lf|ff|nf|co|sw|quiet"
+    r"|verbose|exitfirst|last-failed|failed-first|collect-only|no-header|no-summary|showlocals|stepwise|failfast|keepdb"
+    r"|noinput|no-input|parallel|create-db|reuse-db|no-migrations|nomigrations|buffer|traceback|no-cov|capture=no)"
+)
+_TEST_FLAGS_WITH_VALUE = frozenset({"-k", "-m", "--maxfail", "--tb", "--durations", "-n", "-v", "--verbosity", "-p"})
+
+
+@dataclass(frozen=True)
+class Commands:
+    """The rules for shell commands. `tests` is the command that runs the tests, its program as an absolute path."""
+
+    paths: Paths
+    tests: Sequence[str]
+
+    def judge(self, command: str, cwd: Path) -> Decision:
+        """Return what is said to a command: the strictest of what is said to its parts."""
+        try:
+            simples = parse(command)
+        except NotUnderstood as what:
+            return _raw(command) or Decision("ask", f"the command holds {what}")
+        worst = ALLOWED if simples else Decision("ask", "an empty command")
+        for simple in simples:
+            if simple.texts[0] == "cd" and len(simple.words) == 2 and not simple.words[1].globs:
+                why = self.paths.why_not_read(simple.texts[1], cwd)
+                decision = Decision("ask", f"cd {simple.texts[1]}: {why}") if why else ALLOWED
+                cwd = cwd if why else cwd / simple.texts[1]
+            else:
+                decision = self._simple(simple, cwd)
+            worst = max(worst, decision, key=lambda each: ("allow", "ask", "deny").index(each.verdict))
+        return worst
+
+    def _simple(self, simple: Simple, cwd: Path) -> Decision:
+        texts = simple.texts
+        if "=" in texts[0]:
+            return _raw(" ".join(texts)) or Decision("ask", f"it sets {texts[0].partition('=')[0]}")
+        program = texts[0].rpartition("/")[2]
+        if program in _NETWORK:
+            return Decision("deny", f"{program} is not for agents here")
+        if self._is_tests(texts):
+            return self._test_arguments(simple, cwd)
+        if program != texts[0]:
+            return _raw(" ".join(texts)) or Decision("ask", f"{texts[0]} is not a command that runs unasked")
+        if program == "git":
+            return self._git(simple, cwd)
+        if program == "find":
+            return self._find(simple, cwd)
+        if program == "sed":
+            return self._sed(simple, cwd)
+        if program in _READS:
+            return self._reads(simple, cwd, *_READS[program])
+        return _raw(" ".join(texts)) or Decision("ask", f"{program} is not a command that runs unasked")
+
+    def _is_tests(self, texts: list[str]) -> bool:
+        wanted = list(self.tests)
+        python = wanted[0].rpartition("/")[2].startswith("python")
+        if wanted[1:] == ["-m", "pytest"] and texts[0] == "pytest":
+            return True
+        if texts[1 : len(wanted)] != wanted[1:]:
+            return False
+        return (
+            texts[0] == wanted[0]
+            or texts[0] == wanted[0].rpartition("/")[2]
+            or (python and texts[0] in ("python", "python3"))
+        )
+
+    def _test_arguments(self, simple: Simple, cwd: Path) -> Decision:
+        rest = list(simple.words[1 if simple.texts[0] == "pytest" else len(self.tests) :])
+        while rest:
+            word = rest.pop(0)
+            if word.text in _TEST_FLAGS_WITH_VALUE and rest:
+                value = rest.pop(0).text
+                if word.text == "-p" and not value.startswith("no:"):
+                    return Decision("ask", "-p loads a plugin")
+            elif word.text.startswith("-"):
+                if not _TEST_FLAGS.fullmatch(word.text):
+                    return Decision("ask", f"the option {word.text} of the test command does not run unasked")
+            elif refused := self._path(Word(word.text.partition("::")[0], word.globs and "::" not in word.text), cwd):
+                return refused
+        return ALLOWED
+
+    def _git(self, simple: Simple, cwd: Path) -> Decision:
+        texts = simple.texts[1:]
+        while texts and texts[0] in ("--no-pager", "-P", "--no-optional-locks"):
+            texts = texts[1:]
+        if not texts or texts[0].startswith("-"):
+            away = bool(texts) and _GIT_AWAY.fullmatch(texts[0])
+            return Decision("deny" if away else "ask", f"git {' '.join(texts[:1])} leads out of the worktree")
+        if texts[0] in _GIT_NEVER:
+            return Decision("deny", f"git {texts[0]} is not for agents: leave your result in the files")
+        if texts[0] not in _GIT_READS:
+            return Decision("ask", f"git {texts[0]} does not run unasked")
+        return self._reads(simple, cwd, _GIT_WRITES, "O")
+
+    def _find(self, simple: Simple, cwd: Path) -> Decision:
+        for word in simple.words[1:]:
+            if word.text.startswith("-") and not _FIND_WORDS.fullmatch(word.text):
+                return _raw(" ".join(simple.texts)) or Decision("ask", f"find {word.text} does not run unasked")
+            if refused := self._path(word, cwd):
+                return refused
+        return ALLOWED
+
+    def _sed(self, simple: Simple, cwd: Path) -> Decision:
+        words = simple.words[1:]
+        if len(words) < 2 or words[0].text != "-n" or not _SED_LINES.fullmatch(words[1].text):
+            return Decision("ask", "sed runs unasked only to show lines: sed -n 1,20p FILE")
+        return next((refused for word in words[2:] if (refused := self._path(word, cwd))), ALLOWED)
+
+    def _reads(self, simple: Simple, cwd: Path, long: Sequence[str], short: str) -> Decision:
+        pattern = simple.texts[0] in _PATTERN_FIRST or (simple.texts[0] == "git" and "grep" in simple.texts[1:3])
+        for word in simple.words[1:]:
+            text = word.text
+            if text.startswith("--"):
+                option, _, value = text.partition("=")
+                if len(option) > 2 and any(name.startswith(option) or option.startswith(name) for name in long):
+                    return Decision("ask", f"{simple.texts[0]} {text} does not only read")
+                text = value
+            elif text.startswith("-"):
+                if set(text[1:]) & set(short):
+                    return Decision("ask", f"{simple.texts[0]} {text} does not only read")
+                continue
+            elif pattern and text not in ("grep",):
+                pattern = False
+                continue
+            if refused := self._path(Word(text, word.globs), cwd):
+                return refused
+        return ALLOWED
+
+    def _path(self, word: Word, cwd: Path) -> Decision | None:
+        """Return what stands against reading a word, if it is a path at all."""
+        names = [word.text]
+        if word.globs:
+            # As the shell does it, hidden files included.
+            found = glob.glob(word.text, root_dir=cwd, include_hidden=True)  # noqa: PTH207
+            names = [".."] if ".." in word.text else found
+        for name in names:
+            if "/" not in name and name != ".." and not (cwd / name).exists():
+                continue  # a word, a number, a pattern
+            if name and (why := self.paths.why_not_read(name, cwd)):
+                return Decision("ask", f"{name}: {why}")
+        return None
+
+
+def _raw(command: str) -> Decision | None:
+    """Return a refusal when a command that is not understood holds a word that is never allowed."""
+    flat = command.replace("\\\n", "").replace("\\", "").replace("''", "").replace('""', "")
+    for text in (command, flat):
+        if found := _IN_RAW.search(text) or _GIT_IN_RAW.search(text):
+            return Decision("deny", f"{found[0].strip()!r} is not for agents here")
+    return None

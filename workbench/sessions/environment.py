@@ -1,0 +1,99 @@
+"""Which environment variables a runner and its agent get: those named here, and no others.
+
+The agent inherits the runner's environment, and its shell commands inherit the agent's. So the runner starts with
+as little as works: no database URL, no GitHub token, no secret of the site, no ssh agent.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from workbench.errors import ConfigurationError
+
+KEPT = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TERM", "TMPDIR", "VIRTUAL_ENV"),
+        *("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"),
+        *("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"),
+    }
+)
+# How the user's own Claude Code finds its login and its way out. Not handed to a rehearsal, which needs neither.
+LOGIN = frozenset(
+    {
+        *("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "ANTHROPIC_CUSTOM_HEADERS"),
+        *("ANTHROPIC_MODEL", "ANTHROPIC_DEFAULT_OPUS_MODEL", "ANTHROPIC_DEFAULT_SONNET_MODEL"),
+        *("ANTHROPIC_DEFAULT_HAIKU_MODEL", "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_OAUTH_TOKEN"),
+        *("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"),
+        *("AWS_REGION", "AWS_PROFILE", "ANTHROPIC_VERTEX_PROJECT_ID", "CLOUD_ML_REGION", "ANTHROPIC_FOUNDRY_RESOURCE"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+    }
+)
+# A developer of the workbench measures what the runner executes; the runner takes these out again for the agent.
+MEASURING = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
+
+QUIET_CLIENT: Mapping[str, str] = {
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "CLAUDE_CODE_DISABLE_TERMINAL_TITLE": "1",
+    "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",
+    "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",
+    "CLAUDE_CODE_DISABLE_CRON": "1",
+    "DISABLE_TELEMETRY": "1",
+    "DISABLE_ERROR_REPORTING": "1",
+    "DISABLE_AUTOUPDATER": "1",
+}
+
+
+def for_client(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what the user's own Claude Code gets: the allowed names, those of its login, and our quiet settings."""
+    return _allowed(environ, KEPT | LOGIN) | dict(QUIET_CLIENT)
+
+
+def for_runner(environ: Mapping[str, str], *, repo: Path, rehearsal_home: Path | None) -> dict[str, str]:
+    """Return the whole environment of a runner.
+
+    With `rehearsal_home`, the client has a home of its own there and knows nothing of the user's login.
+    """
+    measuring = {name: environ[name] for name in MEASURING if name in environ}
+    path = search_path(environ, repo)
+    if rehearsal_home is None:
+        return for_client(environ) | measuring | {"PATH": path}
+    home = {"HOME": str(rehearsal_home), "CLAUDE_CONFIG_DIR": str(rehearsal_home / ".claude")}
+    return _allowed(environ, KEPT) | dict(QUIET_CLIENT) | measuring | home | {"PATH": path}
+
+
+def search_path(environ: Mapping[str, str], repo: Path) -> str:
+    """Return the PATH on which `python` is the interpreter of the repository's tests.
+
+    That is the active virtual environment, else the repository's own `.venv`, else the one we run in.
+    """
+    path = environ.get("PATH", "/usr/local/bin:/usr/bin:/bin")
+    if environ.get("VIRTUAL_ENV"):
+        folder = Path(environ["VIRTUAL_ENV"], "bin")
+    elif (repo / ".venv" / "bin" / "python").exists():
+        folder = repo / ".venv" / "bin"
+    else:
+        folder = Path(sys.executable).parent
+    return path if str(folder) in path.split(":")[:1] else f"{folder}:{path}"
+
+
+def test_command(command: str, environ: Mapping[str, str], repo: Path) -> list[str]:
+    """Return the words of the setting `tests.command`, its program as an absolute path."""
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise ConfigurationError(f"tests.command = {command!r} is not a command: {error}.", cure="Mend it.") from error
+    program = shutil.which(words[0], path=search_path(environ, repo)) if words else None
+    if program is None:
+        raise ConfigurationError(
+            f"tests.command = {command!r}: there is no such program.",
+            cure="Set tests.command to what runs the tests, such as: python -m pytest",
+        )
+    return [program, *words[1:]]
+
+
+def _allowed(environ: Mapping[str, str], names: frozenset[str]) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if name in names or name.startswith("LC_")}

@@ -1,0 +1,62 @@
+"""What a command shares with text that somebody outside could have written: a host, a URL, a long piece."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+LONG = 12  # characters of a shared piece, white space counted as one
+
+_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s\"'<>\\]+", re.IGNORECASE)
+_HOST = re.compile(
+    r"(?<![\w.-])(?:(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]+|\d{1,3}(?:\.\d{1,3}){3})(?![\w-])",
+    re.IGNORECASE,
+)
+_SPACE = re.compile(r"\s+")
+
+
+class Overlap:
+    """The hostile texts of an event, ready to be compared with commands.
+
+    `ours` are texts that may be shared without notice, such as the test command.
+    """
+
+    def __init__(self, hostile: Iterable[str], ours: Iterable[str] = ()) -> None:
+        texts = [_normal(text) for text in hostile]
+        self._ours = [_normal(text) for text in ours if text.strip()]
+        self._texts = [text for text in texts if len(text) >= LONG]
+        self._pieces = {text[i : i + LONG] for text in self._texts for i in range(len(text) - LONG + 1)}
+        named = {found.lower() for text in texts for pattern in (_URL, _HOST) for found in pattern.findall(text)}
+        # What stands before "://" and after the host is left out, so that the host alone is found as well.
+        self._names = {name for name in named if "." in name or "://" in name}
+
+    def shared(self, command: str) -> str | None:
+        """Return the part of `command` that is in the event, or None."""
+        normal = _normal(command)
+        for own in self._ours:
+            # A line break cannot be in a normalised text, so that no piece runs across what was taken out.
+            normal = normal.replace(own, "\n")
+        hosts: set[str] = {found for pattern in (_URL, _HOST) for found in pattern.findall(normal)}
+        if named := sorted(hosts & self._names, key=len):
+            return named[-1]
+        return self._longest_piece(normal)
+
+    def _longest_piece(self, normal: str) -> str | None:
+        best = ""
+        for start in range(len(normal) - LONG + 1):
+            if normal[start : start + LONG] not in self._pieces:
+                continue
+            end = start + LONG
+            while end < len(normal) and self._in_a_text(normal[start : end + 1]):
+                end += 1
+            best = max(best, normal[start:end], key=len)
+            if len(best) > 500:
+                break  # long enough to show
+        return best.strip() or None
+
+    def _in_a_text(self, piece: str) -> bool:
+        return any(piece in text for text in self._texts)
+
+
+def _normal(text: str) -> str:
+    return _SPACE.sub(" ", text).strip().lower()

@@ -1,0 +1,138 @@
+"""Runners as processes: started so that they outlive us, and recognised again by pid and start time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+
+from workbench.errors import OutsideError
+
+GRACE_SECONDS = 5.0
+
+# Starts the runner in a session of its own and goes away, so that the runner belongs to no terminal and no parent.
+_DETACH = """
+import os, subprocess, sys
+log = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+runner = subprocess.Popen(sys.argv[2:], stdout=log, stderr=log, start_new_session=True, cwd="/")
+print(runner.pid, flush=True)
+os._exit(0)
+"""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A process that cannot be mistaken for a later one with the same pid. `started` is in seconds since 1970."""
+
+    pid: int
+    started: float
+
+    @property
+    def is_alive(self) -> bool:
+        """True while the process runs; a dead one that nobody has collected is not alive."""
+        try:
+            process = psutil.Process(self.pid)
+            return abs(process.create_time() - self.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+
+class Detached:
+    """A detached process that waits on its standard input for the word to begin.
+
+    Leaving the `with` block without `begin` ends its input, on which it goes away having done nothing.
+    """
+
+    def __init__(self, argv: Sequence[str], *, environ: Mapping[str, str], log: Path) -> None:
+        try:
+            self._starter = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", _DETACH, str(log), *argv],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=dict(environ),
+            )
+        except OSError as error:
+            raise OutsideError(
+                f"The runner cannot be started: {error}.", cure="Look at the machine's limits."
+            ) from error
+        assert self._starter.stdin is not None
+        assert self._starter.stdout is not None
+        self._input = self._starter.stdin
+        with self._starter.stdout as said:
+            pid = said.readline()
+        self._starter.wait()
+        try:
+            self.identity = Identity(int(pid), psutil.Process(int(pid)).create_time())
+        except (ValueError, psutil.NoSuchProcess) as error:
+            self._input.close()
+            raise OutsideError("The runner ended as it began.", cure=f"See {log}.") from error
+
+    def begin(self, word: bytes) -> None:
+        """Give the process its input; from here on it is on its own."""
+        try:
+            self._input.write(word)
+            self._input.close()
+        except BrokenPipeError as error:
+            raise OutsideError("The runner ended as it began.", cure="See runner.log of the session.") from error
+
+    def __enter__(self) -> Detached:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(BrokenPipeError):  # it is gone already, which is what closing is for
+            self._input.close()
+
+
+def end_leftovers(runner: Identity) -> int:
+    """End what a dead runner left running in its session, and return how many processes that were.
+
+    While one of them lives, the kernel gives the runner's pid to nobody else.
+    """
+    if runner.is_alive or (psutil.pid_exists(runner.pid) and not _is_zombie(runner.pid)):
+        return 0
+    left = [process for process in psutil.process_iter() if _session_of(process.pid) == runner.pid]
+    left = [process for process in left if process.pid != runner.pid]
+    for process in left:
+        _signal(process, kill=False)
+    _, alive = psutil.wait_procs(left, timeout=GRACE_SECONDS)
+    for process in alive:
+        _signal(process, kill=True)
+    return len(left)
+
+
+def end_children() -> None:
+    """End every process below this one."""
+    children = psutil.Process().children(recursive=True)
+    for process in children:
+        _signal(process, kill=False)
+    _, alive = psutil.wait_procs(children, timeout=GRACE_SECONDS)
+    for process in alive:
+        _signal(process, kill=True)
+
+
+def _signal(process: psutil.Process, *, kill: bool) -> None:
+    with suppress(psutil.NoSuchProcess):
+        process.kill() if kill else process.terminate()
+
+
+def _session_of(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except (ProcessLookupError, PermissionError):
+        return None
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
