@@ -29,7 +29,7 @@ def store_errors(engine: Engine) -> Iterator[None]:
         raise translated from error
 
 
-def explain(error: Exception, shown: str) -> StoreError | None:
+def explain(error: BaseException, shown: str) -> StoreError | None:
     """Return what `error` means for the database `shown`, or None where it is no error of a database's state.
 
     Takes the errors of SQLAlchemy and those of the drivers themselves, which get out where a connection is made.

@@ -21,6 +21,7 @@ from capture.event import Event, decode, encode
 from capture.store import creation
 from capture.store.engine import upsert, writing
 from capture.store.failures import store_errors
+from capture.store.lifecycle import Actor
 from capture.store.sightings import CAPTURE, Sighting, count_up, lock_bugs
 from capture.store.tables import Bug, FingerprintRow, JournalRow, Occurrence, storable, table_of
 
@@ -100,6 +101,18 @@ def take_in(engine: Engine, batch: Batch, *, now: datetime) -> Intake:
     return outcome
 
 
+def record(session: Session, event: Event, *, by: Actor, reason: str, now: datetime) -> Bug:
+    """Create the bug of an event that came through no journal, such as a report by hand. Nothing is committed.
+
+    Its fingerprint must be new, and the numbers locked (see `capture.store.creation.lock_numbers`).
+    """
+    known: dict[Key, int] = {}
+    (bug,) = _create(session, {_key(event): event}, known, by=by, reason=reason, now=now)
+    stored = _store(session, [event], known)
+    count_up(session, lock_bugs(session, known.values()), list(_sightings(stored, [], known)), now=now)
+    return bug
+
+
 def open_event(payload: bytes) -> Event:
     """Return the event of an occurrence's payload."""
     return decode(zlib.decompress(payload))
@@ -142,25 +155,26 @@ def _create_missing(session: Session, events: Sequence[Event], known: dict[Key, 
         return ()
     creation.lock_numbers(session)
     known.update(_bug_ids(session, first))  # somebody else may have been first while we waited for the lock
-    missing = [(key, event) for key, event in first.items() if key not in known]
-    bugs = [_bug(event, now) for _key, event in missing]
-    creation.create(session, bugs, by=CAPTURE, reason="first seen", now=now)
+    missing = {key: event for key, event in first.items() if key not in known}
+    return tuple(bug.number for bug in _create(session, missing, known, by=CAPTURE, reason="first seen", now=now))
+
+
+def _create(
+    session: Session, missing: Mapping[Key, Event], known: dict[Key, int], *, by: Actor, reason: str, now: datetime
+) -> list[Bug]:
+    """Create a bug for each fingerprint of `missing` from its first event, and add it to `known`."""
+    bugs = [_bug(event, now) for event in missing.values()]
+    creation.create(session, bugs, by=by, reason=reason, now=now)
     rows = []
-    for (key, event), bug in zip(missing, bugs, strict=True):
+    for (key, event), bug in zip(missing.items(), bugs, strict=True):
         assert bug.id is not None
         known[key] = bug.id
-        rows.append(
-            {
-                "project": key[0],
-                "key": key[1],
-                "version": event.fingerprint.version,
-                "parts": msgspec.to_builtins(event.fingerprint.parts),
-                "bug_id": bug.id,
-            }
-        )
+        parts = msgspec.to_builtins(event.fingerprint.parts)
+        version = event.fingerprint.version
+        rows.append({"project": key[0], "key": key[1], "version": version, "parts": parts, "bug_id": bug.id})
     if rows:
         session.connection().execute(sa.insert(table_of(FingerprintRow)), rows)
-    return tuple(bug.number for bug in bugs)
+    return bugs
 
 
 def _bug(event: Event, now: datetime) -> Bug:
