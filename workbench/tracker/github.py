@@ -50,14 +50,14 @@ class _OnlyConnect(GithubRetry):
 class GitHub:
     """GitHub, for one thread and one token. Repositories are opened when they are first asked for."""
 
-    def __init__(self, settings: GitHubSettings, *, timeout: float = TIMEOUT_SECONDS) -> None:
+    def __init__(self, settings: GitHubSettings, *, timeout: int = TIMEOUT_SECONDS) -> None:
         # GitHub asks for a second between writes; a stand-in on this machine does not.
         pauses = {"seconds_between_requests": None, "seconds_between_writes": None} if settings.is_local else {}
         self._token = settings.token
         self._api = github.Github(
             auth=github.Auth.Token(settings.token),
             base_url=settings.base_url,
-            timeout=timeout,  # type: ignore[arg-type]  # passed on to requests, which takes fractions
+            timeout=timeout,
             retry=_OnlyConnect.build(),
             per_page=100,
             user_agent="bug-workbench",

@@ -20,7 +20,7 @@ from sqlmodel import Session
 from capture.store.outbox import Kind
 from capture.store.tables import Bug
 from workbench.config import Config
-from workbench.errors import ConfigurationError
+from workbench.errors import ConfigurationError, DatabaseError
 from workbench.tracker import outbox
 from workbench.tracker.actions import Hands, Outcome, perform, record
 from workbench.tracker.failures import Failure, Permanent, Temporary, Uncertain
@@ -162,7 +162,7 @@ class Worker:
             state, text = self._settle(leased, outcome), outcome.text
         except Failure as failure:
             state, text = self._fail(leased, failure), str(failure)
-        except SQLAlchemyError:
+        except (SQLAlchemyError, DatabaseError):
             raise  # the row's lease runs out, and it is done again once the database answers
         except Exception as error:
             logger.exception("owed action %s failed", leased.id)
@@ -218,6 +218,8 @@ class Worker:
 
 
 def _trouble(error: Exception) -> str:
+    if isinstance(error, DatabaseError):
+        return f"{error} {error.cure}"
     if isinstance(error, SQLAlchemyError):
         return f"The shared database cannot be used right now ({type(error).__name__}); trying again."
     return f"The worker failed ({type(error).__name__}); trying again."
