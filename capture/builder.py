@@ -1,0 +1,135 @@
+"""A failure as an event, in two steps: what its fingerprint needs first, the rest only when the event will be kept."""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import django
+
+from capture import frames, requests
+from capture.conf import CaptureSettings
+from capture.event import Event, ExceptionInfo, Fingerprint, Kind, new_event_id
+from capture.fingerprint import fingerprint, is_refusal
+from capture.scrub import scrub_text
+from capture.templates import template_frame
+from capture.values import Budget
+
+PYTHON = platform.python_version()
+DJANGO = django.get_version()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """What went wrong, as the site saw it: the raw material of an event."""
+
+    error: BaseException | None = None
+    request: Any = None
+    status: int | None = None
+    reason: str = ""
+    message: str = ""
+    tags: dict[str, str] | None = None
+
+
+class Draft:
+    """An event of which only the fingerprint is worked out."""
+
+    def __init__(self, failure: Failure, settings: CaptureSettings) -> None:
+        self._failure = failure
+        self._settings = settings
+        self.at = datetime.now(UTC)
+        self._chain = frames.chain_of(failure.error) if failure.error is not None else []
+        self._exceptions: tuple[ExceptionInfo, ...] = tuple(raised.info for raised in self._chain)
+        self._template = template_frame(self._chain) if self._chain else None
+        self._message = scrub_text(failure.message, limit=frames.MAX_MESSAGE) if failure.message else ""
+        self._reason = scrub_text(failure.reason, limit=300) if failure.reason else ""
+        request = failure.request
+        self._method, self._path, self._route, referer = "", "", None, ""
+        if request is not None:
+            self._method, self._path = requests.method_of(request), requests.path_of(request)
+            self._route, referer = requests.route_of(request), requests.own_referer(request)
+        self.fingerprint: Fingerprint = fingerprint(
+            exceptions=self._exceptions,
+            template=self._template,
+            message=self._message,
+            status=failure.status,
+            reason=self._reason,
+            method=self._method,
+            path=self._path,
+            route=self._route,
+            referer=referer,
+        )
+
+    def event(self, *, lean: bool = False) -> Event:
+        """Return the whole event; a `lean` one does without locals, source context, headers and body."""
+        failure, settings = self._failure, self._settings
+        exceptions, request = self._exceptions, None
+        if not lean:
+            budget = Budget()
+            # From the one that surfaced backwards, so that it gets the most of the budget.
+            exceptions = tuple(frames.with_context(raised, budget=budget) for raised in reversed(self._chain))[::-1]
+        if failure.request is not None:
+            request = requests.describe(
+                failure.request,
+                route=self._route,
+                path=self._path,
+                body_max=0 if lean else settings.body_max_bytes,
+            )
+        return Event(
+            id=new_event_id(),
+            at=self.at,
+            kind=self._kind(),
+            title=self._title(),
+            fingerprint=self.fingerprint,
+            project=settings.project,
+            environment=settings.environment,
+            release=settings.release,
+            server=settings.server,
+            status=failure.status,
+            reason=self._reason,
+            message=self._message or (exceptions[-1].message if exceptions else ""),
+            exceptions=exceptions,
+            template=self._template,
+            request=request,
+            user_id=requests.user_id_of(failure.request) if failure.request is not None else None,
+            tags=dict(failure.tags or {}),
+            process=os.getpid(),
+            thread=scrub_text(threading.current_thread().name, limit=100),
+            python=PYTHON,
+            django=DJANGO,
+        )
+
+    def _kind(self) -> Kind:
+        if self._exceptions and not is_refusal(self._failure.status, self._exceptions):
+            return "exception"
+        return "status" if self._failure.status is not None else "message"
+
+    def _title(self) -> str:
+        kind = self._kind()
+        if kind == "exception":
+            return self._fault_title()
+        if kind == "message":
+            return _one_line(self._message, 200)
+        where = self._route
+        if where is None:
+            where = next((part.value for part in self.fingerprint.parts if part.name == "path class"), "")
+            return _one_line(f"{self._failure.status} {where}, such as {self._path}", 200)
+        because = f" ({self._reason})" if self._reason else ""
+        return _one_line(f"{self._failure.status} {self._method} {where}{because}", 200)
+
+    def _fault_title(self) -> str:
+        surfaced = self._exceptions[-1]
+        title = f"{surfaced.type}: {_one_line(surfaced.message, 120)}" if surfaced.message else surfaced.type
+        if self._template is not None:
+            return f"{title} in {_one_line(self._template.name, 80)}"
+        own = [frame for frame in surfaced.frames if frame.in_app] or list(surfaced.frames)
+        return f"{title} in {own[-1].function}" if own else title
+
+
+def _one_line(text: str, limit: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"

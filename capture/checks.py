@@ -1,0 +1,139 @@
+"""Findings for `manage.py check`: every way in which capture can be set up wrongly, with a cure."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning  # noqa: A004  (Django's own name)
+
+from capture import conf
+from capture.errors import CaptureError, SchemaMissing
+from capture.journal import make_folder
+
+MIDDLEWARE = "capture.middleware.CaptureMiddleware"
+
+
+def check_capture(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
+    """Return all that is wrong with how capture is set up in this site."""
+    found = _middleware(list(getattr(settings, "MIDDLEWARE", None) or ()))
+    wrong = conf.problems(getattr(settings, "CAPTURE", {}))
+    found += [Error(problem.message, hint=problem.hint, id=problem.id) for problem in wrong]
+    if wrong:
+        return found
+    loaded = conf.load()
+    found += _journal(loaded)
+    found += _database_url(loaded)
+    # Looking into the database costs half a second of imports: only for `manage.py check` itself.
+    if not any(isinstance(message, Error) and message.id == "capture.E007" for message in found) and asked_for():
+        found += database(loaded)
+    return found
+
+
+def asked_for(argv: Sequence[str] | None = None) -> bool:
+    """Return whether somebody asked for checks, rather than their running before another command."""
+    return "check" in (sys.argv if argv is None else argv)[1:2]
+
+
+def _middleware(listed: list[str]) -> list[CheckMessage]:
+    if MIDDLEWARE not in listed:
+        return [
+            Error(
+                "The middleware of capture is not installed: failed responses are not captured.",
+                hint=f"Put {MIDDLEWARE!r} first in MIDDLEWARE.",
+                id="capture.E004",
+            )
+        ]
+    found: list[CheckMessage] = []
+    if listed[0] != MIDDLEWARE:
+        found.append(
+            Warning(
+                "The middleware of capture is not the first: what the ones before it answer is not seen.",
+                hint=f"Move {MIDDLEWARE!r} to the top of MIDDLEWARE.",
+                id="capture.W001",
+            )
+        )
+    if listed.count(MIDDLEWARE) > 1:
+        found.append(
+            Warning(
+                "The middleware of capture is listed more than once.",
+                hint="Keep the first of them.",
+                id="capture.W002",
+            )
+        )
+    return found
+
+
+def _journal(loaded: conf.CaptureSettings) -> list[CheckMessage]:
+    folder = loaded.journal_dir
+    try:
+        make_folder(folder)
+    except OSError as error:
+        reason = error.strerror or str(error)
+    else:
+        if os.access(folder, os.W_OK | os.X_OK):
+            return []
+        reason = "Permission denied"
+    return [
+        Error(
+            f"The journal folder {folder} cannot be written: {reason}.",
+            hint="Give the site's user the right to write there, or name another folder in CAPTURE['JOURNAL_DIR'].",
+            id="capture.E006",
+        )
+    ]
+
+
+def _database_url(loaded: conf.CaptureSettings) -> list[CheckMessage]:
+    url = loaded.database_url
+    scheme = url.partition("://")[0].partition("+")[0]
+    if scheme == "sqlite":
+        path = url.partition("://")[2].lstrip("/")
+        if not path or ":memory:" in path or "mode=memory" in path:
+            message = "The database is in memory: it ends with the process, and no other program sees it."
+        else:
+            return []
+    elif scheme in ("postgres", "postgresql"):
+        return []
+    else:
+        message = f"Databases of the kind {scheme[:40]!r} are not supported."
+    hint = "Set CAPTURE['DATABASE_URL'] to sqlite:///workbench.db or postgresql://user@host/name."
+    return [Error(message, hint=hint, id="capture.E007")]
+
+
+def database(loaded: conf.CaptureSettings) -> list[CheckMessage]:
+    """Return what is wrong with the database itself. One that does not exist yet will be made."""
+    from capture.store.engine import open_engine, parse_url
+    from capture.store.migrate import check
+
+    try:
+        url = parse_url(loaded.database_url)
+        if url.get_backend_name() == "sqlite" and not os.path.exists(url.database or ""):  # noqa: PTH110
+            return _sqlite_folder(os.path.dirname(url.database or "") or ".")  # noqa: PTH120
+        engine = open_engine(loaded.database_url)
+        try:
+            check(engine)
+        finally:
+            engine.dispose()
+    except SchemaMissing:
+        return []
+    except CaptureError as error:
+        return [Error(str(error), hint=error.cure, id="capture.E008")]
+    return []
+
+
+def _sqlite_folder(folder: str) -> list[CheckMessage]:
+    existing = folder
+    while existing and not os.path.isdir(existing) and os.path.dirname(existing) != existing:  # noqa: PTH112, PTH120
+        existing = os.path.dirname(existing)  # noqa: PTH120
+    if os.access(existing or ".", os.W_OK | os.X_OK):
+        return []
+    return [
+        Error(
+            f"The folder of the database, {folder}, cannot be written.",
+            hint="Give the site's user the right to write there, or name another database in CAPTURE['DATABASE_URL'].",
+            id="capture.E008",
+        )
+    ]

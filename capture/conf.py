@@ -1,0 +1,130 @@
+"""The `CAPTURE` setting: typed, every default in one place, and every bad value named at start-up."""
+
+from __future__ import annotations
+
+import difflib
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from capture.errors import ConfigurationError
+from capture.release import head_of
+
+DEFAULT_DATABASE_URL = "sqlite:///workbench.db"
+
+
+@dataclass(frozen=True)
+class CaptureSettings:
+    """What the `CAPTURE` setting says, with every default filled in.
+
+    `payloads_per_hour` full events are kept of one fingerprint, hour and process; the rest is counted.
+    `journal_max_bytes` bounds the journal folder; past it events are only counted. `background` says whether
+    this process may carry journals into the database itself.
+    """
+
+    database_url: str
+    journal_dir: Path
+    release: str | None
+    environment: str
+    project: str
+    server: str = ""
+    enabled: bool = True
+    background: bool = True
+    payloads_per_hour: int = 60
+    journal_max_bytes: int = 256 * 1024 * 1024
+    event_max_bytes: int = 256 * 1024
+    body_max_bytes: int = 10_000
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with the setting: the id of its check, what is wrong, and what to do."""
+
+    id: str
+    message: str
+    hint: str
+
+
+_TEXT = ("DATABASE_URL", "ENVIRONMENT", "PROJECT", "SERVER", "RELEASE")
+_SWITCHES = ("ENABLED", "BACKGROUND")
+_BOUNDS = {
+    "PAYLOADS_PER_HOUR": (1, 1_000_000),
+    "JOURNAL_MAX_BYTES": (64 * 1024, 1 << 40),
+    "EVENT_MAX_BYTES": (4 * 1024, 16 * 1024 * 1024),
+    "BODY_MAX_BYTES": (0, 1024 * 1024),
+}
+KEYS = (*_TEXT, *_SWITCHES, *_BOUNDS, "JOURNAL_DIR")
+
+
+def problems(setting: Any) -> list[Problem]:
+    """Return all that is wrong with a `CAPTURE` setting, judged by its keys and values alone."""
+    if not isinstance(setting, Mapping):
+        return [Problem("capture.E001", "CAPTURE is not a dictionary.", "Write it as CAPTURE = {…}.")]
+    found = [_unknown(key) for key in setting if key not in KEYS]
+    for key, value in setting.items():
+        if key in KEYS and (wrong := _wrong_value(key, value)):
+            found.append(Problem("capture.E003", f"CAPTURE[{key!r}] {wrong}, not {value!r}."[:300], _example(key)))
+    return found
+
+
+def load(source: Mapping[str, Any] | None = None) -> CaptureSettings:
+    """Return the site's settings for capture; `source` stands in for `settings.CAPTURE`.
+
+    Raises `ConfigurationError` for the first thing that is wrong.
+    """
+    from django.conf import settings
+
+    setting = getattr(settings, "CAPTURE", {}) if source is None else source
+    wrong = problems(setting)
+    if wrong:
+        raise ConfigurationError(wrong[0].message, cure=wrong[0].hint)
+    base = Path(getattr(settings, "BASE_DIR", None) or Path.cwd()).absolute()
+    module = getattr(settings, "SETTINGS_MODULE", None)
+    release = setting.get("RELEASE")
+    return CaptureSettings(
+        database_url=_absolute_url(setting.get("DATABASE_URL") or DEFAULT_DATABASE_URL, base),
+        journal_dir=base / (setting.get("JOURNAL_DIR") or ".capture"),
+        release=head_of(base) if release is None else release or None,
+        environment=setting.get("ENVIRONMENT") or ("development" if settings.DEBUG else "production"),
+        project=setting.get("PROJECT") or (module.split(".")[0] if isinstance(module, str) and module else base.name),
+        server=setting.get("SERVER") or socket.gethostname(),
+        **{key.lower(): setting[key] for key in (*_SWITCHES, *_BOUNDS) if key in setting},
+    )
+
+
+def _unknown(key: Any) -> Problem:
+    close = difflib.get_close_matches(str(key).upper(), KEYS, n=1)
+    hint = f"Did you mean {close[0]!r}?" if close else f"The keys are {', '.join(KEYS)}."
+    return Problem("capture.E002", f"CAPTURE has an unknown key {key!r}.", hint)
+
+
+def _wrong_value(key: str, value: Any) -> str:
+    """Return what a value should have been, or nothing when it is right. None stands for the default of a text."""
+    if key in _SWITCHES:
+        return "" if isinstance(value, bool) else "must be True or False"
+    if key in _BOUNDS:
+        low, high = _BOUNDS[key]
+        right = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+        return "" if right else f"must be a whole number from {low} to {high}"
+    if key == "JOURNAL_DIR":
+        return "" if value is None or (isinstance(value, str | Path) and str(value)) else "must be a path"
+    return "" if value is None or isinstance(value, str) else "must be text"
+
+
+def _example(key: str) -> str:
+    examples = {
+        "DATABASE_URL": "For example 'sqlite:///workbench.db' or 'postgresql://user@host/name'.",
+        "JOURNAL_DIR": "For example BASE_DIR / '.capture'.",
+        "RELEASE": "For example the commit id of the deployed version, or leave it out to have it read from .git.",
+    }
+    return examples.get(key, "Leave it out for the default.")
+
+
+def _absolute_url(url: str, base: Path) -> str:
+    """Return the URL with the relative path of a SQLite file resolved against the site's own folder."""
+    path = url.removeprefix("sqlite:///")
+    if path == url or not path or path.startswith(("/", ":memory:", "file:")):
+        return url
+    return f"sqlite:///{base / path}"

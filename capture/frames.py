@@ -1,0 +1,191 @@
+"""A traceback as frames, and an exception with its chain.
+
+Walked by hand, since the standard formatters cost a hundred times more.
+"""
+
+from __future__ import annotations
+
+import linecache
+import site
+import sys
+import sysconfig
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from types import FrameType, TracebackType
+
+import msgspec
+from django.views.decorators.debug import coroutine_functions_to_sensitive_variables
+
+from capture.event import ExceptionInfo, Frame, Link
+from capture.scrub import clean, scrub_source, scrub_text
+from capture.values import Budget, describe_locals
+
+MAX_FRAMES = 60
+MAX_CHAIN = 10
+MAX_MESSAGE = 2_000
+CONTEXT_LINES = 5
+
+
+@dataclass(slots=True)
+class Raised:
+    """One exception of a chain with its live frames, as (frame, line number), from outermost to innermost."""
+
+    error: BaseException
+    calls: list[tuple[FrameType, int]]
+    link: Link | None = None
+    info: ExceptionInfo = field(init=False)
+
+    def __post_init__(self) -> None:
+        kind = type(self.error)
+        self.info = ExceptionInfo(
+            type=clean(kind.__name__),
+            module=clean(str(kind.__module__)),
+            message=message_of(self.error),
+            frames=tuple(_bare_frame(frame, lineno) for frame, lineno in self.calls),
+            link=self.link,
+        )
+
+
+def chain_of(error: BaseException) -> list[Raised]:
+    """Return the exceptions that led to `error`, from the first to `error` itself, each with its frames."""
+    found: list[Raised] = []
+    seen: set[int] = set()
+    current: BaseException | None = error
+    link: Link | None = None
+    while current is not None and id(current) not in seen and len(found) < MAX_CHAIN:
+        seen.add(id(current))
+        found.append(Raised(current, _calls(current.__traceback__), link))
+        if current.__cause__ is not None:
+            current, link = current.__cause__, "cause"
+        elif current.__suppress_context__:
+            break
+        else:
+            current, link = current.__context__, "context"
+    found.reverse()
+    return found
+
+
+def message_of(error: BaseException) -> str:
+    """Return what the exception says, bounded and scrubbed; a `__str__` that raises costs only the message."""
+    try:
+        only = error.args[0] if len(error.args) == 1 else None
+        # The usual cases by hand, so that an argument of 100 MB is not copied first and cut afterwards.
+        if type(only) is str and type(error).__str__ in (BaseException.__str__, KeyError.__str__):
+            start = only[: MAX_MESSAGE * 3]
+            text = repr(start) if isinstance(error, KeyError) else start
+        else:
+            text = str(error)
+    except Exception:  # noqa: BLE001
+        return "<the message cannot be read: its __str__ raises>"
+    return scrub_text(text, limit=MAX_MESSAGE)
+
+
+def with_context(raised: Raised, *, budget: Budget) -> ExceptionInfo:
+    """Return the exception with source lines around each frame, and the locals of the application's own frames."""
+    frames = []
+    hidden: str | Sequence[str] = ()
+    for (frame, lineno), bare in zip(raised.calls, raised.info.frames, strict=True):
+        before, _line, after = source(bare.filename, lineno, frame)
+        described = None
+        if bare.in_app:
+            described = describe_locals(frame.f_locals, budget=budget, hidden=hidden or _hidden_in_coroutine(frame))
+        frames.append(
+            msgspec.structs.replace(bare, pre_context=before, post_context=after, locals=described)
+            if described is not None
+            else msgspec.structs.replace(bare, pre_context=before, post_context=after)
+        )
+        hidden = _hidden_by_wrapper(frame)
+    return msgspec.structs.replace(raised.info, frames=tuple(frames))
+
+
+def _calls(traceback: TracebackType | None) -> list[tuple[FrameType, int]]:
+    calls: list[tuple[FrameType, int]] = []
+    while traceback is not None:
+        calls.append((traceback.tb_frame, traceback.tb_lineno or traceback.tb_frame.f_lineno or 0))
+        traceback = traceback.tb_next
+    if len(calls) > MAX_FRAMES:  # a recursion: its beginning and its end tell the story
+        calls = calls[: MAX_FRAMES // 4] + calls[-(MAX_FRAMES - MAX_FRAMES // 4) :]
+    return calls
+
+
+def _bare_frame(frame: FrameType, lineno: int) -> Frame:
+    code = frame.f_code
+    own = is_in_app(code.co_filename)
+    module = frame.f_globals.get("__name__")
+    return Frame(
+        module=clean(module) if isinstance(module, str) else "",
+        function=code.co_name,
+        filename=clean(code.co_filename),
+        lineno=lineno,
+        context_line=source(code.co_filename, lineno, frame)[1],
+        in_app=own,
+    )
+
+
+# (filename, line number) → lines before, the line, lines after. A running process keeps the code that it loaded.
+_sources: dict[tuple[str, int], tuple[tuple[str, ...], str, tuple[str, ...]]] = {}
+
+
+def source(filename: str, lineno: int, frame: FrameType | None = None) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
+    """Return the source lines before, at and after a line, without literal secrets; empty where there is no source."""
+    found = _sources.get((filename, lineno))
+    if found is None:
+        if len(_sources) > 4_096:
+            _sources.clear()
+        found = _sources[filename, lineno] = _read_source(filename, lineno, frame)
+    return found
+
+
+def _read_source(filename: str, lineno: int, frame: FrameType | None) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
+    lines = linecache.getlines(filename, frame.f_globals if frame is not None else None)
+    if not 0 < lineno <= len(lines):
+        return (), "", ()
+    start = max(0, lineno - 1 - CONTEXT_LINES)
+    block = [scrub_source(line.rstrip("\r\n")) for line in lines[start : lineno + CONTEXT_LINES]]
+    at = lineno - 1 - start
+    return tuple(block[:at]), block[at], tuple(block[at + 1 :])
+
+
+def _library_roots() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    roots = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    roots.update(site.getsitepackages() if hasattr(site, "getsitepackages") else ())
+    roots.add(site.getusersitepackages())
+    return tuple(str(Path(root)) + "/" for root in roots)
+
+
+_LIBRARIES = (*_library_roots(), str(Path(__file__).parent) + "/")
+
+
+@lru_cache(maxsize=4_096)
+def is_in_app(filename: str) -> bool:
+    """Return whether a file is the site's own: not a library, not the standard library, not this package."""
+    if filename.startswith("<") or "/site-packages/" in filename or "/dist-packages/" in filename:
+        return False
+    return not filename.startswith(_LIBRARIES)
+
+
+def _hidden_by_wrapper(frame: FrameType) -> str | Sequence[str]:
+    """Return what `@sensitive_variables` hides of the next frame; its wrapper is the frame before."""
+    if frame.f_code.co_name != "sensitive_variables_wrapper":
+        return ()
+    wrapper = frame.f_locals.get("sensitive_variables_wrapper")
+    return _names(getattr(wrapper, "sensitive_variables", ()))
+
+
+def _hidden_in_coroutine(frame: FrameType) -> str | Sequence[str]:
+    if not coroutine_functions_to_sensitive_variables:
+        return ()
+    code = frame.f_code
+    return _names(coroutine_functions_to_sensitive_variables.get(hash(f"{code.co_filename}:{code.co_firstlineno}"), ()))
+
+
+def _names(hidden: Iterable[str] | str) -> str | Sequence[str]:
+    return hidden if hidden == "__ALL__" else tuple(hidden)
+
+
+def current_error() -> BaseException | None:
+    """Return the exception that is being handled right now."""
+    return sys.exc_info()[1]

@@ -1,0 +1,227 @@
+"""The durable spool on local disk: one file a process, one `write` a record, on disk before the response leaves.
+
+A record is one line, `CRC KIND SEEN DROPS BODY`: the checksum of what follows it, `E` (an event), `C` (an event
+of a known fingerprint that is only counted) or `D` (nothing but drops), the number of failures that this journal
+has met so far, what was dropped since the record before with its reasons, and the event or count as JSON.
+
+The process that writes a file holds a lock on it for as long as it lives, so that whoever carries journals over
+can tell the dead ones, and a record that was cut off by a crash can tell itself by its checksum.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from zlib import crc32
+
+import msgspec
+
+SUFFIX = ".journal"
+ROTATE_BYTES = 16 * 1024 * 1024
+# Past the bound events are only counted, in small records; past this much more they are dropped.
+HARD_BOUND = 1.05
+LOCK_SECONDS = 0.25
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Count(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An event that is only counted: which fingerprint, when (seconds since the epoch), and from which version."""
+
+    project: str
+    key: str
+    at: float
+    release: str | None = None
+    environment: str = ""
+
+
+def make_folder(folder: Path) -> None:
+    """Make the journal folder, private and ignored by git. Raises OSError."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", encoding="ascii")
+
+
+def folder_bytes(folder: Path) -> int:
+    """Return how much the journals of a folder hold; 0 where there is no folder."""
+    total = 0
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(SUFFIX):
+                with contextlib.suppress(OSError):
+                    total += entry.stat().st_size
+    return total
+
+
+class Journal:
+    """The journal that this process writes. Thread-safe, fork-safe, and never raising.
+
+    What cannot be written is dropped, counted by reason, and told in the next record that can be.
+    """
+
+    def __init__(self, folder: Path, *, max_bytes: int, rotate_bytes: int = ROTATE_BYTES) -> None:
+        self.folder = folder
+        self._max_bytes = max_bytes
+        self._rotate_bytes = min(rotate_bytes, max(max_bytes // 4, 4096))
+        self._fd: int | None = None
+        self._start_over()
+
+    def _start_over(self) -> None:
+        if self._fd is not None:
+            # Only this process's copy of the descriptor: the parent keeps its file and its lock.
+            with contextlib.suppress(OSError):
+                os.close(self._fd)
+        self._fd = None
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._path: Path | None = None
+        self._size = 0
+        self._seen = 0
+        self._drops: dict[str, int] = {}
+        self._folder_bytes = 0
+        self._until_measured = 0
+
+    def after_fork(self) -> None:
+        """Begin a journal of the child's own. A lock held at the fork is replaced, not waited for."""
+        self._start_over()
+
+    def append_event(self, encoded: bytes, *, count: Count) -> bool:
+        """Put an encoded event on disk, or only its `count` where the journal is full; tell whether the event is."""
+        with self._locked() as held:
+            if not held:
+                return False
+            if not self._room_for(len(encoded)):
+                self._write(b"C", _encode(count), hard=True)
+                return False
+            return self._write(b"E", encoded)
+
+    def append_count(self, count: Count) -> bool:
+        """Put on disk that an event of a known fingerprint happened, without the event."""
+        with self._locked() as held:
+            return held and self._write(b"C", _encode(count), hard=True)
+
+    def drop(self, reason: str) -> None:
+        """Count a failure that is not kept, and why."""
+        with self._locked() as held:
+            if held:
+                self._drop(reason)
+
+    def close(self) -> None:
+        """Write what is still to be told, and give up the file: from now on it is a dead process's."""
+        with self._locked() as held:
+            if held:
+                self._close_file()
+
+    @property
+    def path(self) -> Path | None:
+        """The file being written, if there is one yet."""
+        return self._path
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[bool]:
+        if self._pid != os.getpid():  # a fork that ran no hooks
+            self._start_over()
+        # Writing takes microseconds. Only a signal handler that interrupts us in here could wait for ever.
+        held = self._lock.acquire(timeout=LOCK_SECONDS)
+        try:
+            if not held:
+                self._drop("journal_busy")
+            yield held
+        finally:
+            if held:
+                self._lock.release()
+
+    def _drop(self, reason: str) -> None:
+        self._seen += 1
+        self._drops[reason] = self._drops.get(reason, 0) + 1
+
+    def _write(self, kind: bytes, body: bytes, *, hard: bool = False) -> bool:
+        try:
+            if hard and not self._room_for(len(body), factor=HARD_BOUND):
+                self._drop("journal_full")
+                return False
+            self._open_file(len(body))
+            self._seen += 1
+            self._put(kind, body)
+        except OSError as error:
+            self._drop("disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "journal_unwritable")
+            return False
+        return True
+
+    def _put(self, kind: bytes, body: bytes) -> None:
+        """Write one record with one system call. The caller has counted its failure in `seen` already."""
+        assert self._fd is not None
+        drops = _encode(self._drops) if self._drops else b"-"
+        rest = b"%s %d %s %s" % (kind, self._seen, drops, body)
+        line = b"%08x %s\n" % (crc32(rest), rest)
+        try:
+            written = os.write(self._fd, line)
+            if written != len(line):
+                raise OSError(errno.ENOSPC, "only a part of the record was written")
+        except OSError:
+            if kind != b"D":
+                self._seen -= 1
+            # A half-written record would spoil the next one's line.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self._size)
+            raise
+        self._drops = {}
+        self._size += written
+        self._folder_bytes += written
+        self._until_measured -= written
+
+    def _room_for(self, length: int, *, factor: float = 1.0) -> bool:
+        bound = self._max_bytes * factor
+        if self._until_measured <= 0 or self._folder_bytes + length > bound:
+            self._folder_bytes = folder_bytes(self.folder)
+            self._until_measured = min(1024 * 1024, self._max_bytes // 16)
+            if self._folder_bytes + length > self._max_bytes and self._size:
+                self._close_file()  # so that it can be deleted once it is carried over
+        return self._folder_bytes + length <= bound
+
+    def _open_file(self, length: int) -> None:
+        """Make sure that there is a file of our own to write to: it is rotated by size and replaced when deleted."""
+        if self._fd is not None and self._size and self._size + length > self._rotate_bytes:
+            self._close_file()
+        if self._fd is not None and os.fstat(self._fd).st_nlink == 0:
+            self._forget_file()
+        if self._fd is not None:
+            return
+        make_folder(self.folder)
+        host = re.sub(r"[^A-Za-z0-9]+", "-", socket.gethostname())[:40]
+        name = f"{time.time_ns() // 1000:017d}-{host}-{self._pid}-{secrets.token_hex(4)}{SUFFIX}"
+        hidden = self.folder / f".{name}.new"
+        fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            # Locked before anybody can see it, so that nobody takes it for a dead process's.
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            hidden.rename(self.folder / name)
+        except OSError:
+            os.close(fd)
+            raise
+        self._fd, self._path, self._size = fd, self.folder / name, 0
+
+    def _close_file(self) -> None:
+        if self._fd is None:
+            return
+        if self._drops:
+            with contextlib.suppress(OSError):
+                self._put(b"D", b"{}")
+        self._forget_file()
+
+    def _forget_file(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+        self._fd, self._path, self._size = None, None, 0
+        # Each file has a ledger of its own; drops that could not be told yet go to the next one.
+        self._seen = sum(self._drops.values())

@@ -1,0 +1,69 @@
+"""The other ways in: what Django tells about a request that our middleware cannot see from outside.
+
+Observers only note facts beside the request; the final response decides whether they matter.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+from django.core.signals import got_request_exception
+
+from capture import scope
+from capture.builder import Failure
+
+LOGGERS = ("django.request", "django.security")
+
+
+def connect() -> None:
+    """Connect every observer. Doing it again changes nothing."""
+    got_request_exception.connect(note_exception, dispatch_uid="capture")
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        if not any(isinstance(handler, NotingHandler) for handler in logger.handlers):
+            logger.addHandler(NotingHandler(logging.WARNING))
+
+
+def note_exception(sender: Any = None, request: Any = None, **_: Any) -> None:
+    """Note the exception that Django is about to turn into a 500."""
+    if request is not None:
+        scope.of_or_new(request).note(sys.exc_info()[1])
+
+
+class NotingHandler(logging.Handler):
+    """Notes what Django logs about a request: exceptions, and the reason of a CSRF rejection."""
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Note the record without taking a lock: there is nothing here to protect."""
+        try:
+            self.emit(record)
+        except Exception:  # noqa: BLE001  (never into the code that logs)
+            self.handleError(record)
+        return True
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (the name that logging calls)
+        """Say nothing: a printed traceback for every request would be worse than a missing reason."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note what the record says about its request."""
+        request = getattr(record, "request", None)
+        if request is None or not hasattr(request, "META"):
+            return
+        noted = scope.of_or_new(request)
+        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+        if noted.finished or not noted.entered:
+            self._late(noted, record, error)
+            return
+        noted.note(error)
+        if record.name == "django.security.csrf" and isinstance(record.args, tuple) and record.args:
+            noted.reason = str(record.args[0])
+
+    def _late(self, noted: scope.Scope, record: logging.LogRecord, error: BaseException | None) -> None:
+        """Capture what a middleware outside of ours answered, before us or after our healthy response."""
+        status = getattr(record, "status_code", 0)
+        if noted.event_id is None and isinstance(status, int) and status >= 400 and error not in noted.told:
+            from capture.pipeline import capture
+
+            noted.event_id = capture(Failure(error=error, request=noted.request, status=status)) or ""

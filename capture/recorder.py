@@ -1,0 +1,180 @@
+"""Carries the journal into the database, in the background: one process of a host at a time, and only that one pays.
+
+The thread starts with the first event of a process and sleeps between them. A lock on a file decides which process
+does the work; only that one imports the database packages. The others look now and then whether it is still there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from capture.conf import CaptureSettings
+from capture.errors import StoreError
+from capture.journal import make_folder
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+    from capture.carrier import Carrier, Drained
+
+logger = logging.getLogger("capture")
+
+LOCK_NAME = "recorder.lock"
+# Events of other processes are found by looking: some 30 µs each time, and well within the second that they have.
+LOOK_SECONDS = 0.3
+# While events stream in, they are carried over in batches.
+GATHER_SECONDS = 0.05
+FIRST_RETRY_SECONDS = 0.5
+LAST_RETRY_SECONDS = 30.0
+
+# What a forked child inherited and must never close: it would say goodbye on its parent's connections.
+_inherited: list[object] = []
+
+
+def drain(settings: CaptureSettings, *, engine: Engine | None = None) -> Drained:
+    """Carry over all that lies in the journals, now and in this thread. Raises `StoreError`."""
+    from capture.carrier import Carrier, open_store
+
+    own = engine is None
+    opened = open_store(settings) if engine is None else engine
+    try:
+        return Carrier(settings.journal_dir, opened).carry()
+    finally:
+        if own:
+            opened.dispose()
+
+
+class Recorder:
+    """The background thread of one process, and its turn at the lock."""
+
+    def __init__(self, settings: CaptureSettings) -> None:
+        self._settings = settings
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self._pid = os.getpid()
+        self._starting = threading.Lock()
+        self._wanted = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._carrier: Carrier | None = None
+        self._lock_fd: int | None = None
+        self._retry_at = 0.0
+        self._retry_seconds = FIRST_RETRY_SECONDS
+        self._complained = False
+
+    def wake(self) -> None:
+        """Have the journals carried over soon. Returns at once."""
+        if self._pid != os.getpid():
+            self.after_fork()
+        if self._thread is None or not self._thread.is_alive():
+            self._start()
+        if not self._wanted.is_set():
+            self._wanted.set()
+
+    def stop(self, timeout: float) -> None:
+        """Carry over what is there, give up the lock and end the thread, waiting at most `timeout` seconds."""
+        thread = self._thread
+        if thread is None or self._pid != os.getpid():
+            return
+        self._stopping.set()
+        self._wanted.set()
+        thread.join(timeout)
+
+    def after_fork(self) -> None:
+        """Forget the parent's thread, lock and connections."""
+        if self._carrier is not None:
+            _inherited.append(self._carrier)
+        if self._lock_fd is not None:
+            with contextlib.suppress(OSError):
+                os.close(self._lock_fd)
+        self._start_over()
+
+    def _start(self) -> None:
+        if not self._starting.acquire(blocking=False):
+            return  # another thread is just doing it
+        try:
+            if self._thread is None or not self._thread.is_alive():
+                thread = threading.Thread(target=self._run, name="capture-recorder", daemon=True)
+                with contextlib.suppress(RuntimeError):  # the interpreter is about to end
+                    thread.start()
+                    self._thread = thread
+        finally:
+            self._starting.release()
+
+    def _run(self) -> None:
+        while True:
+            self._wanted.wait(LOOK_SECONDS)
+            self._wanted.clear()
+            last = self._stopping.is_set()
+            self._look(last=last)
+            if last:
+                self._give_up()
+                return
+            self._stopping.wait(GATHER_SECONDS)
+
+    def _look(self, *, last: bool) -> None:
+        """Carry over what there is, if it is our turn and the database may be there again."""
+        try:
+            if (last or time.monotonic() >= self._retry_at) and self._leads():
+                self._carry()
+        except StoreError as error:
+            self._back_off()
+            self._complain(f"The database cannot be written; events stay in the journal. {error} {error.cure}")
+        except Exception:  # noqa: BLE001  (a daemon must not die of one bad moment)
+            self._back_off()
+            self._complain("Journals cannot be carried over; events stay in them.", with_traceback=True)
+
+    def _carry(self) -> None:
+        if self._carrier is None:
+            from capture.carrier import Carrier, open_store
+
+            self._carrier = Carrier(self._settings.journal_dir, open_store(self._settings))
+        self._carrier.carry()
+        self._retry_seconds = FIRST_RETRY_SECONDS
+        if self._complained:
+            self._complained = False
+            logger.warning("The database can be written again; the journal is carried over.")
+
+    def _back_off(self) -> None:
+        carrier, self._carrier = self._carrier, None
+        if carrier is not None:
+            with contextlib.suppress(Exception):
+                carrier.engine.dispose()
+        self._retry_at = time.monotonic() + self._retry_seconds
+        self._retry_seconds = min(self._retry_seconds * 2, LAST_RETRY_SECONDS)
+
+    def _complain(self, message: str, *, with_traceback: bool = False) -> None:
+        if not self._complained:
+            self._complained = True
+            logger.warning("%s", message, exc_info=with_traceback)
+
+    def _leads(self) -> bool:
+        """Return whether this process is the one of this host that carries; take the turn if it is free."""
+        if self._lock_fd is not None:
+            return True
+        folder = self._settings.journal_dir
+        make_folder(folder)
+        fd = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(fd)
+            return False
+        self._lock_fd = fd
+        return True
+
+    def _give_up(self) -> None:
+        if self._carrier is not None:
+            with contextlib.suppress(Exception):
+                self._carrier.engine.dispose()
+            self._carrier = None
+        if self._lock_fd is not None:
+            os.close(self._lock_fd)
+            self._lock_fd = None

@@ -1,0 +1,176 @@
+"""A Django request as data: only what is there already, in bounds, without secrets, and never touching the network.
+
+Nothing here may read from the client, load a session or a user, or trust a header.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from capture import routes
+from capture.event import Request
+from capture.scrub import (
+    REDACTED,
+    clean,
+    is_secret_key,
+    scrub_headers,
+    scrub_mapping,
+    scrub_query,
+    scrub_text,
+    scrub_url,
+    scrub_value,
+)
+
+MAX_PATH = 2_000
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+def host_of(request: Any) -> str:
+    """Return the host that the client named, valid or not; `get_host` would raise on a bad one."""
+    meta = request.META
+    return clean(str(meta.get("HTTP_HOST") or meta.get("SERVER_NAME") or ""))[:255]
+
+
+def own_referer(request: Any) -> str:
+    """Return the referer when it is a page of the same site, else nothing."""
+    referer = str(request.META.get("HTTP_REFERER", ""))[:2_000]
+    if not referer:
+        return ""
+    host = host_of(request)
+    return scrub_url(referer) if host and referer.partition("://")[2].split("/", 1)[0] == host else ""
+
+
+def path_of(request: Any) -> str:
+    """Return the path, with the values of secret URL parameters (`/reset/<token>/`) redacted."""
+    path = str(request.path)[: MAX_PATH * 2]
+    match = getattr(request, "resolver_match", None)
+    for name, value in (getattr(match, "kwargs", None) or {}).items():
+        if isinstance(value, str) and len(value) > 3 and isinstance(name, str) and is_secret_key(name):
+            path = path.replace(value, REDACTED)
+    return scrub_text(path, limit=MAX_PATH)
+
+
+def user_id_of(request: Any) -> str | None:
+    """Return the id of the user where somebody loaded the user already; this never loads one."""
+    known = getattr(request, "__dict__", {})
+    user = known.get("_cached_user") or known.get("_acached_user")
+    key = getattr(user, "pk", None)
+    return None if key is None else scrub_text(str(key), limit=64)
+
+
+def describe(request: Any, *, route: str | None, path: str, body_max: int) -> Request:
+    """Return the request of an event."""
+    body, note = _body(request, body_max)
+    match = getattr(request, "resolver_match", None)
+    return Request(
+        method=method_of(request),
+        path=path,
+        route=route,
+        scheme="https" if request.META.get("wsgi.url_scheme", "") == "https" or _is_https(request) else "http",
+        host=host_of(request),
+        query=scrub_query(str(request.META.get("QUERY_STRING", ""))),
+        headers=scrub_headers(_headers(request.META)),
+        content_type=clean(str(getattr(request, "content_type", "") or ""))[:200],
+        body=body,
+        body_note=note,
+        referer=scrub_url(str(request.META.get("HTTP_REFERER", ""))),
+        view=clean(str(getattr(match, "_func_path", "") or ""))[:300],
+    )
+
+
+def method_of(request: Any) -> str:
+    """Return the method, bounded: a client may send any word."""
+    return scrub_text(str(request.method or ""), limit=20)
+
+
+def route_of(request: Any) -> str | None:
+    """Return the route that the resolver matched, or None."""
+    return routes.from_match(getattr(request, "resolver_match", None))
+
+
+def _is_https(request: Any) -> bool:
+    try:
+        return bool(request.is_secure())
+    except Exception:  # noqa: BLE001  (a bad SECURE_PROXY_SSL_HEADER raises here)
+        return False
+
+
+def _headers(meta: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(key[5:].replace("_", "-").title(), str(value)) for key, value in meta.items() if key.startswith("HTTP_")]
+
+
+def _body(request: Any, limit: int) -> tuple[str | None, str]:
+    """Return the body as text and a note on what is missing of it."""
+    if request.method in ("GET", "HEAD") or limit == 0:
+        return None, ""
+    hidden = getattr(request, "sensitive_post_parameters", None)
+    if hidden == "__ALL__":
+        return None, "hidden by @sensitive_post_parameters"
+    known = request.__dict__
+    kind = str(getattr(request, "content_type", "") or "")
+    if "_post" in known and (known["_post"] or known.get("_files")) and kind in _FORMS:
+        return _form(known["_post"], known.get("_files"), frozenset(hidden or ()), limit)
+    raw = known.get("_body")
+    if raw is None:
+        raw, note = _unread(request, limit)
+        if raw is None:
+            return None, note
+    if kind == _FORMS[1]:
+        return None, f"multipart data of {len(raw)} bytes"
+    return _text_body(raw, kind, limit, frozenset(hidden or ()))
+
+
+def _unread(request: Any, limit: int) -> tuple[bytes | None, str]:
+    """Read a body only where it is in memory already: an ASGI server's, never read by anybody, and small."""
+    if getattr(request, "_read_started", False):
+        return None, "read by the application as a stream"
+    length = str(request.META.get("CONTENT_LENGTH") or "0")
+    if length == "0":
+        return None, ""
+    if not hasattr(request, "scope"):
+        return None, "not read by the application"  # reading it now could wait for the client
+    if not length.isdigit() or int(length) > limit:
+        return None, f"not read: {length[:20]} bytes"
+    try:
+        return request.body, ""
+    except Exception:  # noqa: BLE001  (RawPostDataException, UnreadablePostError, limits)
+        return None, "could not be read"
+
+
+def _form(post: Any, files: Any, hidden: frozenset[str], limit: int) -> tuple[str, str]:
+    fields = {
+        key: REDACTED if key in hidden else values[0] if len(values) == 1 else values for key, values in post.lists()
+    }
+    text = json.dumps(scrub_mapping(fields), ensure_ascii=False)
+    notes = ["form fields as the site parsed them"]
+    for name, file in (files or {}).items():
+        notes.append(f"file {clean(str(name))[:100]}: {clean(str(file.name))[:100]}, {file.size} bytes")
+    return _cut(text, limit, "; ".join(notes[:10]))
+
+
+def _text_body(raw: bytes, kind: str, limit: int, hidden: frozenset[str]) -> tuple[str | None, str]:
+    text = raw[: limit * 4 + 4].decode("utf-8", "replace")
+    if kind == _FORMS[0]:
+        text = "&".join(
+            f"{part.partition('=')[0]}={REDACTED}" if part.partition("=")[0] in hidden else part
+            for part in text.split("&")
+        )
+        return _cut(scrub_query(text, limit=limit * 2), limit)
+    if len(raw) <= limit:
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError):
+            pass
+        else:
+            return _cut(json.dumps(scrub_value(data), ensure_ascii=False), limit)
+    if b"\x00" in raw[:1000]:
+        return None, f"binary data of {len(raw)} bytes"
+    shown = scrub_text(text, limit=limit)
+    return shown, f"cut: {len(raw)} bytes in all" if len(raw) > limit else ""
+
+
+def _cut(text: str, limit: int, note: str = "") -> tuple[str, str]:
+    if len(text) <= limit:
+        return clean(text), note
+    return clean(text[:limit]), "; ".join(filter(None, (note, f"cut: {len(text)} characters in all")))

@@ -1,0 +1,253 @@
+"""Secrets out, and text that every store can hold, before anything leaves the process.
+
+Keys are judged by their words (`userPassword`, `X-Api-Key`, `db.pwd`), values by their shape (a JWT, a PEM block,
+a card number). Both run before the journal, so that neither disk, database, issue nor agent ever sees a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+from urllib.parse import quote_plus, unquote_plus, urlsplit, urlunsplit
+
+REDACTED = "[redacted]"
+MAX_DEPTH = 8
+MAX_ITEMS = 100
+MAX_TEXT = 8_192
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_SECRET_WORDS = _words(
+    """
+    password passwd passwort passphrase passcode pwd pw secret secrets token tokens auth authorization authentication
+    credential credentials session sessionid cookie cookies csrf xsrf csrftoken csrfmiddlewaretoken jwt bearer apikey
+    signature ssn cvv cvv2 cvc otp totp phpsessid privatekey secretkey accesskey
+    """
+)
+# A word that is innocent alone and telling beside another: a "key" is a secret only when it opens something.
+_SECRET_PAIRS = _words(
+    """
+    api+key private+key secret+key access+key signing+key encryption+key auth+key session+key master+key license+key
+    credit+card card+number social+security mysql+pwd connect+sid forwarded+for real+ip session+id pin+code
+    recovery+code
+    """
+)
+_SECRET_ENDINGS = (
+    "password",
+    "passwd",
+    "secret",
+    "token",
+    "apikey",
+    "passphrase",
+    "privatekey",
+    "creditcard",
+    "sessionid",
+)
+# `max_tokens` and `password_length` say how much, not what.
+_MEASURES = _words(
+    "max min num count total limit used type length len expires expiry ttl expired required valid form field"
+)
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+\d?|\d+")
+
+
+@lru_cache(maxsize=4096)
+def is_secret_key(key: str) -> bool:
+    """Return whether a value under this key is a secret, judging by the words of the key."""
+    words = [word.lower() for word in _WORD.findall(key[:200])]
+    if any(word in _MEASURES for word in words) and not key.lower().endswith(("password", "secret")):
+        return False
+    if any(word in _SECRET_WORDS or word.endswith(_SECRET_ENDINGS) for word in words):
+        return True
+    if any(f"{first}+{second}" in _SECRET_PAIRS for first, second in pairwise(words)):
+        return True
+    joined = "".join(words)
+    return joined in _SECRET_WORDS or joined.endswith(_SECRET_ENDINGS)
+
+
+def clean(text: str) -> str:
+    """Return the text with what JSON and PostgreSQL refuse (NUL, lone surrogates) made visible as U+FFFD."""
+    if "\x00" in text:
+        text = text.replace("\x00", "\ufffd")
+    if text.isascii():
+        return text
+    return _SURROGATE.sub("\ufffd", text)
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+# One cheap look decides whether the exact patterns below are worth running.
+_SUSPECT = re.compile(
+    r"eyJ|bearer|basic |://|sk[-_]|rk_|gh[pousr]_|github_pat_|glpat-|xox|whsec_|akia|asia|aiza"
+    r"|npm_|hf_|sg\.|ya29\.|pypi-|-----begin|\d[ -]?\d{3}"
+    r"|pass|pwd|secret|token|auth|key|cred|cookie|session|csrf|xsrf|cvv|cvc|ssn|signature|jwt|otp|card|pin|pw|sid",
+    re.IGNORECASE,
+)
+_PEM = re.compile(
+    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|\Z)", re.DOTALL
+)
+_SHAPES = re.compile(
+    r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?"  # JSON Web Token
+    r"|\b(?:sk|rk)[-_][A-Za-z0-9_-]{8,}"  # OpenAI, Anthropic, Stripe
+    r"|\bgh[pousr]_[A-Za-z0-9]{10,}|\bgithub_pat_[A-Za-z0-9_]{10,}|\bglpat-[A-Za-z0-9_-]{10,}"  # GitHub, GitLab
+    r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bAIza[A-Za-z0-9_-]{30,}|\bya29\.[A-Za-z0-9_-]{10,}"  # AWS, Google
+    r"|\bxox[a-z]-[A-Za-z0-9-]{8,}|\bwhsec_[A-Za-z0-9]{8,}"  # Slack, Stripe
+    r"|\bSG\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"  # SendGrid
+    r"|\bnpm_[A-Za-z0-9]{20,}|\bhf_[A-Za-z0-9]{20,}|\bpypi-[A-Za-z0-9_-]{20,}"
+)
+_BEARER = re.compile(
+    r"\b(bearer|basic)(\s+|%20|\+)(?=[A-Za-z]*[0-9+/=._~-]|[A-Za-z]{16})[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE
+)
+# The password of a URL reaches to the last @: passwords hold @ and / more often than they should.
+_DSN = re.compile(
+    r"\b((?!https?:)[a-z][a-z0-9+.-]{1,20}://[^\s:/@\"'<>]{0,200}):[^\s\"'<>]{1,500}@"
+    r"|\b(https?://[^\s:/@\"'<>]{0,200}):[^\s/@\"'<>]{1,500}@",
+    re.IGNORECASE,
+)
+_COOKIE_LINE = re.compile(r"\b((?:set-)?cookie[\"']?\s{0,3}[:=]\s{0,3}[\"']?)([^\n\"']+)", re.IGNORECASE)
+_QUOTED = r"(?:[bBuUrR]?\"(?:[^\"\\\n]|\\.)*\"?|[bBuUrR]?'(?:[^'\\\n]|\\.)*'?)"
+_KEYED = re.compile(
+    r"([A-Za-z_][A-Za-z0-9_.-]{0,60})([\"'\]]{0,3}\s{0,3}(?:=>|:=|[:=](?!=))\s{0,3})"
+    rf"({_QUOTED}|(?:(?:bearer|basic|token|digest|apikey)\s+)?[^\s\"'&;<>]+)",
+    re.IGNORECASE,
+)
+_KEYED_LITERAL = re.compile(
+    rf"([A-Za-z_][A-Za-z0-9_.-]{{0,60}})([\"'\]]{{0,3}}\s{{0,3}}(?:=>|[:=](?!=))\s{{0,3}})({_QUOTED})"
+)
+_CARD = re.compile(r"(?<![\d.])(?:3[0-9]|4\d|5[0-9]|2[2-7]|6[0-9])(?:[ -]?\d){11,17}(?![\d])")
+
+
+def scrub_text(text: str, *, limit: int = MAX_TEXT) -> str:
+    """Return the text without secrets, at most `limit` characters long, and clean for every store."""
+    # What could hide behind the cut is scrubbed first, so that half a password is not mistaken for a harmless word.
+    text = clean(text[: limit * 2 + 200])
+    if _SUSPECT.search(text):
+        text = _KEYED.sub(_redact_keyed, _COOKIE_LINE.sub(rf"\1{REDACTED}", _scrub_shapes(text)))
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def scrub_source(line: str) -> str:
+    """Return a line of source code without literal secrets. `token = get_token()` stays as it is."""
+    line = clean(line[:400])
+    if _SUSPECT.search(line):
+        line = _KEYED_LITERAL.sub(_redact_keyed, _scrub_shapes(line))
+    return line
+
+
+def _scrub_shapes(text: str) -> str:
+    text = _PEM.sub(REDACTED, text)
+    text = _DSN.sub(lambda match: f"{match[1] or match[2]}:{REDACTED}@", text)
+    text = _SHAPES.sub(REDACTED, text)
+    text = _BEARER.sub(rf"\1 {REDACTED}", text)
+    return _CARD.sub(_redact_card, text)
+
+
+def _redact_keyed(match: re.Match[str]) -> str:
+    key, between, value = match.groups()
+    if not is_secret_key(key) or value[:1] == "[" or value in ("None", "null", "''", '""', "True", "False"):
+        return match[0]
+    if value[:1] in "\"'":
+        return f"{key}{between}{value[0]}{REDACTED}{value[0]}"
+    return f"{key}{between}{REDACTED}"
+
+
+def _redact_card(match: re.Match[str]) -> str:
+    digits = [int(character) for character in match[0] if character.isdigit()]
+    doubled = (digit * 2 - 9 if digit > 4 else digit * 2 for digit in digits[-2::-2])
+    return REDACTED if (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0 else match[0]
+
+
+def scrub_value(value: Any, *, depth: int = 0) -> Any:
+    """Return plain data (as JSON has it) without secrets. What lies too deep to be looked at is redacted."""
+    if isinstance(value, str):
+        return scrub_text(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _scrub_number(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if depth >= MAX_DEPTH:
+        return "[redacted: too deep]"
+    if isinstance(value, Mapping):
+        return scrub_mapping(value, depth=depth)
+    if isinstance(value, Iterable):
+        return _scrub_items(value, depth)
+    return scrub_text(str(type(value)))
+
+
+def _scrub_number(value: float) -> Any:
+    if value < 10**11:  # shorter than any card
+        return value
+    text = str(value) if value < 10**30 else ""
+    return value if scrub_text(text) == text else REDACTED
+
+
+def _scrub_items(value: Iterable[Any], depth: int) -> list[Any]:
+    items: list[Any] = []
+    for index, item in enumerate(value):
+        if index >= MAX_ITEMS:
+            items.append("…")
+            break
+        items.append(scrub_value(item, depth=depth + 1))
+    # [["password", "x"]] is a mapping in disguise.
+    if len(items) == 2 and isinstance(items[0], str) and is_secret_key(items[0]) and items[1]:
+        items[1] = REDACTED
+    return items
+
+
+def scrub_mapping(mapping: Mapping[Any, Any], *, depth: int = 0) -> dict[str, Any]:
+    """Return the mapping with the values of secret keys redacted, and every other value scrubbed."""
+    result: dict[str, Any] = {}
+    for index, (key, value) in enumerate(mapping.items()):
+        if index >= MAX_ITEMS:
+            result["…"] = f"{len(mapping) - MAX_ITEMS} more"
+            break
+        name = key if isinstance(key, str) else str(key)[:200] if isinstance(key, int | float) else type(key).__name__
+        secret = is_secret_key(name) and value is not None and not isinstance(value, bool) and value != ""
+        result[scrub_text(name, limit=200)] = REDACTED if secret else scrub_value(value, depth=depth + 1)
+    return result
+
+
+def scrub_query(query: str, *, limit: int = 4_000) -> str:
+    """Return a query string or an urlencoded form without secrets, otherwise as it was sent."""
+    parts = []
+    for part in clean(query[:limit]).split("&"):
+        key, equals, value = part.partition("=")
+        plain = unquote_plus(value, errors="replace")
+        if equals and is_secret_key(unquote_plus(key, errors="replace")) and value:
+            parts.append(f"{key}={REDACTED}")
+        elif (scrubbed := scrub_text(plain)) != plain:
+            parts.append(f"{key}={quote_plus(scrubbed, safe='[]…')}" if equals else quote_plus(scrubbed))
+        else:
+            parts.append(scrub_text(part) if not equals else part)
+    return "&".join(parts)
+
+
+def scrub_url(url: str, *, limit: int = 2_000) -> str:
+    """Return a URL without secrets in its credentials, its path and its query."""
+    try:
+        parts = urlsplit(clean(url[:limit]))
+    except ValueError:
+        return scrub_text(url, limit=limit)
+    bare = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
+    query = f"?{scrub_query(parts.query)}" if parts.query else ""
+    return scrub_text(bare, limit=limit) + query
+
+
+def scrub_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return request headers without secrets; cookies and credentials go whole."""
+    result: dict[str, str] = {}
+    for name, value in headers:
+        if len(result) >= MAX_ITEMS:
+            break
+        if is_secret_key(name):
+            result[name] = REDACTED
+        elif name in ("Referer", "Origin"):
+            result[name] = scrub_url(value)
+        else:
+            result[name] = scrub_text(value, limit=1_000)
+    return result

@@ -1,0 +1,60 @@
+"""The place in a template at which rendering failed, with and without the debug mode of the engine."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any
+
+from capture.event import TemplateFrame
+from capture.frames import CONTEXT_LINES, Raised
+from capture.scrub import clean, scrub_source, scrub_text
+
+
+def template_frame(chain: Sequence[Raised]) -> TemplateFrame | None:
+    """Return where in a template the exception that surfaced was raised, or None when no template was involved."""
+    surfaced = chain[-1]
+    debug = getattr(surfaced.error, "template_debug", None)
+    if isinstance(debug, dict):
+        return _from_debug(debug)
+    for frame, _lineno in reversed(surfaced.calls):
+        # Django annotates the exception only in debug mode; in production the node is still in its frame.
+        name = frame.f_code.co_name
+        if (
+            name in ("render_annotated", "compile_nodelist")
+            and frame.f_globals.get("__name__") == "django.template.base"
+        ):
+            return _from_node(frame, name, surfaced.error)
+    return None
+
+
+def _from_debug(debug: dict[str, Any]) -> TemplateFrame | None:
+    lineno, lines = debug.get("line"), debug.get("source_lines")
+    if not isinstance(lineno, int) or not isinstance(lines, list):
+        return None
+    numbered = {number: scrub_source(str(text).rstrip("\r\n")) for number, text in lines if isinstance(number, int)}
+    return TemplateFrame(
+        name=clean(str(debug.get("name", "")))[:300],
+        lineno=lineno,
+        context_line=numbered.get(lineno, ""),
+        pre_context=tuple(numbered[n] for n in range(lineno - CONTEXT_LINES, lineno) if n in numbered),
+        post_context=tuple(numbered[n] for n in range(lineno + 1, lineno + CONTEXT_LINES + 1) if n in numbered),
+    )
+
+
+def _from_node(frame: FrameType, function: str, error: BaseException) -> TemplateFrame | None:
+    owner = frame.f_locals.get("self")
+    token = getattr(owner, "token", None) if function == "render_annotated" else getattr(error, "token", None)
+    origin, lineno = getattr(owner, "origin", None), getattr(token, "lineno", None)
+    if origin is None or not isinstance(lineno, int):
+        return None
+    lines = [scrub_source(line.rstrip("\r\n")) for line in linecache.getlines(str(origin.name))]
+    start = max(0, lineno - 1 - CONTEXT_LINES)
+    return TemplateFrame(
+        name=scrub_text(str(getattr(origin, "template_name", None) or origin.name), limit=300),
+        lineno=lineno,
+        context_line=lines[lineno - 1] if lineno <= len(lines) else "",
+        pre_context=tuple(lines[start : lineno - 1]),
+        post_context=tuple(lines[lineno : lineno + CONTEXT_LINES]),
+    )

@@ -1,0 +1,160 @@
+"""Local variables as short descriptions: bounded while they are read, and running none of the application's code.
+
+No `repr` of a foreign object is ever called. It may be slow, raise, ask the database or return 100 MB.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+import pathlib
+import types
+import uuid
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+from capture.scrub import REDACTED, is_secret_key, scrub_text
+
+MAX_DEPTH = 3
+MAX_ITEMS = 8
+MAX_TEXT = 160
+MAX_LOCALS = 40
+MAX_DESCRIPTION = 500
+MAX_INTEGER_BITS = 400
+
+# Types whose own repr is known to be short and harmless.
+_PLAIN = (datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, uuid.UUID, pathlib.PurePath, complex)
+_CALLABLE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
+
+
+class Budget:
+    """How many characters the locals of one event may still take."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, characters: int = 16_000) -> None:
+        self.left = characters
+
+
+def describe_locals(
+    variables: Mapping[str, Any], *, budget: Budget, hidden: Iterable[str] | str = ()
+) -> dict[str, str]:
+    """Return each local variable by a short description; secrets and those of `hidden` ("__ALL__") are redacted."""
+    described: dict[str, str] = {}
+    for name, value in islice(variables.items(), MAX_LOCALS):
+        if budget.left <= 0:
+            described["…"] = "the rest is left out: the locals of this event are too long"
+            break
+        if hidden == "__ALL__" or name in hidden or (is_secret_key(name) and not _tells_nothing(value)):
+            described[name] = REDACTED
+            continue
+        described[name] = text = describe(value)
+        budget.left -= len(text) + len(name)
+    return described
+
+
+def describe(value: Any) -> str:
+    """Return a short description of any value, scrubbed, whatever the value does when it is touched."""
+    try:
+        text = _describe(value, 0)
+    except Exception:  # noqa: BLE001  (a hostile object must cost its own description and nothing else)
+        text = f"<{type(value).__name__}: cannot be described>"
+    return scrub_text(text, limit=MAX_DESCRIPTION)
+
+
+def _tells_nothing(value: Any) -> bool:
+    return value is None or value is True or value is False or (type(value) is str and not value)
+
+
+def _describe(value: Any, depth: int) -> str:
+    if value is None or value is True or value is False:
+        return str(value)
+    kind = type(value)
+    if kind is float:
+        return float.__repr__(value)
+    if issubclass(kind, enum.Enum):
+        return f"{kind.__name__}.{object.__getattribute__(value, '_name_')}"
+    if issubclass(kind, int):
+        bits = int.bit_length(value)
+        return int.__repr__(value) if bits <= MAX_INTEGER_BITS else f"<int of {bits} bits>"
+    if issubclass(kind, str):
+        return _text(str.__getitem__(value, slice(0, MAX_TEXT * 3)), str.__len__(value))
+    if issubclass(kind, bytes | bytearray):
+        return _text(bytes(value[: MAX_TEXT * 3]), len(value))
+    if kind in _PLAIN or (kind.__module__ == "pathlib" and issubclass(kind, pathlib.PurePath)):
+        return repr(value)
+    return _describe_container(value, kind, depth)
+
+
+def _text(start: str | bytes, length: int) -> str:
+    # Scrubbed before it is cut: the head of a long secret no longer looks like one.
+    shown = scrub_text(repr(start), limit=MAX_TEXT)
+    return shown if length <= MAX_TEXT else f"{shown} ({length} in all)"
+
+
+def _describe_container(value: Any, kind: type, depth: int) -> str:
+    if issubclass(kind, dict):
+        return _mapping(dict.items(value), dict.__len__(value), kind, depth)
+    if issubclass(kind, list):
+        return "[" + _items(list.__iter__(value), list.__len__(value), depth) + "]"
+    if issubclass(kind, tuple):
+        return "(" + _items(tuple.__iter__(value), tuple.__len__(value), depth) + ")"
+    if issubclass(kind, set):
+        return "{" + _items(set.__iter__(value), set.__len__(value), depth) + "}"
+    if issubclass(kind, frozenset):
+        return "frozenset({" + _items(frozenset.__iter__(value), frozenset.__len__(value), depth) + "})"
+    if issubclass(kind, BaseException):
+        return f"{kind.__name__}(" + _items(iter(value.args), len(value.args), depth) + ")"
+    if issubclass(kind, type):
+        return f"<class {type.__getattribute__(value, '__module__')}.{value.__qualname__}>"
+    if issubclass(kind, types.ModuleType):
+        return f"<module {value.__name__}>"
+    if issubclass(kind, _CALLABLE):
+        return f"<function {getattr(value, '__qualname__', '?')}>"
+    return _instance(value, kind, depth)
+
+
+def _items(items: Iterable[Any], length: int, depth: int) -> str:
+    if depth >= MAX_DEPTH:
+        return "…" if length else ""
+    shown = [_describe(item, depth + 1) for item in islice(items, MAX_ITEMS)]
+    if length > MAX_ITEMS:
+        shown.append(f"… {length} in all")
+    return ", ".join(shown)
+
+
+def _mapping(items: Iterable[tuple[Any, Any]], length: int, kind: type, depth: int) -> str:
+    if depth >= MAX_DEPTH:
+        return "{…}" if length else "{}"
+    shown = []
+    for key, item in islice(items, MAX_ITEMS):
+        secret = isinstance(key, str) and is_secret_key(str.__str__(key)) and not _tells_nothing(item)
+        shown.append(f"{_describe(key, depth + 1)}: {repr(REDACTED) if secret else _describe(item, depth + 1)}")
+    if length > MAX_ITEMS:
+        shown.append(f"… {length} in all")
+    text = "{" + ", ".join(shown) + "}"
+    return text if kind is dict else f"{kind.__name__}({text})"
+
+
+def _instance(value: Any, kind: type, depth: int) -> str:
+    """Describe an object by its class and what lies in its `__dict__`, without calling anything of its own."""
+    name = kind.__name__
+    try:
+        attributes = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return f"<{name}>"
+    if type(attributes) is not dict:
+        return f"<{name}>"
+    if "_state" in attributes and (meta := getattr(kind, "_meta", None)) is not None:
+        key = attributes.get(getattr(meta.pk, "attname", "id"))
+        return f"<{name} pk={_describe(key, depth + 1)}>"
+    if depth > 0 or kind.__module__.startswith("django."):
+        return f"<{name}>"
+    public = [(key, item) for key, item in attributes.items() if isinstance(key, str) and not key.startswith("_")]
+    shown = [
+        f"{key}={repr(REDACTED) if is_secret_key(key) and not _tells_nothing(item) else _describe(item, depth + 2)}"
+        for key, item in public[:MAX_ITEMS]
+    ]
+    return f"<{name} {' '.join(shown)}>" if shown else f"<{name}>"
