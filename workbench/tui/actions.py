@@ -1,0 +1,218 @@
+"""The one table of actions: what can be done where, by which key, and why it can't be done now.
+
+The footer, the `?` sheet, the command palette and docs/keys.md are all made from it. What an action does is a
+method of the screen named `do_<id>`, which calls a function below the screens. No Textual in here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from workbench.bugs.rows import BugRow, SessionRow
+
+Place = Literal["list", "bug", "session", "evidence", "signoff", "help", "any"]
+PLACES: dict[Place, str] = {
+    "list": "Bug list",
+    "bug": "Bug",
+    "session": "Fix session",
+    "evidence": "Evidence",
+    "signoff": "Sign-off",
+    "help": "Help",
+    "any": "Everywhere",
+}
+
+
+@dataclass(frozen=True)
+class Here:
+    """What the keys would act on now."""
+
+    bug: BugRow | None = None
+    session: SessionRow | None = None
+    asks: bool = False  # the agent waits for an answer
+    has_evidence: bool = False
+    decided: bool = False  # the sign-off at hand was made
+    filtered: bool = False
+
+
+Why = Callable[[Here], str]  # why the action can't be done now; empty when it can
+
+
+def _always(_here: Here) -> str:
+    return ""
+
+
+def _bug(here: Here) -> str:
+    return "" if here.bug else "No bug is selected."
+
+
+def _fix(here: Here) -> str:
+    if here.bug is None:
+        return "No bug is selected."
+    if here.bug.session_state in ("starting", "working", "needs_input", "waiting", "quiet"):
+        return f"A fix session is at work on {here.bug.label} already: s shows it."
+    if here.bug.state in ("closed", "muted"):
+        return f"{here.bug.label} is {here.bug.state}."
+    return ""
+
+
+def _session(here: Here) -> str:
+    if here.bug is None:
+        return "No bug is selected."
+    return "" if here.bug.session_state else f"{here.bug.label} has no fix session yet: f launches one."
+
+
+def _evidence(here: Here) -> str:
+    if here.has_evidence or (here.bug and here.bug.session_state):
+        return ""
+    return "There is no evidence yet: it is collected when a fix session ends."
+
+
+def _review(here: Here) -> str:
+    if here.bug is None:
+        return "No bug is selected."
+    if here.bug.state != "review":
+        return f"{here.bug.label} is {here.bug.state}: only a bug in review can be signed off."
+    return ""
+
+
+def _issue(here: Here) -> str:
+    if here.bug is None:
+        return "No bug is selected."
+    return "" if here.bug.issue else f"{here.bug.label} has no issue on GitHub."
+
+
+def _asked(here: Here) -> str:
+    return "" if here.asks else "The agent asks for nothing now."
+
+
+def _live(here: Here) -> str:
+    return "" if here.session and here.session.is_live else "The session is not at work."
+
+
+def _resumable(here: Here) -> str:
+    state = here.session.state if here.session else here.bug.session_state if here.bug else None
+    return "" if state in ("interrupted", "failed") else "Only an interrupted session can be resumed."
+
+
+def _undecided(here: Here) -> str:
+    return "The decision is made." if here.decided else ""
+
+
+def _filtered(here: Here) -> str:
+    return "" if here.filtered else "Nothing is filtered: / filters, q quits."
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing to do. `keys` are Textual's names; the first is the one that is shown, as `shown` where given.
+
+    `footer` orders the actions of the footer, lowest first; None keeps an action out of it.
+    """
+
+    id: str
+    keys: str
+    label: str
+    group: str
+    places: tuple[Place, ...]
+    why_not: Why = _always
+    footer: int | None = None
+    shown: str = ""
+
+    @property
+    def key(self) -> str:
+        """How the key is shown to people."""
+        return self.shown or self.keys.split(",")[0]
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("open", "enter", "open", "Look", ("list",), _bug, 10),
+    Action("open", "enter", "open or unfold the line", "Look", ("bug",), _always, 10),
+    Action("filter", "slash", "filter", "Look", ("list",), _always, 50, "/"),
+    Action("clear", "escape", "clear the filter", "Look", ("list",), _filtered, None, "esc"),
+    Action("section", "tab", "next section", "Look", ("bug", "signoff"), _always, 50),
+    Action("section_back", "shift+tab", "previous section", "Look", ("bug", "signoff")),
+    Action("section_number", "1,2,3,4,5,6,7,8,9", "go to section", "Look", ("bug", "signoff"), _always, None, "1…9"),
+    Action("newer", "left_square_bracket", "newer occurrence", "Look", ("bug",), _always, None, "["),
+    Action("older", "right_square_bracket", "older occurrence", "Look", ("bug",), _always, None, "]"),
+    Action("unfold", "z", "unfold or fold library frames", "Look", ("bug",)),
+    Action("fix", "f", "fix", "Fix", ("list", "bug"), _fix, 20),
+    Action("session", "s", "session", "Fix", ("list", "bug"), _session, 25),
+    Action("allow", "a", "allow", "Fix", ("session",), _asked, 10),
+    Action("deny", "d", "deny", "Fix", ("session",), _asked, 11),
+    Action("message", "m", "message the agent", "Fix", ("session",), _live, 20),
+    Action("interrupt", "i", "interrupt", "Fix", ("session",), _live, 21),
+    Action("resume", "r", "resume", "Fix", ("session", "bug", "list"), _resumable, 26),
+    Action("evidence", "e", "evidence", "Decide", ("list", "bug", "session"), _evidence, 30),
+    Action("signoff", "v", "sign-off", "Decide", ("list", "bug", "session", "evidence"), _review, 31),
+    Action("sign", "y", "sign off", "Decide", ("signoff",), _undecided, 10),
+    Action("decline", "N", "leave undecided", "Decide", ("signoff",), _undecided),
+    Action("note", "n", "add a note", "Decide", ("signoff",), _undecided, 12),
+    Action("reject", "x", "reject with a reason", "Decide", ("signoff",), _undecided, 11),
+    Action("merge", "c", "copy the command that merges the fix", "Take along", ("signoff",)),
+    Action("issue", "o", "open the issue in a browser", "Take along", ("list", "bug", "signoff"), _issue),
+    Action("copy", "y", "copy the label and fingerprint", "Take along", ("list", "bug"), _bug),
+    Action("copy", "y", "copy the branch", "Take along", ("session", "evidence")),
+    Action("back", "escape", "back", "Go", ("bug", "session", "evidence", "signoff", "help"), _always, 70, "esc"),
+    Action("help", "question_mark", "help", "Go", ("any",), _always, 80, "?"),
+    Action("palette", "ctrl+p", "all actions", "Go", ("any",), shown="ctrl+p"),
+    Action("quit", "q", "quit", "Go", ("any",), _always, 90),
+)
+
+# Keys of every pane of lines; bound by the pane itself, so that they work wherever there is one.
+MOVES: tuple[Action, ...] = (
+    Action("cursor_down", "j,down", "down", "Move", ("any",)),
+    Action("cursor_up", "k,up", "up", "Move", ("any",)),
+    Action("half_page_down", "ctrl+d", "half a page down", "Move", ("any",)),
+    Action("half_page_up", "ctrl+u", "half a page up", "Move", ("any",)),
+    Action("page_down", "pagedown,ctrl+f,space", "a page down", "Move", ("any",)),
+    Action("page_up", "pageup,ctrl+b", "a page up", "Move", ("any",)),
+    Action("top", "g,home", "first line", "Move", ("any",)),
+    Action("bottom", "G,end", "last line", "Move", ("any",)),
+    Action("leftwards", "h,left", "left in long lines", "Move", ("any",)),
+    Action("rightwards", "l,right", "right in long lines", "Move", ("any",)),
+)
+FOOTER_MOST = 8
+
+
+def at(place: Place) -> list[Action]:
+    """Return the actions of a place, its own before those of everywhere."""
+    own = [action for action in ACTIONS if place in action.places]
+    return own + [action for action in ACTIONS if "any" in action.places]
+
+
+def footer(place: Place, here: Here) -> list[tuple[Action, str]]:
+    """Return the footer's actions in order, each with why it can't be done now.
+
+    Where a place has more than fit, those that can't be done now give way first.
+    """
+    ordered = sorted((action for action in at(place) if action.footer is not None), key=lambda a: a.footer or 0)
+    pairs = [(action, action.why_not(here)) for action in ordered]
+    surplus = len(pairs) - FOOTER_MOST
+    for pair in [pair for pair in reversed(pairs) if pair[1]][: max(surplus, 0)]:
+        pairs.remove(pair)
+    return pairs[:FOOTER_MOST]
+
+
+def markdown() -> str:
+    """Return the whole table for docs/keys.md."""
+    out = [
+        "# Keys",
+        "",
+        "Made from the table of actions in `workbench/tui/actions.py`; `?` shows those of where you are.",
+    ]
+    places: list[tuple[str, list[Action]]] = [
+        (name, [action for action in ACTIONS if place in action.places]) for place, name in PLACES.items()
+    ]
+    for name, actions in [*places, ("Moving", list(MOVES))]:
+        if actions and name != "Help":
+            out += ["", f"## {name}", "", "| key | what it does |", "|---|---|"]
+            out += [f"| `{action.key if action.shown else all_keys(action)}` | {action.label} |" for action in actions]
+    return "\n".join(out) + "\n"
+
+
+def all_keys(action: Action) -> str:
+    """Return every key of an action, as people write them."""
+    return action.shown or " ".join(action.keys.split(","))

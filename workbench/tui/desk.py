@@ -1,0 +1,197 @@
+"""What the screens can do, in one place: every call goes down to a function that the commands use too.
+
+Only worker threads call a desk. The parts below are imported inside the methods, because the first paint must not
+wait for SQLModel, PyGithub or GitPython.
+"""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+    from capture.event import Event
+    from workbench.bugs.queries import Ledger, Watcher
+    from workbench.bugs.rows import ApprovalRow, BugPage, BugRow, SessionRow, SignOffRow, TranscriptRow
+    from workbench.config import Config
+    from workbench.signoff import Proposal
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What a person filled in to launch a fix session."""
+
+    base: str = ""
+    model: str = ""
+    max_cost_usd: float | None = None
+    note: str = ""
+    rehearse: str | None = None
+
+
+class Desk:
+    """The store and the repository, as the screens use them."""
+
+    def __init__(self, config: Config, *, clock: Clock) -> None:
+        self.config = config
+        self.clock = clock
+        self._engine: Engine | None = None
+        self.person = ""
+
+    @property
+    def engine(self) -> Engine:
+        """The open store."""
+        assert self._engine is not None, "open() comes first"
+        return self._engine
+
+    def open(self) -> None:
+        """Open the store. Raises `DatabaseError` with a cure when it can't be used."""
+        from workbench.bugs.store import open_store
+
+        self._engine = open_store(self.config)
+        self.person = self._person()
+
+    def close(self) -> None:
+        """Let go of the store's connections."""
+        if self._engine is not None:
+            self._engine.dispose()
+
+    def _person(self) -> str:
+        from workbench.errors import WorkbenchError
+        from workbench.git import Repository
+
+        try:
+            return Repository.open(self.config.repo).identity()
+        except WorkbenchError:
+            return getpass.getuser()  # no repository: looking is possible all the same
+
+    def watcher(self) -> Watcher:
+        """Return a watcher over the store."""
+        from workbench.bugs.queries import Watcher
+
+        return Watcher(self.engine)
+
+    def bugs(self, text: str) -> list[BugRow]:
+        """Return the bugs that match the filter: words, and `state:NAME`."""
+        from workbench.bugs import queries
+
+        words = text.split()
+        states = [word.removeprefix("state:") for word in words if word.startswith("state:")]
+        free = " ".join(word for word in words if not word.startswith("state:"))
+        return queries.list_bugs(self.engine, now=self.clock(), states=states or None, text=free)
+
+    def ledger(self) -> Ledger:
+        """Return seen, stored, counted and dropped."""
+        from workbench.bugs import queries
+
+        return queries.ledger(self.engine)
+
+    def page(self, number: int) -> BugPage:
+        """Return everything about a bug."""
+        from workbench.bugs import queries
+
+        return queries.bug_page(self.engine, number, now=self.clock())
+
+    def event(self, occurrence_id: str) -> Event:
+        """Return one stored event."""
+        from workbench.bugs import queries
+
+        return queries.event(self.engine, occurrence_id)
+
+    def latest_session(self, number: int) -> SessionRow | None:
+        """Return the latest fix session of a bug."""
+        from workbench.bugs import queries
+
+        rows = queries.sessions(self.engine, bug=number)
+        return max(rows, key=lambda row: row.started_at, default=None)
+
+    def session(self, session_id: str) -> SessionRow:
+        """Return a fix session."""
+        from workbench.bugs import queries
+
+        return queries.session(self.engine, session_id)
+
+    def transcript(self, session_id: str, *, after: int) -> list[TranscriptRow]:
+        """Return the entries of a session's transcript that came after one."""
+        from workbench.bugs import queries
+
+        return queries.transcript(self.engine, session_id, after=after)
+
+    def approvals(self, session_id: str) -> list[ApprovalRow]:
+        """Return what the agent asks for."""
+        from workbench.bugs import queries
+
+        return queries.approvals(self.engine, session_id)
+
+    def rehearsal_needed(self) -> bool:
+        """Return whether there is no login for a real session."""
+        from workbench import fixing
+
+        return fixing.rehearsal_needed(self.config)
+
+    def launch(self, number: int, wanted: Launch) -> SessionRow:
+        """Launch a fix session."""
+        from workbench import fixing
+
+        options = fixing.LaunchOptions(
+            rehearse=wanted.rehearse,
+            model=wanted.model,
+            max_cost_usd=wanted.max_cost_usd,
+            note=wanted.note,
+            base=wanted.base or None,
+        )
+        return fixing.launch(self.config, self.engine, number, by=self.person, options=options, now=self.clock())
+
+    def resume(self, session_id: str, message: str | None = None) -> SessionRow:
+        """Let an interrupted session go on."""
+        from workbench import fixing
+
+        return fixing.resume(self.config, self.engine, session_id, by=self.person, message=message, now=self.clock())
+
+    def interrupt(self, session_id: str) -> None:
+        """Ask a session to stop where it is."""
+        from workbench import fixing
+
+        fixing.interrupt(self.engine, session_id, by=self.person, now=self.clock())
+
+    def answer(self, approval_id: int, *, allow: bool) -> None:
+        """Answer what the agent asked for."""
+        from workbench import fixing
+
+        fixing.answer(self.engine, approval_id, allow=allow, by=self.person, now=self.clock())
+
+    def say(self, session_id: str, text: str) -> None:
+        """Send the agent a message."""
+        from workbench import fixing
+
+        fixing.say(self.engine, session_id, text, by=self.person, now=self.clock())
+
+    def sweep(self) -> list[str]:
+        """Mark sessions whose runner is gone as interrupted, and return them."""
+        from workbench import fixing
+
+        return fixing.sweep(self.engine, now=self.clock())
+
+    def proposal(self, number: int) -> Proposal:
+        """Return what there is to sign off."""
+        from workbench import signoff
+
+        return signoff.proposal(self.engine, number)
+
+    def verify(self, number: int, note: str) -> SignOffRow:
+        """Sign a fix off."""
+        from workbench import signoff
+
+        return signoff.verify(self.engine, number, by=self.person, note=note, now=self.clock())
+
+    def reject(self, number: int, reason: str) -> SessionRow:
+        """Reject a fix, for a reason that goes back to the agent."""
+        from workbench import signoff
+
+        return signoff.reject(self.config, self.engine, number, by=self.person, reason=reason, now=self.clock())

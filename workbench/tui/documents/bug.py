@@ -1,0 +1,291 @@
+"""The page of a bug as lines, in sections. Made without a screen, tested without one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from workbench.text import plain, plain_lines
+from workbench.tui.documents.evidence import summary_lines
+from workbench.tui.documents.stack import stack_lines
+from workbench.tui.lines import BLANK, Line, Span, cell, heading, line, paragraphs
+from workbench.tui.words import (
+    age,
+    ago,
+    clock_time,
+    money,
+    plural,
+    session_mark,
+    short_count,
+    sparkline,
+    state_mark,
+)
+
+if TYPE_CHECKING:
+    from capture.event import Event, Request
+    from workbench.bugs.rows import BugPage, OccurrenceRow, OwedRow, SessionRow
+
+SECTIONS = ("why", "stack", "request", "occurrences", "fix", "outside", "history")
+OCCURRENCES_SHOWN = 200
+BODY_LINES = 40
+OWED_WORDS = {
+    "write_file": "write the bug file",
+    "open_issue": "open the issue",
+    "comment_issue": "comment on the issue",
+    "close_issue": "close the issue",
+    "reopen_issue": "reopen the issue",
+}
+
+
+@dataclass(frozen=True)
+class View:
+    """How the page is looked at: which occurrence is open, what is unfolded, how wide, and when."""
+
+    width: int
+    now: datetime
+    event: Event | None
+    unfolded: frozenset[str] = frozenset()
+
+
+def head_lines(page: BugPage, width: int, now: datetime) -> list[Line]:
+    """Return the few lines that stay above the page."""
+    row = page.row
+    glyph, ink = state_mark(row.state)
+    again: list[Span] = [("  ↻ recurrence", "bad")] if row.is_recurrence else []
+    title_width = width - 12 - len(row.state) - (15 if again else 0)
+    first = line(
+        (row.label, "muted"),
+        "  ",
+        (f"{glyph} {row.state}", ink),
+        *again,
+        "  ",
+        (cell(row.title, title_width), "strong"),
+    )
+    releases = list(dict.fromkeys(seen.release for seen in page.occurrences if seen.release))
+    if row.release and row.release not in releases:
+        releases.insert(0, row.release)
+    named = ", ".join(plain(release, 12) for release in releases[:3]) + (" …" if len(releases) > 3 else "")
+    where = " · ".join(plain(word, 40) for word in (row.project, row.environment) if word)
+    facts = [
+        plural(row.count, "event"),
+        f"since {ago(row.first_seen, now)}",
+        f"last {ago(row.last_seen, now)}",
+        where,
+        f"release {named}" if named else "",
+    ]
+    out = [first, line((" · ".join(fact for fact in facts if fact), "muted"))]
+    return [*out, _links(page)]
+
+
+def _links(page: BugPage) -> Line:
+    issue = page.row.issue
+    parts: list[Span] = [
+        (f"issue {plain(issue.repository, 60)}#{issue.number} {issue.state}", "") if issue else ("no issue", "muted")
+    ]
+    if page.sessions:
+        latest = page.sessions[0]
+        glyph, word, ink = session_mark(latest.state)
+        parts += [(" · fix session ", "muted"), (f"{glyph} {word}", ink), (f" {money(latest.cost_usd)} ", "muted")]
+        if latest.rehearsal is not None:
+            parts.append((" REHEARSAL ", "rehearsal"))
+    return line(*parts)
+
+
+def page_lines(page: BugPage, view: View) -> list[Line]:
+    """Return the whole page."""
+    out: list[Line] = []
+    for section in (_why, _stack, _request, _occurrences, _fix, _outside, _history):
+        out += [*section(page, view), BLANK]
+    return out[:-1]
+
+
+def _why(page: BugPage, view: View) -> Iterator[Line]:
+    row = page.row
+    yield heading("Why these events are one bug", section="why")
+    for key, parts in page.fingerprints:
+        name_width = min(max((len(plain(part.name, 20)) for part in parts), default=0), 20)
+        for part in parts:
+            yield line(
+                f"  {plain(part.name, 20):<{name_width}}  ",
+                (plain(part.value, 160), "accent"),
+                (f"  {part.why}", "muted"),
+            )
+        yield line((f"  fingerprint {plain(key, 64)}: events with the same parts land here", "muted"))
+    route = " ".join(plain(word, 120) for word in (row.method, row.route) if word)
+    if route:
+        yield line(("  route ", "muted"), route, (f"  status {row.status_code}" if row.status_code else "", "muted"))
+    yield line(("  last 24 h ", "muted"), (sparkline(row.trend, 24), "accent"), (f"  {sum(row.trend):,}", "muted"))
+
+
+def _stack(page: BugPage, view: View) -> Iterator[Line]:
+    if view.event is None:
+        yield heading("Stack", section="stack")
+        yield line(("  No occurrence is stored any more; the counts above stay.", "muted"))
+        return
+    yield heading("Stack", section="stack", note=_which(page, view))
+    yield from stack_lines(view.event, view.width, view.unfolded)
+
+
+def _which(page: BugPage, view: View) -> str:
+    assert view.event is not None
+    for index, seen in enumerate(page.occurrences):
+        if seen.id == view.event.id:
+            return f"occurrence {index + 1} of {len(page.occurrences)}, {ago(seen.at, view.now)} · [ newer  ] older"
+    return f"occurrence of {ago(view.event.at, view.now)}"
+
+
+def _request(page: BugPage, view: View) -> Iterator[Line]:
+    yield heading("Request", section="request", note=_which(page, view) if view.event else "")
+    request = view.event.request if view.event else None
+    if view.event is None or request is None:
+        yield line(("  Not from a request." if view.event else "  No occurrence is stored any more.", "muted"))
+    else:
+        yield from _request_table(request, view)
+    if view.event is not None:
+        yield from _table(
+            {
+                "user": view.event.user_id or "",
+                "release": view.event.release or "",
+                "server": " · ".join(word for word in (view.event.server, view.event.thread) if word),
+                "running": " · ".join(
+                    f"{name} {version}"
+                    for name, version in (("Python", view.event.python), ("Django", view.event.django))
+                    if version
+                ),
+                **{f"tag {name}": value for name, value in list(view.event.tags.items())[:20]},
+            },
+            view.width,
+        )
+
+
+def _request_table(request: Request, view: View) -> Iterator[Line]:
+    assert view.event is not None
+    status = f"→ {view.event.status} {view.event.reason}".rstrip() if view.event.status else ""
+    yield line(f"  {plain(request.method, 20)} ", (plain(request.path, 400), "accent"), (f"  {status}", "bad"))
+    yield from _table(
+        {
+            "host": f"{request.scheme}://{request.host}" if request.host else "",
+            "query": request.query,
+            "route": request.route or "none matched",
+            "view": request.view,
+            "referer": request.referer,
+            "body": request.body_note if request.body is None else "",
+        },
+        view.width,
+    )
+    for name, value in list(request.headers.items())[:60]:
+        yield from _table({plain(name, 24): value}, view.width)
+    if request.body:
+        note = f"  {request.body_note}" if request.body_note else ""
+        yield line((f"  body {plain(request.content_type, 60)}{note}", "muted"))
+        yield from paragraphs(plain_lines(request.body, most=BODY_LINES), view.width, indent="    ")
+
+
+def _table(values: dict[str, str], width: int) -> Iterator[Line]:
+    for name, value in values.items():
+        if not value:
+            continue
+        pieces = paragraphs([plain(value, 600)], width - 18)
+        yield line((f"  {plain(name, 24):<14}  ", "muted"), *pieces[0].spans)
+        for piece in pieces[1:]:
+            yield line(" " * 18, *piece.spans)
+
+
+def _occurrences(page: BugPage, view: View) -> Iterator[Line]:
+    yield heading("Occurrences", section="occurrences", note="enter shows one")
+    if not page.occurrences:
+        yield line(("  None is stored any more.", "muted"))
+    for seen in page.occurrences[:OCCURRENCES_SHOWN]:
+        yield _occurrence(seen, view)
+    if page.row.count > len(page.occurrences):
+        counted = page.row.count - len(page.occurrences)
+        yield line((f"  {plural(counted, 'more event')} counted without being stored", "muted"))
+
+
+def _occurrence(seen: OccurrenceRow, view: View) -> Line:
+    is_open = view.event is not None and view.event.id == seen.id
+    return line(
+        ("  ❱ " if is_open else "    ", "here"),
+        (f"{age(seen.at, view.now):>4}  ", "muted"),
+        (f"{seen.status_code or '–'!s:>3}  ", "bad" if (seen.status_code or 0) >= 500 else ""),
+        cell(seen.path, max(view.width - 48, 12)),
+        (f"  {cell(seen.release or '–', 9)} {cell(seen.environment, 12)}", "muted"),
+        (f" {plain(seen.user_id, 20)}" if seen.user_id else "", "muted"),
+        key=f"occurrence:{seen.id}",
+    )
+
+
+def _fix(page: BugPage, view: View) -> Iterator[Line]:
+    yield heading("Fix", section="fix")
+    if not page.sessions:
+        yield line(("  Nobody has worked on it. ", "muted"), ("f", "key"), (" launches a fix session.", "muted"))
+    for session in page.sessions:
+        yield _session(session, view.now)
+    if page.evidence is not None:
+        yield BLANK
+        yield from summary_lines(page.evidence, view.width, key="evidence")
+    for sign_off in page.sign_offs:
+        yield line(
+            f"  {'✓ verified' if sign_off.decision == 'verified' else '✗ rejected'} by {plain(sign_off.by, 60)}",
+            (f"  {clock_time(sign_off.at)} UTC  commit {plain(sign_off.commit, 10)}", "muted"),
+        )
+        yield from paragraphs(plain_lines(sign_off.note, most=6) if sign_off.note else [], view.width, indent="      ")
+
+
+def _session(session: SessionRow, now: datetime) -> Line:
+    glyph, word, ink = session_mark(session.state)
+    rehearsal: list[Span] = [(" REHEARSAL ", "rehearsal"), (" ", "")] if session.rehearsal is not None else []
+    return line(
+        (f"  {glyph} {word:<11} ", ink),
+        *rehearsal,
+        (f"{session.id[:8]}  {ago(session.started_at, now)}  ", "muted"),
+        money(session.cost_usd),
+        (f"  {short_count(session.tokens)} tokens  {plural(session.turns, 'turn')}  ", "muted"),
+        plain(session.activity, 120),
+        key=f"session:{session.id}",
+    )
+
+
+def _outside(page: BugPage, view: View) -> Iterator[Line]:
+    yield heading("Outside", section="outside")
+    issue = page.row.issue
+    if issue:
+        yield line(f"  issue {plain(issue.repository, 80)}#{issue.number} ", (issue.state, "accent"))
+        yield line((f"  {plain(issue.url, 200)}", "muted"))
+    else:
+        yield line(("  No issue on GitHub is linked.", "muted"))
+    yield from owed_lines(page.owed, view.width)
+
+
+def owed_lines(rows: Sequence[OwedRow], width: int) -> Iterator[Line]:
+    """Yield what was done outside, what is still owed, and what was given up for a person to look at."""
+    for owed in rows:
+        yield from _owed(owed, width)
+
+
+def _owed(owed: OwedRow, width: int) -> Iterator[Line]:
+    what = OWED_WORDS.get(owed.kind, owed.kind)
+    if owed.state == "done":
+        yield line(("  ✓ ", "good"), (f"{what}  {plain(owed.outcome, 200)}", "muted"))
+    elif owed.state == "parked":
+        yield line(("  ✗ ", "bad"), f"{what}: parked after {plural(owed.attempts, 'attempt')}")
+        yield from paragraphs([plain(owed.outcome)], width, indent="      ", ink="warn")
+    else:
+        tried = f" · {plural(owed.attempts, 'attempt')}" if owed.attempts else ""
+        yield line(("  ○ ", "warn"), f"owed: {what}", (f"{tried}  {plain(owed.outcome, 200)}", "muted"))
+
+
+def _history(page: BugPage, view: View) -> Iterator[Line]:
+    yield heading("History", section="history")
+    for step in page.history:
+        was = f"{step.from_state} → " if step.from_state else ""
+        glyph, ink = state_mark(step.to_state)
+        yield line(
+            (f"  {clock_time(step.at)}  ", "muted"),
+            f"{was}",
+            (f"{glyph} {step.to_state}", ink),
+            (f"  by {step.actor_kind} {plain(step.actor, 80)}", "muted"),
+        )
+        yield from paragraphs([plain(step.reason)] if step.reason else [], view.width, indent="      ", ink="muted")

@@ -1,0 +1,104 @@
+"""Evidence as lines: which tests ran where, and what came out. It never says that anything is fixed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from workbench.text import plain, plain_lines
+from workbench.tui.lines import BLANK, Ink, Line, Span, heading, line, paragraphs
+from workbench.tui.words import duration, plural, verdict_mark
+
+if TYPE_CHECKING:
+    from workbench.bugs.rows import EvidenceView
+
+TESTS_SHOWN = 12
+_OUTCOMES: dict[str, tuple[str, Ink]] = {"passed": ("✓", "good"), "failed": ("✗", "bad"), "not run": ("–", "muted")}
+
+
+def summary_lines(evidence: EvidenceView, width: int, *, key: str = "") -> list[Line]:
+    """Return verdict, reason and one line for each run and flag."""
+    glyph, ink = verdict_mark(evidence.verdict)
+    out = [line("  evidence ", (f"{glyph} {evidence.verdict}", ink), key=key)]
+    out += paragraphs([plain(evidence.reason)], width, indent="    ", key=key)
+    out += [line("    ", *_run(run), key=key) for run in evidence.runs]
+    out += [line(("    ⚑ ", "warn"), plain(flag.get("message", ""), 300), key=key) for flag in evidence.flags]
+    return out
+
+
+def evidence_lines(evidence: EvidenceView, width: int) -> list[Line]:
+    """Return everything about one piece of evidence."""
+    glyph, ink = verdict_mark(evidence.verdict)
+    out = [heading("Verdict", section="verdict"), line("  ", (f"{glyph} {evidence.verdict}", ink))]
+    out += paragraphs([plain(evidence.reason)], width, indent="    ")
+    took = duration(evidence.ended_at - evidence.started_at)
+    out.append(
+        line((f"    base {evidence.base_commit[:10]}  result {evidence.result_commit[:10]}  took {took}", "muted"))
+    )
+    out += [BLANK, heading("Flags", section="flags")]
+    out += _flags(evidence.flags, width) or [line(("  None: nothing in the change weakens a test.", "muted"))]
+    for run in evidence.runs:
+        out += [BLANK, *_run_lines(run, width)]
+    if not evidence.runs:
+        out += [BLANK, line(("  No test was run.", "warn"))]
+    return out
+
+
+def _flags(flags: Sequence[Mapping[str, Any]], width: int) -> list[Line]:
+    out: list[Line] = []
+    for flag in flags:
+        numbers = ", ".join(str(number) for number in list(flag.get("lines") or [])[:8])
+        place = f"{plain(flag.get('path') or '', 160)}{':' + plain(numbers, 80) if numbers else ''}"
+        out.append(line(("  ⚑ ", "warn"), plain(flag.get("kind", ""), 60), (f"  {place}", "muted")))
+        out += paragraphs([plain(flag.get("message", ""))], width, indent="      ")
+    return out
+
+
+def _run(run: Mapping[str, Any]) -> list[Span]:
+    outcome = str(run.get("outcome", "not run"))
+    glyph, ink = _OUTCOMES.get(outcome, ("?", "warn"))
+    counts = [
+        f"{run[name]} {name}"
+        for name in ("passed", "failed", "errors", "skipped")
+        if isinstance(run.get(name), int) and run[name]
+    ]
+    return [
+        (f"{glyph} {outcome:<8}", ink),
+        (f"{plain(run.get('name', ''), 40)}", "strong"),
+        (f"  {', '.join(counts)}" if counts else "", ""),
+        (f"  at {str(run.get('commit') or '')[:10]}" if run.get("commit") else "", "muted"),
+    ]
+
+
+def _run_lines(run: Mapping[str, Any], width: int) -> Iterator[Line]:
+    name = plain(run.get("name", ""), 40)
+    yield heading(name[:1].upper() + name[1:], section=name)
+    yield line("  ", *_run(run), (_seconds(run), "muted"))
+    command = run.get("command")
+    if command:
+        shown = " ".join(plain(word, 200) for word in command)
+        yield from paragraphs([f"$ {shown}"], width, indent="    ", ink="muted")
+    if run.get("note"):
+        yield from paragraphs(plain_lines(run["note"], most=8), width, indent="    ", ink="warn")
+    tests = sorted(run.get("tests") or (), key=lambda test: test.get("outcome") == "passed")
+    for test in tests[:TESTS_SHOWN]:
+        yield from _test(test, width)
+    if len(tests) > TESTS_SHOWN:
+        yield line((f"    … {plural(len(tests) - TESTS_SHOWN, 'more test')}", "muted"))
+
+
+def _seconds(run: Mapping[str, Any]) -> str:
+    seconds = run.get("seconds")
+    return f"  {seconds:.1f} s" if isinstance(seconds, int | float) else ""
+
+
+def _test(test: Mapping[str, Any], width: int) -> Iterator[Line]:
+    outcome = str(test.get("outcome", ""))
+    glyph, ink = _OUTCOMES.get(outcome, ("✗" if outcome == "error" else "–", "bad" if outcome == "error" else "muted"))
+    yield line((f"    {glyph} ", ink), plain(test.get("id", ""), 300), (f"  {plain(outcome, 20)}", ink))
+    what = ": ".join(plain(test[name], 300) for name in ("exception", "message") if test.get(name))
+    where = " in ".join(plain(test[name], 160) for name in ("function", "file") if test.get(name))
+    if what and outcome != "passed":
+        yield from paragraphs([what], width, indent="        ", ink="muted")
+        if where:
+            yield line((f"        {where}", "muted"))

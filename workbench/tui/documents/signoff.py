@@ -1,0 +1,88 @@
+"""What there is to sign off, and what followed from it, as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from workbench.text import plain, plain_lines
+from workbench.tui.documents.bug import owed_lines
+from workbench.tui.documents.evidence import evidence_lines
+from workbench.tui.lines import BLANK, Ink, Line, heading, line, paragraphs
+from workbench.tui.words import clock_time, money, plural
+
+if TYPE_CHECKING:
+    from workbench.bugs.rows import BugPage, SignOffRow
+    from workbench.signoff import Proposal
+
+DIFF_LINES = 5_000
+_DIFF_INKS: tuple[tuple[str, Ink], ...] = (
+    ("diff --git ", "strong"),
+    ("index ", "muted"),
+    ("--- ", "muted"),
+    ("+++ ", "muted"),
+    ("@@", "accent"),
+    ("+", "add"),
+    ("-", "remove"),
+)
+
+
+def proposal_lines(proposal: Proposal, width: int) -> list[Line]:
+    """Return evidence and diff of a proposed fix."""
+    session = proposal.session
+    out: list[Line] = []
+    if session.rehearsal is not None:
+        out.append(
+            line((" REHEARSAL ", "rehearsal"), " A scripted model wrote this change; the test runs below are real.")
+        )
+    out.append(
+        line(
+            (f"  branch {plain(proposal.branch, 80)}  commit {plain(proposal.commit, 12)}", "muted"),
+            (f"  {money(session.cost_usd)}  {plural(session.turns, 'turn')}", "muted"),
+        )
+    )
+    if proposal.evidence is None:
+        out += [
+            BLANK,
+            heading("Evidence", section="evidence"),
+            line(("  None was collected: no test was run.", "warn")),
+        ]
+    else:
+        out += [BLANK, *evidence_lines(proposal.evidence, width)]
+    return [*out, BLANK, *diff_lines(proposal.diff)]
+
+
+def diff_lines(diff: str) -> list[Line]:
+    """Return a diff, coloured by line."""
+    out = [heading("Diff", section="diff")]
+    if not diff.strip():
+        return [*out, line(("  The change is empty.", "warn"))]
+    for text in plain_lines(diff, most=DIFF_LINES):
+        ink: Ink = next((ink for start, ink in _DIFF_INKS if text.startswith(start)), "")
+        if text.startswith("diff --git ") and len(out) > 1:
+            out.append(BLANK)
+        out.append(line("  ", (text, ink)))
+    return out
+
+
+def decided_lines(sign_off: SignOffRow, page: BugPage, *, branch: str, width: int) -> list[Line]:
+    """Return what a sign-off recorded, what follows from it, and how to take the fix over."""
+    return list(_decided(sign_off, page, branch, width))
+
+
+def _decided(sign_off: SignOffRow, page: BugPage, branch: str, width: int) -> Iterator[Line]:
+    yield heading("Signed off", section="signed off")
+    yield line(("  ✓ ", "good"), (page.row.label, "strong"), f" is {page.row.state}.")
+    yield line((f"    by {plain(sign_off.by, 100)}  {clock_time(sign_off.at)} UTC", "muted"))
+    evidence = f"evidence {sign_off.evidence_id}" if sign_off.evidence_id is not None else "no evidence"
+    yield line((f"    commit {plain(sign_off.commit, 12)}  {evidence}", "muted"))
+    yield from paragraphs(plain_lines(sign_off.note, most=10) if sign_off.note else [], width, indent="    ")
+    yield BLANK
+    yield heading("What follows", section="what follows")
+    if not page.owed:
+        yield line(("  Nothing is owed to the outside.", "muted"))
+    yield from owed_lines(page.owed, width)
+    yield BLANK
+    yield heading("Take the fix over", section="merge")
+    yield line("  ", (f"git merge {plain(branch, 200)}", "strong"))
+    yield line(("  c copies this command. An event from a release that holds the fix reopens the bug.", "muted"))

@@ -1,0 +1,92 @@
+"""Lines of a screen as plain data: runs of inert text, each with the name of an ink.
+
+Every pane draws such lines and nothing else, so a text that got into one went through `workbench.text.plain`.
+No Textual in here: documents are made and tested without a screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from rich.cells import cell_len, set_cell_size
+
+from workbench.text import plain
+
+Ink = Literal[
+    "", "strong", "muted", "heading", "accent", "good", "bad", "warn", "rehearsal", "keyword", "string", "comment",
+    "number", "name", "add", "remove", "here", "key",
+]  # fmt: skip
+INKS: tuple[Ink, ...] = Ink.__args__  # type: ignore[attr-defined]
+Span = tuple[str, Ink]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line. `key` names what `enter` on it acts on; `section` is set on the first line of a section."""
+
+    spans: tuple[Span, ...]
+    key: str = ""
+    section: str = ""
+
+    @property
+    def text(self) -> str:
+        """The line without its inks."""
+        return "".join(text for text, _ in self.spans)
+
+    @property
+    def width(self) -> int:
+        """Cells that the line takes."""
+        return cell_len(self.text)
+
+
+BLANK = Line(())
+
+
+def line(*parts: str | tuple[object, Ink], key: str = "", section: str = "") -> Line:
+    """Return a line of `parts`: texts, or pairs of a text and its ink. Every text is made inert."""
+    pairs = ((part, "") if isinstance(part, str) else part for part in parts)
+    spans = ((plain(text), ink) for text, ink in pairs)
+    return Line(tuple(span for span in spans if span[0]), key, section)
+
+
+def heading(title: str, *, section: str = "", note: str = "") -> Line:
+    """Return the line that opens a section."""
+    return line((title, "heading"), (f"  {note}" if note else "", "muted"), section=section)
+
+
+def cell(text: object, width: int, *, right: bool = False) -> str:
+    """Return `text`, inert, in exactly `width` cells; what does not fit ends in an ellipsis."""
+    shown = plain(text, max(width, 1) * 2)  # twice: a cell holds at most one base letter; more would only be cut
+    size = cell_len(shown)
+    if size > width:
+        return (set_cell_size(shown, width - 1) + "…") if width > 0 else ""
+    pad = " " * (width - size)
+    return pad + shown if right else shown + pad
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Return one inert line broken at spaces, or within words that are too long, into pieces of `width` cells."""
+    width = max(width, 8)
+    pieces: list[str] = []
+    current = ""
+    for word in text.split(" "):
+        candidate = f"{current} {word}" if current else word
+        if cell_len(candidate) <= width:
+            current = candidate
+            continue
+        if current:
+            pieces.append(current)
+        while cell_len(word) > width:
+            head = set_cell_size(word, width).rstrip(" ") or word[:1]
+            pieces.append(head)
+            word = word[len(head) :]
+        current = word
+    return [*pieces, current]
+
+
+def paragraphs(texts: Iterable[str], width: int, *, indent: str = "", ink: Ink = "", key: str = "") -> list[Line]:
+    """Return inert lines wrapped to `width` cells behind `indent`."""
+    room = width - cell_len(indent)
+    return [line(indent, (piece, ink), key=key) for text in texts for piece in wrapped(plain(text), room)]

@@ -1,0 +1,211 @@
+"""What every screen of the workbench has in common: bars, keys from the table, and reading in worker threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.worker import Worker, WorkerState
+
+from workbench.tui import actions
+from workbench.tui.actions import Here, Place
+from workbench.tui.bars import Bar, KeyBar
+from workbench.tui.failures import told
+from workbench.tui.lines import BLANK, Ink, Line, paragraphs
+
+if TYPE_CHECKING:
+    from workbench.tui.app import WorkbenchApp
+
+T = TypeVar("T")
+RETRY_SECONDS = 2.0
+STATUS_LINES = 4
+
+
+def bindings(place: Place) -> list[BindingType]:
+    """Return the keys of a place, from the table of actions."""
+    made: list[BindingType] = []
+    for action in actions.at(place):
+        if action.id == "section_number":
+            made += [Binding(key, f"section_number({key})", show=False) for key in action.keys.split(",")]
+        else:
+            made.append(Binding(action.keys, f"do('{action.id}')", action.label, show=False, id=f"{place}.{action.id}"))
+    return made
+
+
+class PlaceScreen(Screen[None]):
+    """One place of the workbench. Subclasses say what to read, how to show it, and what its actions do."""
+
+    PLACE: ClassVar[Place]
+    AUTO_FOCUS = "#main"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._then: dict[Worker[Any], tuple[Callable[[Any], None], Callable[[BaseException], None]]] = {}
+        self._reading = False
+        self._read_again = False
+        self._status_is_failure = False
+
+    @property
+    def workbench(self) -> WorkbenchApp:
+        """The app, as ours."""
+        return self.app  # type: ignore[return-value]
+
+    def compose(self) -> ComposeResult:
+        """Title above, status and keys below."""
+        yield Bar(id="title")
+        yield from self.body()
+        yield Bar(id="status")
+        yield KeyBar(id="keys")
+
+    def body(self) -> Iterable[Widget]:
+        """Return what stands between title and status."""
+        raise NotImplementedError
+
+    def read(self) -> Any:
+        """Read what the screen shows; runs in a thread."""
+        raise NotImplementedError
+
+    def arrived(self, result: Any) -> None:
+        """Show what was read."""
+        raise NotImplementedError
+
+    def here(self) -> Here:
+        """Return what the keys would act on now."""
+        raise NotImplementedError
+
+    def draw(self) -> None:
+        """Draw anew for the present size; nothing that did not change is sent to the terminal."""
+
+    def on_mount(self) -> None:
+        """Show the frame at once and read the rest."""
+        self.query_one("#status", Bar).show(BLANK)
+        self.draw()
+        self.offer_keys()
+        self.reload()
+
+    def on_screen_resume(self) -> None:
+        """Catch up with what happened while another screen was in front."""
+        self.reload()
+
+    def on_resize(self) -> None:
+        """Lay everything out for the new size."""
+        self.call_after_refresh(self.draw)
+        self.call_after_refresh(self.offer_keys)
+
+    # --- reading -----------------------------------------------------------------------------------------------
+
+    def reload(self) -> None:
+        """Read again; while a reading is under way, once more after it."""
+        if not self.workbench.is_open:
+            return
+        if self._reading:
+            self._read_again = True
+            return
+        self._reading = True
+        self.load(self.read, self._was_read, group="read", failed=self._was_not_read)
+
+    def _was_read(self, result: Any) -> None:
+        self._reading = False
+        if self._status_is_failure:
+            self.say("")
+        self.arrived(result)
+        self.offer_keys()
+        if self._read_again:
+            self._read_again = False
+            self.reload()
+
+    def _was_not_read(self, error: BaseException) -> None:
+        self._reading = self._read_again = False
+        self.fail(error)
+        self.set_timer(RETRY_SECONDS, self.reload)
+
+    def load(
+        self,
+        what: Callable[[], T],
+        then: Callable[[T], None],
+        *,
+        group: str = "act",
+        failed: Callable[[BaseException], None] | None = None,
+    ) -> None:
+        """Call `what` in a thread, then `then` with its result. A later call of the same group drops an earlier one."""
+        worker = self.run_worker(what, thread=True, exit_on_error=False, exclusive=True, group=group)
+        self._then[worker] = (then, failed or self.fail)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Hand on what a thread found."""
+        if event.state not in (WorkerState.SUCCESS, WorkerState.ERROR, WorkerState.CANCELLED):
+            return
+        waiting = self._then.pop(event.worker, None)
+        if waiting is None:
+            return
+        then, failed = waiting
+        if event.state is WorkerState.SUCCESS:
+            then(event.worker.result)
+        elif event.state is WorkerState.ERROR and event.worker.error is not None:
+            failed(event.worker.error)
+
+    # --- the bars ----------------------------------------------------------------------------------------------
+
+    def say(self, text: str, ink: Ink = "muted", *, cure: str = "") -> None:
+        """Show one thing in the status line, with what to do next where there is something."""
+        self._status_is_failure = False
+        width = max(self.size.width - 2, 20)
+        lines: list[Line] = paragraphs([text], width, ink=ink)
+        if cure:
+            lines += paragraphs([cure], width, ink="muted")
+        self.query_one("#status", Bar).show(*lines[:STATUS_LINES])
+
+    def fail(self, error: BaseException) -> None:
+        """Show what went wrong and the cure."""
+        message, cure = told(error)
+        self.say(f"✗ {message}", "bad", cure=cure)
+        self._status_is_failure = True
+
+    def offer_keys(self) -> None:
+        """Show the keys that work now."""
+        self.query_one("#keys", KeyBar).offer(actions.footer(self.PLACE, self.here()), self.size.width - 2)
+
+    # --- acting ------------------------------------------------------------------------------------------------
+
+    def action_do(self, action_id: str) -> None:
+        """Do an action of the table, or say why not."""
+        action = next(action for action in actions.at(self.PLACE) if action.id == action_id)
+        why_not = action.why_not(self.here())
+        if why_not:
+            self.say(why_not, "warn")
+            return
+        self.say("")
+        getattr(self, f"do_{action_id}")()
+
+    def on_key_bar_pressed(self, event: KeyBar.Pressed) -> None:
+        """A click on the footer does what its key does."""
+        self.action_do(event.action)
+
+    def do_back(self) -> None:
+        """Go back to where we came from."""
+        self.app.pop_screen()
+
+    def do_help(self) -> None:
+        """Show the keys of this place."""
+        from workbench.tui.screens.help import HelpScreen
+
+        self.app.push_screen(HelpScreen(self.PLACE, self.here()))
+
+    def do_palette(self) -> None:
+        """Show all actions, to be found by typing."""
+        self.app.action_command_palette()
+
+    def do_quit(self) -> None:
+        """Leave. Fix sessions go on by themselves, and owed actions are kept: nothing is lost, nothing is asked."""
+        self.app.exit(return_code=0)
+
+    def copy(self, text: str) -> None:
+        """Copy through the terminal, which works over ssh as well."""
+        from workbench.text import plain
+
+        self.app.copy_to_clipboard(plain(text))
+        self.say(f"Copied to the clipboard by the terminal (OSC 52): {text}")

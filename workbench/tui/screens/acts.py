@@ -1,0 +1,87 @@
+"""What can be done with a bug, on the list as on its page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.tui.place import PlaceScreen
+
+if TYPE_CHECKING:
+    from workbench.bugs.rows import BugRow, SessionRow
+
+
+class BugActs(PlaceScreen):
+    """Acts on `bug`, the bug that is selected or shown."""
+
+    @property
+    def bug(self) -> BugRow | None:
+        """The bug that the keys act on."""
+        raise NotImplementedError
+
+    @property
+    def _bug(self) -> BugRow:
+        assert self.bug is not None, "the table of actions offers nothing without a bug"
+        return self.bug
+
+    def do_fix(self) -> None:
+        """Ask for what a fix session needs, with everything filled in."""
+        from workbench.tui.screens.launch import LaunchScreen
+
+        bug = self._bug
+
+        def ask(needed: bool) -> None:  # noqa: FBT001  (an answer that is handed on, not a switch)
+            self.app.push_screen(LaunchScreen(bug, self.workbench.config, rehearsal_needed=needed), self._launched)
+
+        self.load(self.workbench.desk.rehearsal_needed, ask)
+
+    def _launched(self, session: SessionRow | None) -> None:
+        if session is not None:
+            self.show_session(session.id)
+
+    def show_session(self, session_id: str) -> None:
+        """Open a session's screen."""
+        from workbench.tui.screens.session import SessionScreen
+
+        self.app.push_screen(SessionScreen(session_id))
+
+    def do_session(self) -> None:
+        """Show the latest fix session."""
+        number = self._bug.number
+        self.load(
+            lambda: self.workbench.desk.latest_session(number),
+            lambda session: self.show_session(session.id) if session else None,
+        )
+
+    def do_resume(self) -> None:
+        """Let the latest fix session go on, and show it."""
+        number = self._bug.number
+        desk = self.workbench.desk
+
+        def resume() -> SessionRow | None:
+            session = desk.latest_session(number)
+            return desk.resume(session.id) if session else None
+
+        self.load(resume, self._launched)
+
+    def do_evidence(self) -> None:
+        """Show the latest evidence."""
+        from workbench.tui.screens.evidence import EvidenceScreen
+
+        self.app.push_screen(EvidenceScreen(self._bug.number))
+
+    def do_signoff(self) -> None:
+        """Show what there is to sign off."""
+        from workbench.tui.screens.signoff import SignOffScreen
+
+        self.app.push_screen(SignOffScreen(self._bug.number))
+
+    def do_issue(self) -> None:
+        """Open the issue in the browser."""
+        issue = self._bug.issue
+        assert issue is not None
+        self.app.open_url(issue.url)
+        self.say(f"Opened {issue.url}")
+
+    def do_copy(self) -> None:
+        """Copy what names the bug everywhere."""
+        self.copy(f"{self._bug.label} {self._bug.fingerprint}")

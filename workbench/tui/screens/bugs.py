@@ -1,0 +1,159 @@
+"""The bug list: what failed, how often, and how far it is from being fixed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import BindingType
+from textual.widget import Widget
+from textual.widgets import Input
+
+from workbench.tui.actions import Here
+from workbench.tui.bars import Bar
+from workbench.tui.bug_list import BugList, heading_line
+from workbench.tui.document import Document
+from workbench.tui.lines import Line, Span, line
+from workbench.tui.pane import Pane
+from workbench.tui.place import PlaceScreen, bindings
+from workbench.tui.screens.acts import BugActs
+from workbench.tui.words import plural, state_mark
+
+if TYPE_CHECKING:
+    from workbench.bugs.rows import BugRow
+
+STATES = ("open", "fixing", "review", "closed", "muted")
+
+
+class BugsScreen(BugActs, PlaceScreen):
+    """All bugs, newest first."""
+
+    PLACE = "list"
+    BINDINGS: ClassVar[list[BindingType]] = bindings("list")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._filter = ""
+        self._rows: list[BugRow] | None = None
+
+    def body(self) -> Iterable[Widget]:
+        """Return the filter, the columns and the list, or what stands in for an empty one."""
+        filter_input = Input(placeholder="words in the title, or state:review", id="filter")
+        filter_input.cursor_blink = False
+        yield filter_input
+        yield Bar(id="columns")
+        yield BugList(id="main")
+        yield Document(id="empty", has_cursor=False)
+
+    @property
+    def bugs(self) -> BugList:
+        """The list."""
+        return self.query_one(BugList)
+
+    @property
+    def bug(self) -> BugRow | None:
+        """The selected bug."""
+        return self.bugs.selected
+
+    def here(self) -> Here:
+        """Return the selected bug."""
+        return Here(bug=self.bug, filtered=self.query_one("#filter", Input).has_class("-shown"))
+
+    def read(self) -> list[BugRow]:
+        """Read the bugs that match the filter."""
+        return self.workbench.desk.bugs(self._filter)
+
+    def arrived(self, result: list[BugRow]) -> None:
+        """Show them without moving the cursor from its bug."""
+        self._rows = result
+        self.bugs.show(result, self.workbench.clock())
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw the bars, and the list where relative times read differently now."""
+        self.bugs.tick(self.workbench.clock())
+        has_rows = bool(self._rows)
+        self.bugs.display = has_rows
+        columns = self.query_one("#columns", Bar)
+        columns.display = has_rows
+        columns.show(heading_line(self.bugs.room if has_rows else self.size.width))
+        empty = self.query_one("#empty", Document)
+        empty.display = not has_rows
+        empty.show(self._stand_in())
+        self.query_one("#title", Bar).show(line(*self._title()))
+
+    def _title(self) -> list[Span]:
+        spans: list[Span] = [("Bug workbench", "strong"), (f"  {self.workbench.config.repo.name}  ", "muted")]
+        if self._rows is None:
+            return spans
+        counts = Counter(row.state for row in self._rows)
+        spans.append((plural(len(self._rows), "bug"), ""))
+        for state in STATES:
+            if counts[state]:
+                glyph, ink = state_mark(state)
+                spans.append((f"  {glyph} {counts[state]} {state}", ink))
+        if self._filter:
+            spans.append((f"   filter: {self._filter}", "accent"))
+        return spans
+
+    def _stand_in(self) -> list[Line]:
+        """Return what an empty list says: what would fill it, and how."""
+        if self._rows is None:
+            return [line(""), line(("  Opening the database …", "muted"))]
+        if self._filter:
+            return [
+                line(""),
+                line(f"  No bug matches “{self._filter}”."),
+                line(("  esc", "key"), (" clears the filter.", "muted")),
+            ]
+        return [
+            line(""),
+            line(("  No bugs yet.", "strong")),
+            line(""),
+            line(("  An error of your site shows here within a second of its response.", "muted")),
+            line(("  Send one through on purpose:   ", "muted"), "python manage.py capture_test"),
+            line(("  Put capture into a site:       ", "muted"), "workbench init"),
+            line(("  Try it on a sample site:       ", "muted"), "workbench demo"),
+        ]
+
+    def on_pane_moved(self, _event: Pane.Moved) -> None:
+        """Other keys may work for another bug."""
+        self.offer_keys()
+
+    def on_pane_chosen(self, _event: Pane.Chosen) -> None:
+        """Open the bug."""
+        self.action_do("open")
+
+    def do_open(self) -> None:
+        """Open the page of the selected bug."""
+        from workbench.tui.screens.bug import BugScreen
+
+        assert self.bug is not None
+        self.app.push_screen(BugScreen(self.bug.number))
+
+    def do_filter(self) -> None:
+        """Let a filter be typed."""
+        box = self.query_one("#filter", Input)
+        box.add_class("-shown")
+        box.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter while typing."""
+        if event.value != self._filter:
+            self._filter = event.value
+            self.reload()
+
+    def on_input_submitted(self, _event: Input.Submitted) -> None:
+        """Back to the list with the filter on."""
+        if not self._filter:
+            self.query_one("#filter", Input).remove_class("-shown")
+        self.bugs.focus()
+
+    def do_clear(self) -> None:
+        """Take the filter off."""
+        box = self.query_one("#filter", Input)
+        box.remove_class("-shown")
+        box.value = self._filter = ""
+        self.bugs.focus()
+        self.reload()

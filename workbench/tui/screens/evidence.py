@@ -1,0 +1,82 @@
+"""Evidence on its own screen: what ran where, and what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import BindingType
+from textual.widget import Widget
+
+from workbench.tui.actions import Here
+from workbench.tui.bars import Bar
+from workbench.tui.document import Document
+from workbench.tui.documents.evidence import evidence_lines
+from workbench.tui.lines import Line, Span, line
+from workbench.tui.place import bindings
+from workbench.tui.screens.acts import BugActs
+
+if TYPE_CHECKING:
+    from workbench.bugs.rows import BugPage, BugRow
+
+
+class EvidenceScreen(BugActs):
+    """The latest evidence of a bug."""
+
+    PLACE = "evidence"
+    BINDINGS: ClassVar[list[BindingType]] = bindings("evidence")
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+        self._page: BugPage | None = None
+
+    def body(self) -> Iterable[Widget]:
+        """Return the document."""
+        yield Document(id="main")
+
+    @property
+    def bug(self) -> BugRow | None:
+        """The bug that it is about."""
+        return self._page.row if self._page else None
+
+    def here(self) -> Here:
+        """Return the bug."""
+        return Here(bug=self.bug, has_evidence=True)
+
+    def read(self) -> BugPage:
+        """Read the page of the bug."""
+        return self.workbench.desk.page(self._number)
+
+    def arrived(self, result: BugPage) -> None:
+        """Show its evidence."""
+        self._page = result
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw title and document."""
+        document = self.query_one("#main", Document)
+        title: list[Span] = [("Bug workbench", "strong"), (" › ", "muted"), ("evidence", "")]
+        if self._page is None:
+            document.show([line(("Reading …", "muted"))])
+        else:
+            title += [("  ", ""), (f"{self._page.row.label} ", "muted"), (self._page.row.title, "")]
+            document.show(self._lines(self._page, document.room))
+        self.query_one("#title", Bar).show(line(*title))
+
+    def _lines(self, page: BugPage, width: int) -> list[Line]:
+        if page.evidence is None:
+            return [
+                line(""),
+                line("  No evidence yet."),
+                line(("  It is collected when the agent's turn ends: f launches a fix session.", "muted")),
+            ]
+        evidence = page.evidence
+        session = next((row for row in page.sessions if row.id == evidence.session_id), None)
+        rehearsal = [line((" REHEARSAL ", "rehearsal"), " The agent's part was rehearsed; the runs below are real.")]
+        return (rehearsal if session and session.rehearsal is not None else []) + evidence_lines(evidence, width)
+
+    def do_copy(self) -> None:
+        """Copy the commit that holds the fix."""
+        if self._page and self._page.evidence:
+            self.copy(self._page.evidence.result_commit)

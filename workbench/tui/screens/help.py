@@ -1,0 +1,54 @@
+"""The `?` sheet: every key of where we are."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from workbench.tui import actions
+from workbench.tui.actions import Here, Place
+from workbench.tui.document import Document
+from workbench.tui.lines import BLANK, Line, heading, line
+
+
+class HelpScreen(ModalScreen[None]):
+    """The keys of a place, with why one does nothing now."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q", "dismiss", show=False)]
+
+    def __init__(self, place: Place, here: Here) -> None:
+        super().__init__()
+        self._place = place
+        self._here = here
+
+    def compose(self) -> ComposeResult:
+        """One sheet."""
+        with Vertical(classes="sheet"):
+            document = Document(id="main", has_cursor=False)
+            document.show(help_lines(self._place, self._here))
+            yield document
+
+
+def help_lines(place: Place, here: Here) -> list[Line]:
+    """Return the keys of a place by group."""
+    out = [heading(actions.PLACES[place], note="esc closes"), BLANK]
+    groups: dict[str, list[actions.Action]] = {}
+    for action in [*actions.at(place), *actions.MOVES]:
+        groups.setdefault(action.group, []).append(action)
+    for group, members in groups.items():
+        out.append(line((group, "strong")))
+        for action in members:
+            why_not = action.why_not(here)
+            out.append(
+                line(
+                    (f"  {actions.all_keys(action):<18}", "muted" if why_not else "key"),
+                    (action.label, "muted" if why_not else ""),
+                    (f"  {why_not}" if why_not else "", "muted"),
+                )
+            )
+        out.append(BLANK)
+    return out[:-1]

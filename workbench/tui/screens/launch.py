@@ -1,0 +1,134 @@
+"""What a fix session needs, filled in beforehand: enter starts it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Checkbox, Input
+from textual.worker import Worker, WorkerState
+
+from workbench.tui.bars import Bar
+from workbench.tui.desk import Launch
+from workbench.tui.failures import told
+from workbench.tui.lines import BLANK, Ink, line, paragraphs
+
+if TYPE_CHECKING:
+    from workbench.bugs.rows import BugRow
+    from workbench.config import Config
+    from workbench.tui.app import WorkbenchApp
+
+WIDTH = 70
+SCENARIO = "happy"
+REHEARSAL = (
+    "A rehearsal runs the real Claude Code client against a scripted model on this machine: "
+    "no account, no cost; the worktree, the tests and the evidence are real."
+)
+NO_LOGIN = "No Claude login and no API key were found, so this will be a rehearsal. "
+
+
+class LaunchScreen(ModalScreen[Any]):
+    """The form; it gives back the launched session."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "start", show=False, priority=True),
+        Binding("escape", "cancel", show=False),
+        Binding("down", "app.focus_next", show=False),
+        Binding("up", "app.focus_previous", show=False),
+    ]
+
+    def __init__(self, bug: BugRow, config: Config, *, rehearsal_needed: bool) -> None:
+        super().__init__()
+        self._bug = bug
+        self._config = config
+        self._rehearsal_needed = rehearsal_needed
+        self._starting = False
+
+    def compose(self) -> ComposeResult:
+        """The fields, with what they default to."""
+        with Vertical(classes="sheet"):
+            yield Bar(id="form-title")
+            yield from self._row("base", "", "HEAD of the checkout")
+            yield from self._row("model", str(self._config["agent.model"]), "Claude Code's default")
+            yield from self._row("cost cap $", f"{self._config['agent.max_cost_usd']:g}", "no cap")
+            yield from self._row("note", "", "anything the agent should know")
+            yield Checkbox("rehearsal", self._rehearsal_needed, id="rehearsal", compact=True)
+            yield Bar(id="form-help")
+
+    def _row(self, name: str, value: str, placeholder: str) -> ComposeResult:
+        with Horizontal(classes="row"):
+            label = Bar()
+            label.show(line((name, "muted")))
+            yield label
+            box = Input(value, placeholder=placeholder, id=name.split()[0])
+            box.cursor_blink = False
+            yield box
+
+    def on_mount(self) -> None:
+        """Say what this is about."""
+        self.query_one("#form-title", Bar).show(
+            line(("Fix ", "strong"), (self._bug.label, "accent"), f"  {self._bug.title}"), BLANK
+        )
+        self._explain()
+        self.query_one("#note", Input).focus()
+
+    def _explain(self, message: str = "", ink: Ink = "bad", cure: str = "") -> None:
+        lines = [BLANK]
+        if message:
+            lines += paragraphs([message], WIDTH, ink=ink)
+            lines += paragraphs([cure], WIDTH, ink="muted") if cure else []
+        elif self.query_one(Checkbox).value:
+            why = NO_LOGIN if self._rehearsal_needed else ""
+            lines += paragraphs([why + REHEARSAL], WIDTH, ink="warn" if why else "muted")
+        else:
+            lines += paragraphs(
+                ["Claude Code works in a git worktree of its own; your checkout is not touched."], WIDTH, ink="muted"
+            )
+        lines += [
+            BLANK,
+            line(("enter", "key"), " start   ", ("tab", "key"), " next field   ", ("space", "key"),
+                 " tick rehearsal   ", ("esc", "key"), " cancel"),
+        ]  # fmt: skip
+        self.query_one("#form-help", Bar).show(*lines)
+
+    def on_checkbox_changed(self) -> None:
+        """Say what the tick means."""
+        self._explain()
+
+    def action_cancel(self) -> None:
+        """Launch nothing."""
+        self.dismiss(None)
+
+    def action_start(self) -> None:
+        """Launch the session."""
+        if self._starting:
+            return
+        cost = self.query_one("#cost", Input).value.strip().lstrip("$")
+        try:
+            max_cost = float(cost) if cost else None
+        except ValueError:
+            self._explain(f"The cost cap {cost!r} is not a number.", cure="Write dollars, such as 2.50.")
+            return
+        wanted = Launch(
+            base=self.query_one("#base", Input).value.strip(),
+            model=self.query_one("#model", Input).value.strip(),
+            max_cost_usd=max_cost,
+            note=self.query_one("#note", Input).value.strip(),
+            rehearse=SCENARIO if self.query_one(Checkbox).value else None,
+        )
+        self._starting = True
+        self._explain("Making the worktree and starting the session …", "accent")
+        app: WorkbenchApp = self.app  # type: ignore[assignment]
+        self.run_worker(lambda: app.desk.launch(self._bug.number, wanted), thread=True, exit_on_error=False)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Give back the session, or say why there is none and leave the form as it is."""
+        if event.state is WorkerState.SUCCESS:
+            self.dismiss(event.worker.result)
+        elif event.state is WorkerState.ERROR and event.worker.error is not None:
+            self._starting = False
+            message, cure = told(event.worker.error)
+            self._explain(f"✗ {message}", cure=cure)

@@ -1,0 +1,224 @@
+"""A fix session as it goes: what the agent says and does, what it costs, and what it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import BindingType
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Input
+
+from workbench.text import plain
+from workbench.tui.actions import Here
+from workbench.tui.bars import Bar
+from workbench.tui.document import TAIL, Document
+from workbench.tui.documents.transcript import approval_lines, entry_lines
+from workbench.tui.lines import Line, Span, line
+from workbench.tui.place import bindings
+from workbench.tui.screens.acts import BugActs
+from workbench.tui.words import duration, money, plural, session_mark, short_count
+
+if TYPE_CHECKING:
+    from workbench.bugs.rows import ApprovalRow, BugRow, SessionRow, TranscriptRow
+
+ENTRIES_KEPT = 2_000
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is new in a session."""
+
+    session: SessionRow
+    bug: BugRow
+    entries: list[TranscriptRow]
+    approvals: list[ApprovalRow]
+    has_evidence: bool
+
+
+class SessionScreen(BugActs):
+    """One fix session, live."""
+
+    PLACE = "session"
+    BINDINGS: ClassVar[list[BindingType]] = bindings("session")
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__()
+        self._session_id = session_id
+        self._session: SessionRow | None = None
+        self._row: BugRow | None = None
+        self._approvals: list[ApprovalRow] = []
+        self._entries: list[TranscriptRow] = []
+        self._last = 0
+        self._drawn_width = 0
+        self._has_evidence = False
+        self._seconds: Timer | None = None
+
+    def body(self) -> Iterable[Widget]:
+        """Return the head, the transcript, the question and the message box."""
+        yield Bar(id="head")
+        yield Document(id="main", follow=True)
+        yield Document(id="asks", has_cursor=False)
+        box = Input(placeholder="message to the agent; enter sends it, esc doesn't", id="say")
+        box.cursor_blink = False
+        yield box
+
+    @property
+    def transcript(self) -> Document:
+        """The transcript."""
+        return self.query_one("#main", Document)
+
+    @property
+    def bug(self) -> BugRow | None:
+        """The bug that the session works on."""
+        return self._row
+
+    def here(self) -> Here:
+        """Return the session, and whether it asks for something."""
+        return Here(bug=self._row, session=self._session, asks=bool(self._approvals), has_evidence=self._has_evidence)
+
+    def read(self) -> Progress:
+        """Read what is new."""
+        desk = self.workbench.desk
+        session = desk.session(self._session_id)
+        page = desk.page(session.bug)
+        return Progress(
+            session=session,
+            bug=page.row,
+            entries=desk.transcript(self._session_id, after=self._last),
+            approvals=desk.approvals(self._session_id),
+            has_evidence=page.evidence is not None,
+        )
+
+    def arrived(self, result: Progress) -> None:
+        """Append what is new."""
+        self._session, self._row, self._approvals = result.session, result.bug, result.approvals
+        self._has_evidence = result.has_evidence
+        new = [entry for entry in result.entries if entry.id > self._last]
+        if new:
+            self._last = new[-1].id
+            self._entries = (self._entries + new)[-ENTRIES_KEPT:]
+            self._append(new)
+        self.draw()
+        self._count_seconds()
+        if new:
+            self.reload()  # a reading is bounded: there may be more
+
+    def _append(self, entries: list[TranscriptRow]) -> None:
+        was_empty = not self.transcript.lines
+        self.transcript.add([made for entry in entries for made in entry_lines(entry, self.transcript.room)])
+        self._drawn_width = self.transcript.room
+        if was_empty:
+            self.call_after_refresh(self.transcript.action_bottom)
+
+    def _count_seconds(self) -> None:
+        """Let the elapsed time run only while the session does."""
+        is_live = self._session is not None and self._session.is_live
+        if is_live and self._seconds is None:
+            self._seconds = self.set_interval(1.0, self._draw_head)
+        elif not is_live and self._seconds is not None:
+            self._seconds.stop()
+            self._seconds = None
+
+    def draw(self) -> None:
+        """Draw head and question; the transcript anew only for a new width."""
+        self.query_one("#title", Bar).show(line(("Bug workbench", "strong"), (" › ", "muted"), "fix session"))
+        self._draw_head()
+        asks = self.query_one("#asks", Document)
+        asks.display = bool(self._approvals)
+        if self._approvals:
+            asks.show(approval_lines(self._approvals[0], self.size.width - 2))
+        if self._entries and self._drawn_width != self.transcript.room:
+            self._drawn_width = self.transcript.room
+            lines: list[Line] = [made for entry in self._entries for made in entry_lines(entry, self._drawn_width)]
+            self.transcript.show(lines[-TAIL:])
+
+    def _draw_head(self) -> None:
+        session = self._session
+        if session is None or self._row is None:
+            self.query_one("#head", Bar).show(line(("Reading …", "muted")))
+            return
+        glyph, word, ink = session_mark(session.state)
+        until = session.ended_at or self.workbench.clock()
+        rehearsal: list[Span] = []
+        if session.rehearsal is not None:
+            rehearsal = [(" REHEARSAL ", "rehearsal"), (f" {plain(session.rehearsal, 30)}  ", "warn")]
+        first = line(*rehearsal, (f"{glyph} {word}", ink), f"  {duration(until - session.started_at)}  ",
+                     (money(session.cost_usd), "strong"),
+                     (f"  {short_count(session.tokens)} tokens  {plural(session.turns, 'turn')}", "muted"),
+                     (f"  {plain(session.model, 40)}", "muted"))  # fmt: skip
+        second = line((f"{self._row.label}  ", "muted"), plain(self._row.title, 200))
+        third = line((f"{plain(session.branch, 60)}  ", "muted"), plain(session.activity, 200))
+        self.query_one("#head", Bar).show(first, second, third)
+
+    # --- acts --------------------------------------------------------------------------------------------------
+
+    def do_allow(self) -> None:
+        """Allow what the agent asks for."""
+        self._answer(allow=True)
+
+    def do_deny(self) -> None:
+        """Deny what the agent asks for."""
+        self._answer(allow=False)
+
+    def _answer(self, *, allow: bool) -> None:
+        asked = self._approvals[0]
+        word = "Allowed" if allow else "Denied"
+
+        def answered(_: None) -> None:
+            self.say(f"{word}: {asked.body.get('tool') or 'the tool'}")
+            self.reload()
+
+        self.load(lambda: self.workbench.desk.answer(asked.id, allow=allow), answered)
+
+    def do_interrupt(self) -> None:
+        """Ask the session to stop; it can be resumed."""
+        self.load(
+            lambda: self.workbench.desk.interrupt(self._session_id),
+            lambda _: self.say("Asked the session to stop; r resumes it afterwards."),
+        )
+
+    def do_resume(self) -> None:
+        """Let the session go on where it was."""
+
+        def resumed(_: SessionRow) -> None:
+            self.say("The session goes on.")
+            self.reload()
+
+        self.load(lambda: self.workbench.desk.resume(self._session_id), resumed)
+
+    def do_message(self) -> None:
+        """Let a message be typed."""
+        box = self.query_one("#say", Input)
+        box.add_class("-shown")
+        box.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Send the message."""
+        text = event.value.strip()
+        self._close_box()
+        if text:
+            self.load(
+                lambda: self.workbench.desk.say(self._session_id, text),
+                lambda _: self.say("Sent."),
+            )
+
+    def _close_box(self) -> None:
+        box = self.query_one("#say", Input)
+        box.value = ""
+        box.remove_class("-shown")
+        self.transcript.focus()
+
+    def do_back(self) -> None:
+        """Close the message box, or go back; the session goes on."""
+        if self.query_one("#say", Input).has_class("-shown"):
+            self._close_box()
+        else:
+            super().do_back()
+
+    def do_copy(self) -> None:
+        """Copy the branch."""
+        if self._session is not None:
+            self.copy(self._session.branch)

@@ -1,0 +1,175 @@
+"""The sign-off: diff and evidence, and one keystroke of a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import BindingType
+from textual.widget import Widget
+from textual.widgets import Input
+
+from workbench.text import plain
+from workbench.tui.actions import Here
+from workbench.tui.bars import Bar
+from workbench.tui.document import Document
+from workbench.tui.documents.bug import head_lines
+from workbench.tui.documents.signoff import decided_lines, proposal_lines
+from workbench.tui.lines import line
+from workbench.tui.place import bindings
+from workbench.tui.screens.acts import BugActs
+from workbench.tui.screens.sections import Sections
+
+if TYPE_CHECKING:
+    from workbench.bugs.rows import BugPage, BugRow, SessionRow, SignOffRow
+    from workbench.signoff import Proposal
+
+
+class SignOffScreen(BugActs, Sections):
+    """One proposed fix, to be signed off or rejected."""
+
+    PLACE = "signoff"
+    BINDINGS: ClassVar[list[BindingType]] = bindings("signoff")
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+        self._page: BugPage | None = None
+        self._proposal: Proposal | None = None
+        self._signed: SignOffRow | None = None
+        self._note = ""
+        self._typing = ""  # what the box is for: note, reject
+
+    def body(self) -> Iterable[Widget]:
+        """Return head, sections, document, question and the box for words."""
+        yield Bar(id="head")
+        yield Bar(id="sections")
+        yield Document(id="main")
+        yield Bar(id="ask")
+        box = Input(id="say")
+        box.cursor_blink = False
+        yield box
+
+    @property
+    def bug(self) -> BugRow | None:
+        """The bug at hand."""
+        return self._page.row if self._page else None
+
+    def here(self) -> Here:
+        """Return the bug, and whether the decision is made."""
+        return Here(bug=self.bug, has_evidence=True, decided=self._signed is not None or self._proposal is None)
+
+    def read(self) -> tuple[BugPage, Proposal | None]:
+        """Read the bug and what is proposed for it."""
+        desk = self.workbench.desk
+        return desk.page(self._number), None if self._signed else desk.proposal(self._number)
+
+    def arrived(self, result: tuple[BugPage, Proposal | None]) -> None:
+        """Show them."""
+        self._page = result[0]
+        self._proposal = result[1] or self._proposal
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw everything."""
+        self.query_one("#title", Bar).show(line(("Bug workbench", "strong"), (" › ", "muted"), "sign-off"))
+        if self._page is None:
+            self.document.show([line(("Reading …", "muted"))])
+            return
+        self.query_one("#head", Bar).show(*head_lines(self._page, self.size.width - 2, self.workbench.clock()))
+        width = self.document.room
+        if self._signed is not None:
+            branch = self._proposal.branch if self._proposal else ""
+            self.document.show(decided_lines(self._signed, self._page, branch=branch, width=width))
+        elif self._proposal is not None:
+            self.document.show(proposal_lines(self._proposal, width))
+        self.draw_sections()
+        self._draw_question()
+
+    def _draw_question(self) -> None:
+        ask = self.query_one("#ask", Bar)
+        ask.display = self._signed is None and self._proposal is not None
+        if self._proposal is None:
+            return
+        note = line((f"with the note: {self._note}", "muted")) if self._note else None
+        question = line(
+            ("Sign off ", "strong"),
+            (f"{self._proposal.row.label} at {plain(self._proposal.commit, 10)}", "accent"),
+            (f" as {plain(self.workbench.desk.person, 60)}? ", "strong"),
+            ("(y/N)", "key"),
+        )
+        ask.show(question, *([note] if note else []))
+
+    # --- acts --------------------------------------------------------------------------------------------------
+
+    def do_sign(self) -> None:
+        """Record the sign-off."""
+        number, note = self._number, self._note
+
+        def signed(sign_off: SignOffRow) -> None:
+            self._signed = sign_off
+            self.document.move_to(0)
+            self.reload()
+
+        self.load(lambda: self.workbench.desk.verify(number, note), signed)
+
+    def do_decline(self) -> None:
+        """No: nothing is recorded."""
+        super().do_back()
+
+    def do_note(self) -> None:
+        """Let a note be typed."""
+        self._ask_for("note", "note for the sign-off; enter keeps it", self._note)
+
+    def do_reject(self) -> None:
+        """Let the reason be typed."""
+        self._ask_for("reject", "why not? enter sends it to the agent, which goes on in the same session", "")
+
+    def _ask_for(self, what: str, placeholder: str, value: str) -> None:
+        self._typing = what
+        box = self.query_one("#say", Input)
+        box.placeholder, box.value = placeholder, value
+        box.add_class("-shown")
+        box.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Keep the note, or reject with the reason."""
+        words = event.value.strip()
+        what = self._typing
+        if what == "reject" and not words:
+            self.say("A rejection needs a reason: it is what the agent gets to read.", "warn")
+            return
+        self._close_box()
+        if what == "note":
+            self._note = words
+            self._draw_question()
+        else:
+            self._reject(words)
+
+    def _reject(self, reason: str) -> None:
+        number = self._number
+
+        def rejected(session: SessionRow) -> None:
+            self.app.pop_screen()
+            self.show_session(session.id)
+
+        self.load(lambda: self.workbench.desk.reject(number, reason), rejected)
+
+    def _close_box(self) -> None:
+        box = self.query_one("#say", Input)
+        box.remove_class("-shown")
+        box.value = ""
+        self._typing = ""
+        self.document.focus()
+
+    def do_back(self) -> None:
+        """Close the box, or go back; nothing is recorded."""
+        if self._typing:
+            self._close_box()
+        else:
+            super().do_back()
+
+    def do_merge(self) -> None:
+        """Copy the command that takes the fix over."""
+        if self._proposal is not None:
+            self.copy(f"git merge {self._proposal.branch}")
