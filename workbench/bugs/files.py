@@ -1,0 +1,94 @@
+"""Bug files: a bug as Markdown in the repository, shared by people and the program.
+
+The program owns the front matter's own keys and the text between its markers; every other byte is people's and
+survives each rewrite.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from workbench.bugs import sections
+from workbench.bugs.rows import BugPage
+from workbench.bugs.weave import weave
+
+_TRIES = 5
+
+_NOTES = """
+## Notes
+
+What you write here, or anywhere outside the marked sections, stays as it is.
+"""
+
+
+def render(page: BugPage) -> str:
+    """Return the file of a bug of which there is no file yet."""
+    return _text(page, None)
+
+
+def write(page: BugPage, directory: Path) -> Path:
+    """Bring the file of a bug in `directory` up to date, and return its path.
+
+    The file is replaced in one step, so that a reader or a power cut meets the old text or the new one. A file that
+    says all this already is not touched. When somebody saves it at the same moment, their text is taken up.
+    Raises `OSError` where the file cannot be read or written.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"{page.row.label}.md"
+    for _ in range(_TRIES):
+        old = _read(path)
+        new = _bytes(_text(page, None if old is None else _decoded(old)))
+        if new == old or _replace(path, new, expected=old):
+            break
+    return path
+
+
+def _text(page: BugPage, old: str | None) -> str:
+    front, parts = sections.front_matter(page), sections.sections(page)
+    return weave(old or "", front, parts) + (_NOTES if old is None else "")
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+# Bytes that are no UTF-8 are people's as well: they pass through as lone surrogates and come out as they were.
+def _decoded(content: bytes) -> str:
+    return content.decode("utf-8", "surrogateescape")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _replace(path: Path, content: bytes, *, expected: bytes | None) -> bool:
+    """Put `content` in the place of the file in one step; False when the file is not as `expected` any more."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            if expected is not None:
+                os.fchmod(file.fileno(), path.stat().st_mode & 0o7777)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if _read(path) != expected:
+            return False
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync(path.parent)
+    return True
+
+
+def _sync(directory: Path) -> None:
+    """Make the new name survive a power cut."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
