@@ -105,14 +105,12 @@ def new(
     as_json: JSON = False,
 ) -> None:
     """Write a bug by hand, for what no program noticed."""
-    if not title.strip():
-        raise UsageError("A bug needs a title.", cure='Name what goes wrong: --title "Prices lack the tax"')
     with given(ctx).store() as engine:
         from workbench.bugs import acts, queries
 
         at = now()
         number = acts.new_bug(
-            engine, title=title.strip(), text=text_argument(text), by=given(ctx).person(), project=project, now=at
+            engine, title=title, text=text_argument(text), by=given(ctx).person(), project=project, now=at
         )
         page = queries.bug_page(engine, number, now=at)
     if as_json:

@@ -13,12 +13,12 @@ app = noun("Create, upgrade and check the shared database.")
 
 @app.command(
     epilog=taught(
-        "workbench --db sqlite:///workbench.db db upgrade",
+        "workbench db upgrade",
         "0; 5 when it cannot be reached, is locked, or was made by a later version.",
     )
 )
 def upgrade(ctx: typer.Context) -> None:
-    """Bring the database to this version's schema; a new one is created."""
+    """Bring the database to this version, or create it."""
     from capture.store.engine import open_engine, shown_url
     from capture.store.migrate import upgrade as bring_up
 
@@ -38,7 +38,7 @@ def upgrade(ctx: typer.Context) -> None:
     )
 )
 def check(ctx: typer.Context, as_json: JSON = False) -> None:
-    """Say whether the database can be opened and has this version's schema."""
+    """Say whether the database can be used as it is."""
     from capture.store.engine import open_engine, shown_url
     from capture.store.migrate import check as check_schema
 

@@ -83,7 +83,7 @@ def resume(
     wait: Annotated[bool, typer.Option("--wait", help="Watch until it ends, and answer with the verdict.")] = False,
     as_json: JSON = False,
 ) -> int:
-    """Take an ended or interrupted session up again, in its own worktree."""
+    """Take an ended session up again, in its own worktree."""
     call = given(ctx)
     with call.store() as engine:
         from workbench import fixing

@@ -89,6 +89,8 @@ def _typed(proposal: Proposal, what: str) -> None:
 def _sign(call: Given, engine: Engine, proposal: Proposal, words: str) -> None:
     from workbench import signoff
 
+    if not words.strip() and (proposal.evidence is None or proposal.evidence.verdict != "demonstrated"):
+        words = ask("\nThis was not demonstrated. Why do you sign it all the same?")
     _typed(proposal, "sign this fix off and close the bug")
     signed = signoff.verify(engine, proposal.row.number, by=call.person(), note=words, now=now())
     say(f"{proposal.row.label} is closed: {signed.commit[:12]}, signed off by {signed.by}.")

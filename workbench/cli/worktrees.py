@@ -38,7 +38,7 @@ class Tree:
 
 @app.command("list", epilog=taught("workbench worktrees list", "0, also when there are none; 3 not a git repository."))
 def list_(ctx: typer.Context, as_json: JSON = False) -> None:
-    """List each worktree with its bug, its age and what is uncommitted in it."""
+    """List each worktree: its bug, its age, what is uncommitted."""
     trees = _trees(given(ctx), given(ctx).repository())
     if as_json:
         emit([_shape(tree) for tree in trees])
