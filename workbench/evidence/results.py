@@ -46,11 +46,11 @@ def read(results: Path, junit: Path, key: str, exit_code: int) -> Results | None
             note="the tests imported code from outside of the tree under test: " + "; ".join(finish["foreign"]),
         )
     tests = tuple(_tests(records))
-    if exit_code == 5 or not tests:
+    if exit_code == 5 or (exit_code == 0 and not tests):
         return Results(trouble="no tests", note="no tests were found")
     if exit_code not in (0, 1):
         return Results(trouble="infrastructure", note=f"pytest ended with exit code {exit_code}")
-    return _machine_trouble(tests) or _checked(tests, records, junit, exit_code)
+    return _machine_trouble(tests) or _incomplete(tests, records) or _checked(tests, records, junit, exit_code)
 
 
 def _unsealed(results: Path, key: str) -> list[dict[str, Any]] | None:
@@ -110,6 +110,16 @@ def _machine_trouble(tests: tuple[TestResult, ...]) -> Results | None:
     return Results(trouble="infrastructure", note=f"no test could start: {stopped[0].message}")
 
 
+def _incomplete(tests: tuple[TestResult, ...], records: Iterable[Mapping[str, Any]]) -> Results | None:
+    """Return the trouble of a run that ended before all of its tests had."""
+    ended = sum(test.phase != "collect" for test in tests)
+    chosen = next((record["count"] for record in records if record["kind"] == "chosen"), ended)
+    begun = next((test.id for test in tests if (test.outcome, test.phase) == ("passed", "setup")), None)
+    if begun is not None:
+        return _disagree(f"{begun} began and never ended")
+    return _disagree(f"{chosen} tests were to run and {ended} ended") if chosen != ended else None
+
+
 def _checked(tests: tuple[TestResult, ...], records: list[dict[str, Any]], junit: Path, exit_code: int) -> Results:
     expected = 1 if any(test.is_red for test in tests) else 0
     if exit_code != expected:
@@ -118,8 +128,9 @@ def _checked(tests: tuple[TestResult, ...], records: list[dict[str, Any]], junit
     if counted is None:
         return _disagree("the JUnit file is missing or damaged")
     red = [record for record in records if record["kind"] == "phase" and record["outcome"] == "failed"]
-    failures = sum(record["when"] == "call" for record in red)
-    errors = len(red) - failures + sum(test.phase == "collect" for test in tests)
+    failures = len({record["id"] for record in red if record["when"] == "call"})
+    errors = len({record["id"] for record in red if record["when"] != "call"})
+    errors += sum(test.phase == "collect" for test in tests)
     if counted != (failures, errors):
         return _disagree(
             f"the JUnit file counts {counted[0]} failures and {counted[1]} errors,"
@@ -137,7 +148,15 @@ def _junit_counts(junit: Path) -> tuple[int, int] | None:
         root = ElementTree.fromstring(text)  # noqa: S314
     except (OSError, ValueError, ElementTree.ParseError):
         return None
-    return len(root.findall(".//failure")), len(root.findall(".//error"))
+    # By name: with pytest-xdist, a file that cannot be imported is told once for each worker.
+    cases = [
+        (kind, case.get("classname"), case.get("name"))
+        for kind in ("failure", "error")
+        for case in root.iter()
+        if case.find(kind) is not None
+    ]
+    kinds = [kind for kind, _, _ in set(cases)]
+    return kinds.count("failure"), kinds.count("error")
 
 
 def _disagree(note: str) -> Results:

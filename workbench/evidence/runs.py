@@ -58,7 +58,8 @@ class Runner:
         junit = folder / "junit.xml"
         argv = self.command.argv(
             *("-p", PLUGIN.stem, "-p", "no:cacheprovider", f"--rootdir={tree}", f"--junitxml={junit}"),
-            *("--maxfail=0", "--continue-on-collection-errors", "--", *only),
+            *("--maxfail=0", "--continue-on-collection-errors"),
+            *(f"./{path}" for path in only),  # a name that begins with a dash is no option
         )
         # Shown as it can be typed in a checkout: without what only serves the recording.
         run = replace(run, command=self.command.argv(*only))

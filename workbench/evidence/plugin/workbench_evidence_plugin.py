@@ -187,6 +187,11 @@ class _Writer:
         for item in items:
             self._write(kind="deselected", id=item.nodeid)
 
+    def pytest_collection_finish(self, session: Any) -> None:
+        # With pytest-xdist the controller collects nothing: its workers do.
+        if session.items:
+            self._write(kind="chosen", count=len({item.nodeid for item in session.items}))
+
     def pytest_runtest_logreport(self, report: Any) -> None:
         found = getattr(report, "workbench_evidence", None) or {"chain": [], "raised": [], "responses": []}
         self._write(

@@ -1,0 +1,198 @@
+"""How an agent's changes are split, and what in them is pointed out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capture.event import ExceptionInfo, Frame
+from capture.testing import make_event
+from workbench.evidence import RecordedFault
+from workbench.evidence.changed_tests import TestEdit, edits
+from workbench.evidence.collecting import _modules
+from workbench.evidence.flags import FileDiff, of_changes
+from workbench.evidence.split import Split
+from workbench.git import Change, Repository
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "kind"),
+    [
+        ("tests/test_a.py", "A", "tests"),
+        ("tests/test_a.py", "M", "tests"),
+        ("tests/test_a.py", "D", "gone_tests"),
+        ("shop/tests.py", "M", "tests"),
+        ("shop/price_test.py", "A", "tests"),
+        ("tests/data/rabbit.json", "A", "tests"),
+        ("tests/data/rabbit.json", "M", "harness"),
+        ("tests/helpers.py", "D", "harness"),
+        ("tests/conftest.py", "A", "harness"),
+        ("pyproject.toml", "M", "harness"),
+        ("manage.py", "M", "harness"),
+        ("lib/evil.pth", "A", "harness"),
+        ("shop/sitecustomize.py", "A", "harness"),
+        (".github/workflows/test.yml", "M", "harness"),
+        ("shop/models.py", "M", "source"),
+        ("shop/templates/shop/page.html", "M", "source"),
+        ("poetry.lock", "M", "source"),
+        ("json.py", "A", "harness"),
+        ("json.py", "M", "source"),
+        ("django/__init__.py", "A", "harness"),
+        ("src/pytest.py", "A", "harness"),
+        ("site/page.py", "A", "source"),
+        ("calendar.md", "A", "source"),
+        ("src", "A", "source"),
+    ],
+)
+def test_each_path_is_one_of_four(path: str, status: str, kind: str) -> None:
+    split = Split.of([Change(status, path)])
+    assert getattr(split, kind) == (path,)
+
+
+def test_a_renamed_test_is_one_that_is_gone_and_one_that_is_new() -> None:
+    split = Split.of([Change("R", "tests/test_new.py", "tests/test_old.py")])
+    assert (split.tests, split.gone_tests) == (("tests/test_new.py",), ("tests/test_old.py",))
+
+
+def test_everything_below_a_package_that_shadows_another_goes_with_it() -> None:
+    split = Split.of([Change("A", "pluggy/__init__.py"), Change("A", "pluggy/hooks.py"), Change("A", "pluggyx.py")])
+    assert split.harness == ("pluggy/__init__.py", "pluggy/hooks.py")
+
+
+@given(st.lists(st.sampled_from(["A", "M", "D"]).flatmap(lambda s: st.text(min_size=1).map(lambda p: Change(s, p)))))
+def test_every_path_is_in_exactly_one_part(changes: list[Change]) -> None:
+    split = Split.of(changes)
+    found = [*split.tests, *split.gone_tests, *split.harness, *split.source]
+    assert sorted(found) == sorted(change.path for change in changes)
+
+
+OLD = """
+import os
+
+
+def test_a():
+    assert price() == 1
+
+
+@pytest.mark.slow
+class TestB(Base):
+    limit = 3
+
+    def test_c(self):
+        assert True
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("import os\n", "import os\nimport sys\n", []),
+        ("def test_a", "def test_new():\n    pass\n\n\ndef test_a", []),
+        ("    assert price() == 1\n", "    # why\n    assert price() == 1\n", []),
+        ("== 1", "> 0", [TestEdit("test_a", (5, 6))]),
+        ("def test_a", "@pytest.mark.skip\ndef test_a", [TestEdit("test_a", (5, 6))]),
+        ("def test_a():\n    assert price() == 1\n", "", [TestEdit("test_a", (5, 6), is_removed=True)]),
+        ("        assert True", "        return", [TestEdit("TestB.test_c", (13, 14))]),
+        ("@pytest.mark.slow", "@pytest.mark.skip", [TestEdit("TestB", (10, 14))]),
+        ("    limit = 3\n", "", [TestEdit("", (11, 11), is_removed=True)]),
+        ("import os\n", "import os\npytestmark = skip\n", [TestEdit("", (3, 3))]),
+    ],
+)
+def test_edits_of_existing_tests_are_found(old: str, new: str, found: list[TestEdit]) -> None:
+    assert old in OLD
+    assert edits(OLD, OLD.replace(old, new)) == found
+
+
+def test_what_is_not_python_cannot_be_compared() -> None:
+    assert edits("def", "pass") is None
+
+
+def flags(project: Any, files: dict[str, str | None], fault: Any = None) -> list[tuple[str, str]]:
+    repository, result = Repository.open(project.root), project.result(files)
+    split = Split.of(repository.changes(project.base, result))
+    found = of_changes(repository, project.base, result, split, fault)
+    return [(flag.kind, flag.path) for flag in found]
+
+
+TEST_FILE = "tests/test_pricing.py"
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({"clinic/pricing.py": "x = 1\n", "tests/test_new.py": "def test_x():\n    pass\n"}, []),
+        ({TEST_FILE: None}, [("test deleted", TEST_FILE)]),
+        ({TEST_FILE: "def ("}, [("test changed", TEST_FILE)]),
+        ({"tests/conftest.py": ""}, [("harness changed", "tests/conftest.py")]),
+        ({".github/workflows/a.yml": "on: push\n"}, [("ci changed", ".github/workflows/a.yml")]),
+        ({"uv.lock": "1\n"}, [("dependencies", "uv.lock")]),
+        ({"clinic/settings.py": "DEBUG = 1\n"}, [("settings changed", "clinic/settings.py")]),
+        ({"clinic/a.py": "import sys\nif 'pytest' in sys.modules: pass\n"}, [("detects tests", "clinic/a.py")]),
+        ({"tests/test_b.py": "import os\nos._exit(0)\n"}, [("exits in test", "tests/test_b.py")]),
+        ({"tests/test_b.py": "exec(compile('', 'a', 'exec'))\n"}, [("builds code in test", "tests/test_b.py")]),
+        ({"tests/test_b.py": "import pytest\npytest.skip('')\n"}, [("skip in test", "tests/test_b.py")]),
+        ({"tests/test_b.py": "monkeypatch.setattr(p, 'price_of', f)\n"}, [("mocks the fault", "tests/test_b.py")]),
+        ({"tests/data/new.json": "skip\n"}, []),
+        ({"clinic/logo.png": "\0\0"}, [("binary", "clinic/logo.png")]),
+    ],
+)
+def test_what_needs_a_look_is_flagged(plain: Any, recorded: Any, files: Any, found: list[tuple[str, str]]) -> None:
+    assert flags(plain, files, recorded) == found
+
+
+def test_links_are_flagged(plain: Any) -> None:
+    link = plain.root / "clinic" / "link"
+    link.symlink_to("/etc")
+    try:
+        assert flags(plain, {}) == [("symbolic link", "clinic/link")]
+    finally:
+        link.unlink(missing_ok=True)
+
+
+def test_submodules_are_flagged() -> None:
+    diff = FileDiff.parse(
+        "diff --git a/x b/x\nnew file mode 160000\nindex 000..111\n"
+        "--- /dev/null\n+++ b/x\n@@ -0,0 +1 @@\n+Subproject commit 1\n"
+    )
+    assert diff.special == "submodule"
+    assert diff.lines() == ("+1: Subproject commit 1",)
+
+
+def test_lines_are_numbered_as_in_their_own_file_and_bounded() -> None:
+    removed = "\n".join(f"-line {n}" for n in range(30))
+    diff = FileDiff.parse(
+        f"--- a/x\n+++ b/x\n@@ -5,32 +5,3 @@ def x\n same\n{removed}\n+++new\n same\n\\ No newline at end of file\n"
+    )
+    assert diff.lines()[0] == "-6: line 0"
+    assert diff.lines()[-1] == "… and 11 more"
+    assert diff.added == [(6, "++new")]
+
+
+def test_the_fault_of_an_event_is_its_innermost_frame_in_the_application() -> None:
+    fault = RecordedFault.of(make_event())
+    assert (fault.exception_type, fault.function, fault.is_in_app) == ("KeyError", "price_of", True)
+    assert (fault.status, fault.method, fault.route) == (500, "GET", "/api/visits/<int:pk>/price/")
+
+
+def test_the_fault_of_an_event_without_frames_of_the_application() -> None:
+    frame = Frame(module="django.urls", function="resolve", filename="/d/urls.py", lineno=1, in_app=False)
+    fault = RecordedFault.of(make_event(exceptions=(ExceptionInfo(type="Http404", module="x", frames=(frame,)),)))
+    assert (fault.function, fault.is_in_app) == ("resolve", False)
+
+
+def test_the_fault_of_a_bare_status_and_of_a_message() -> None:
+    assert RecordedFault.of(make_event(exceptions=(), status=404)).exception_type is None
+    message = RecordedFault.of(make_event(exceptions=(ExceptionInfo(type="a.B", module="a"),), request=None))
+    assert (message.exception_type, message.function, message.method, message.path) == ("B", "", "", "")
+
+
+def test_changed_modules_are_watched_under_all_names_that_they_may_have() -> None:
+    assert _modules(("src/clinic/pricing.py", "clinic/__init__.py", "urls.py", "page.html")) == (
+        "clinic",
+        "clinic.pricing",
+        "src.clinic.pricing",
+        "urls",
+    )

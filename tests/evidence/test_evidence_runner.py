@@ -1,0 +1,243 @@
+"""One run of tests on one tree: what is recorded, kept out, and cleaned up."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from workbench.errors import OutsideError
+from workbench.evidence import trees
+from workbench.evidence.command import NotSupported, TestCommand
+from workbench.evidence.runs import Runner
+from workbench.git import Repository
+
+SUITE = """
+import unittest
+import warnings
+
+import pytest
+
+
+def test_passes():
+    pass
+
+
+@pytest.mark.skip(reason='not today')
+def test_is_skipped():
+    raise AssertionError
+
+
+@pytest.mark.xfail
+def test_is_expected_to_fail():
+    raise ValueError
+
+
+@pytest.fixture
+def broken():
+    raise LookupError('no such thing')
+
+
+def test_is_not_set_up(broken):
+    pass
+
+
+@pytest.fixture
+def untidy():
+    yield
+    raise OSError('cannot clean up')
+
+
+def test_is_not_torn_down(untidy):
+    pass
+
+
+class Unreadable(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+def raises():
+    try:
+        {}['inner']
+    except KeyError as error:
+        raise Unreadable from error
+
+
+def test_chain():
+    raises()
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Any:
+    """Runs the tests of a folder made of the given files."""
+
+    def run(files: dict[str, str], command: str = "", only: tuple[str, ...] = (), timeout: int = 60) -> Any:
+        tree = tmp_path / "tree"
+        for name, text in files.items():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            (tree / name).write_text(text)
+        work = tmp_path / "work"
+        work.mkdir(exist_ok=True)
+        parsed = TestCommand.parse(command or "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 python -m pytest", tmp_path)
+        run = Runner(parsed, timeout, tmp_path / "checkout", work).run("base", "c0ffee", tree, only)
+        assert list(work.iterdir()) == []
+        return run
+
+    return run
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_each_outcome_is_recorded_with_its_phase(run: Any, workers: int) -> None:
+    command = f"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 python -m pytest -p xdist.plugin -n {workers} -x"
+    found = run({"test_all.py": SUITE, "test_broken.py": "import nowhere\n", "test_other.py": "1 / 0\n"}, command)
+    assert found.note == ""
+    assert {test.id.rpartition("::")[2]: (test.outcome, test.phase) for test in found.tests} == {
+        "test_passes": ("passed", "call"),
+        "test_is_skipped": ("skipped", "setup"),
+        "test_is_expected_to_fail": ("skipped", "call"),
+        "test_is_not_set_up": ("error", "setup"),
+        "test_is_not_torn_down": ("error", "teardown"),
+        "test_chain": ("failed", "call"),
+        "test_broken.py": ("error", "collect"),
+        "test_other.py": ("error", "collect"),
+    }
+    chain = found.test("test_all.py::test_chain").chain
+    assert [(raised.type, raised.file, raised.function) for raised in chain] == [
+        ("Unreadable", "test_all.py", "raises"),
+        ("KeyError", "test_all.py", "raises"),
+    ]
+    assert chain[0].message == "(its message cannot be read)"
+    assert found.outcome == "failed"
+
+
+def test_only_the_named_files_are_run_whatever_the_command_names(run: Any) -> None:
+    one = "def test_one():\n    pass\n"
+    command = "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 python -m pytest tests"
+    found = run({"tests/test_a.py": one, "tests/test_b.py": one}, command, only=("tests/test_b.py",))
+    assert found.note == ""
+    assert found.ids() == {"tests/test_b.py::test_one"}
+    assert found.command == (sys.executable, "-m", "pytest", "tests", "tests/test_b.py")
+
+
+def test_coverage_and_its_threshold_are_switched_off(run: Any) -> None:
+    command = "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 python -m pytest -p pytest_cov.plugin --cov=. --cov-fail-under=100"
+    found = run({"test_a.py": "def test_a():\n    pass\n", "more.py": "1 + 1\n"}, command)
+    assert (found.outcome, found.note) == ("passed", "")
+
+
+def test_no_tests_are_no_results(run: Any) -> None:
+    found = run({"test_a.py": ""})
+    assert (found.outcome, found.trouble) == ("not run", "no tests")
+
+
+def test_a_missing_service_is_not_a_failure(run: Any) -> None:
+    text = (
+        "import pytest\n\n\n@pytest.fixture(autouse=True)\ndef db():\n    raise ConnectionRefusedError('port 5432')\n"
+    )
+    found = run({"test_a.py": text + "\n\ndef test_a():\n    pass\n"})
+    assert (found.outcome, found.trouble) == ("not run", "infrastructure")
+    assert found.note == "no test could start: ConnectionRefusedError: port 5432"
+
+
+EXIT = "import pytest\n\n\ndef test_a():\n    pass\n\n\ndef test_b({}):\n    pytest.exit('enough', returncode=0)\n"
+FIXTURE = "\n\n@pytest.fixture\ndef early():\n    pytest.exit('enough', returncode=0)\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        (EXIT.format(""), "test_a.py::test_b began and never ended"),
+        (EXIT.format("early") + FIXTURE, "2 tests were to run and 1 ended"),
+    ],
+)
+def test_an_exit_from_inside_a_test_is_noticed(run: Any, text: str, note: str) -> None:
+    found = run({"test_a.py": text})
+    assert (found.outcome, found.trouble, found.note) == ("not run", "disagreement", note)
+
+
+def test_an_interrupted_run_is_not_run(run: Any) -> None:
+    found = run({"test_a.py": "def test_a():\n    pass\n\n\ndef test_b():\n    raise KeyboardInterrupt\n"})
+    assert (found.trouble, found.note) == ("infrastructure", "pytest ended with exit code 2")
+
+
+def test_no_process_of_a_run_is_left(run: Any, tmp_path: Path) -> None:
+    text = f"""
+import subprocess, sys, time
+
+def test_a():
+    child = subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(60)'])
+    open({str(tmp_path / "pid")!r}, 'w').write(str(child.pid))
+    time.sleep(60)
+"""
+    found = run({"test_a.py": text}, timeout=2)
+    assert found.note == "ended by us after 2 seconds"
+    pid = int((tmp_path / "pid").read_text())
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("command", "python", "arguments"),
+    [
+        ("pytest -q", sys.executable, ("-q",)),
+        ("python3 -m pytest 'a b'", sys.executable, ("a b",)),
+        ("env/bin/python3.11 -m pytest", "/repo/env/bin/python3.11", ()),
+        ("env/bin/pytest", "/repo/env/bin/python", ()),
+        ("/usr/bin/python -m pytest", "/usr/bin/python", ()),
+    ],
+)
+def test_a_command_is_understood(command: str, python: str, arguments: tuple[str, ...]) -> None:
+    parsed = TestCommand.parse(command, Path("/repo"))
+    assert (parsed.python, parsed.arguments) == (python, arguments)
+
+
+def test_the_repository_s_own_environment_comes_first(tmp_path: Path) -> None:
+    own = tmp_path / ".venv" / "bin" / "python"
+    own.parent.mkdir(parents=True)
+    own.touch()
+    assert TestCommand.parse("A=1 python -m pytest", tmp_path) == TestCommand(str(own), (), {"A": "1"})
+
+
+@pytest.mark.parametrize("command", ["", "make test", "python manage.py test", "python -m 'pytest", "A=1"])
+def test_what_is_no_pytest_command_is_not_guessed_at(command: str) -> None:
+    with pytest.raises(NotSupported):
+        TestCommand.parse(command, Path("/repo"))
+
+
+def test_a_tree_in_any_state_is_removed(plain: Any) -> None:
+    repository = Repository.open(plain.root)
+    with trees.clean_tree(repository, plain.workdir, base=plain.base) as tree:
+        (tree / ".git").unlink()
+        (tree / "closed").mkdir(mode=0o500)
+    assert plain.left_behind() == []
+
+
+def test_a_tree_of_a_killed_process_is_swept_and_one_of_a_living_is_not(
+    plain: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = Repository.open(plain.root)
+    with trees.clean_tree(repository, plain.workdir, base=plain.base) as tree:
+        trees.sweep(repository, plain.workdir)
+        assert tree.exists()
+        monkeypatch.setattr(psutil, "pid_exists", lambda _: False)
+        trees.sweep(repository, plain.workdir)
+        assert not tree.exists()
+        repository.add_worktree(tree, base=plain.base, reason="so that there is one to remove")
+    assert plain.left_behind() == []
+
+
+def test_a_tree_that_cannot_be_made_is_an_error_of_git(plain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OutsideError("git worktree failed")
+
+    monkeypatch.setattr(Repository, "add_worktree", fail)
+    with pytest.raises(OutsideError):
+        plain.prove({"clinic/pricing.py": "x = 1\n"})
