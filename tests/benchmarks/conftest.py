@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import pytest
 
@@ -17,7 +18,7 @@ def aside(capsys: pytest.CaptureFixture[str]) -> pytest.CaptureFixture[str]:
 
 
 @pytest.fixture
-def report(aside: pytest.CaptureFixture[str], request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]  # noqa: ANN201
+def report(aside: pytest.CaptureFixture[str]) -> Callable[..., None]:
     """Print one measured line: what, the figure, its peer, and the ratio."""
 
     def line(what: str, ours: float, peer: str, theirs: float, unit: str) -> None:
