@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from workbench.sessions.environment import ASSIGNMENT
 from workbench.sessions.paths import Paths
 from workbench.sessions.shell import NotUnderstood, Simple, Word, parse
 
@@ -110,6 +112,11 @@ class Commands:
 
     def _simple(self, simple: Simple, cwd: Path) -> Decision:
         texts = simple.texts
+        set_by_tests = len(list(itertools.takewhile(ASSIGNMENT.match, self.tests)))
+        if set_by_tests and texts[:set_by_tests] == list(self.tests[:set_by_tests]):
+            simple = Simple(simple.words[set_by_tests:], simple.piped)
+            tests = Commands(self.paths, self.tests[set_by_tests:])
+            return tests._simple(simple, cwd) if simple.words else Decision("ask", "it sets variables")
         if "=" in texts[0]:
             return _raw(" ".join(texts)) or Decision("ask", f"it sets {texts[0].partition('=')[0]}")
         program = texts[0].rpartition("/")[2]

@@ -6,6 +6,9 @@ as little as works: no database URL, no GitHub token, no secret of the site, no 
 
 from __future__ import annotations
 
+import itertools
+import os
+import re
 import shlex
 import shutil
 import sys
@@ -34,6 +37,8 @@ LOGIN = frozenset(
 )
 # A developer of the workbench measures what the runner executes; the runner takes these out again for the agent.
 MEASURING = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
+
+ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 
 QUIET_CLIENT: Mapping[str, str] = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
@@ -68,31 +73,30 @@ def for_runner(environ: Mapping[str, str], *, repo: Path, rehearsal_home: Path |
 def search_path(environ: Mapping[str, str], repo: Path) -> str:
     """Return the PATH on which `python` is the interpreter of the repository's tests.
 
-    That is the active virtual environment, else the repository's own `.venv`, else the one we run in.
+    That is the repository's own `.venv`, or the one we run in where it has none, as for the evidence.
     """
     path = environ.get("PATH", "/usr/local/bin:/usr/bin:/bin")
-    if environ.get("VIRTUAL_ENV"):
-        folder = Path(environ["VIRTUAL_ENV"], "bin")
-    elif (repo / ".venv" / "bin" / "python").exists():
-        folder = repo / ".venv" / "bin"
-    else:
-        folder = Path(sys.executable).parent
-    return path if str(folder) in path.split(":")[:1] else f"{folder}:{path}"
+    own = repo / ".venv" / "bin"
+    folder = own if (own / "python").exists() else Path(sys.executable).parent
+    return f"{folder}:{path}"
 
 
 def test_command(command: str, environ: Mapping[str, str], repo: Path) -> list[str]:
-    """Return the words of the setting `tests.command`, its program as an absolute path."""
+    """Return the words of the setting `tests.command`, its program as an absolute path.
+
+    Variables that are set in front of the program stay in front.
+    """
+    cure = "Set tests.command to what runs the tests, such as: python -m pytest"
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise ConfigurationError(f"tests.command = {command!r} is not a command: {error}.", cure="Mend it.") from error
+        raise ConfigurationError(f"tests.command = {command!r} is not a command: {error}.", cure=cure) from error
+    variables = list(itertools.takewhile(ASSIGNMENT.match, words))
+    words = words[len(variables) :]
     program = shutil.which(words[0], path=search_path(environ, repo)) if words else None
     if program is None:
-        raise ConfigurationError(
-            f"tests.command = {command!r}: there is no such program.",
-            cure="Set tests.command to what runs the tests, such as: python -m pytest",
-        )
-    return [program, *words[1:]]
+        raise ConfigurationError(f"tests.command = {command!r}: there is no such program.", cure=cure)
+    return [*variables, os.path.abspath(program), *words[1:]]  # noqa: PTH100 - a venv's python is a link to keep
 
 
 def _allowed(environ: Mapping[str, str], names: frozenset[str]) -> dict[str, str]:

@@ -1,0 +1,20 @@
+"""One fix, from launch to evidence."""
+
+from workbench.fixing.launching import LaunchOptions, brief, launch, rehearsal_needed, resume, uncommitted_notice
+from workbench.fixing.running import main
+from workbench.fixing.steering import answer, interrupt, say, sweep, wait
+
+__all__ = [
+    "LaunchOptions",
+    "answer",
+    "brief",
+    "interrupt",
+    "launch",
+    "main",
+    "rehearsal_needed",
+    "resume",
+    "say",
+    "sweep",
+    "uncommitted_notice",
+    "wait",
+]

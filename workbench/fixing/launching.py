@@ -1,0 +1,340 @@
+"""Begin a fix session, or take one up again. Until its runner runs, whatever fails leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import Engine
+from sqlmodel import Session, col, select
+
+from capture.store.lifecycle import Actor, IllegalTransition, label
+from capture.store.tables import Bug, FixSession, TranscriptEntry
+from workbench.bugs import queries
+from workbench.bugs.rows import BugPage, SessionRow
+from workbench.config import Config
+from workbench.errors import Refused, WorkbenchError
+from workbench.fixing.order import Order
+from workbench.fixing.steering import LIVE, sweep
+from workbench.git import Repository
+from workbench.sessions import brief as briefs
+from workbench.sessions import claude, environment, record, scenario, worktrees
+from workbench.sessions.process import Detached, Identity, end_leftovers
+
+DEFAULT_REHEARSAL = "happy"
+LEAST_BUDGET_USD = 0.01
+
+
+@dataclass(frozen=True)
+class LaunchOptions:
+    """What a person chooses for a session. None and "" stand for the settings."""
+
+    rehearse: str | None = None
+    model: str = ""
+    max_cost_usd: float | None = None
+    max_turns: int | None = None
+    max_minutes: int | None = None
+    note: str = ""
+    base: str | None = None
+
+
+def rehearsal_needed(config: Config) -> bool:
+    """Say whether there is neither a login of Claude Code nor a key, so that only a rehearsal is possible."""
+    return not claude.has_login(claude.find(config["agent.cli_path"]))
+
+
+def brief(config: Config, engine: Engine, number: int, *, now: datetime, note: str = "") -> briefs.Brief:
+    """Return exactly what an agent would get for a bug. Only the folder of the session is still a placeholder."""
+    page = queries.bug_page(engine, number, now=now)
+    return _brief(config, page, config.state_dir / "sessions" / "SESSION" / "event.json", note)
+
+
+def uncommitted_notice(config: Config) -> str | None:
+    """Return a warning when the checkout holds changes that a session will not see, else None."""
+    return _uncommitted_notice(config, Repository.open(config.repo))
+
+
+def launch(
+    config: Config, engine: Engine, number: int, *, by: str, options: LaunchOptions, now: datetime
+) -> SessionRow:
+    """Begin a fix session on a bug and return it; its runner goes on whatever becomes of us.
+
+    The worktree starts from `options.base`, else from the release that the bug was last seen in where that is a
+    commit of the repository, else from HEAD. Changes that are not committed are not in it, and a notice in the
+    transcript says so. Without a login, the rehearsal model answers.
+
+    Raises `NotFound`, `Refused` (somebody is at work on it, or its state does not allow it), `ConfigurationError`
+    or `OutsideError`. After an error there is no worktree, no branch and no row.
+    """
+    sweep(engine, now=now)
+    page = queries.bug_page(engine, number, now=now)
+    _check_free(page)
+    program = claude.find(config["agent.cli_path"])
+    wanted = options.rehearse or (None if claude.has_login(program) else DEFAULT_REHEARSAL)
+    played = scenario.load(wanted) if wanted else None
+    repository = Repository.open(config.repo)
+    base = repository.resolve(options.base) if options.base else _default_base(repository, page)
+    session_id = str(uuid.uuid4())
+    folder = config.state_dir / "sessions" / session_id
+    with _undone_on_error() as undo:
+        made = _brief(config, page, folder / "event.json", options.note)
+        folder.mkdir(parents=True, mode=0o700)
+        undo.append(lambda: shutil.rmtree(folder))
+        _write_private(made.event_file, made.event_json)
+        place = worktrees.create(repository, config.state_dir, number, base=base, reason=_reason(session_id))
+        undo.append(lambda: worktrees.undo(repository, place))
+        fix = FixSession(
+            id=session_id,
+            bug_id=0,
+            activity="starting Claude Code",
+            rehearsal=played.name if played else None,
+            model=options.model or config["agent.model"],
+            launched_by=by,
+            options={
+                "program": str(program),
+                "scenario": str(Path(wanted).resolve()) if wanted and wanted.endswith(".toml") else wanted,
+                "max_cost_usd": _given(options.max_cost_usd, config["agent.max_cost_usd"]),
+                "max_turns": _given(options.max_turns, config["agent.max_turns"]),
+                "max_minutes": _given(options.max_minutes, config["agent.max_minutes"]),
+                "model": options.model or config["agent.model"],
+                "note": options.note,
+                "brief": made.prompt,
+                "prompt": made.prompt,
+                "phase": "agent",
+            },
+            repository=str(repository.root),
+            branch=place.branch,
+            worktree=str(place.path),
+            base_commit=base,
+            host=socket.gethostname(),
+            started_at=now,
+        )
+        notice = _uncommitted_notice(config, repository)
+        with _runner(config, fix) as runner:
+            with record.transaction(engine) as session:
+                _claim(session, number, fix, runner.identity, by=by, now=now)
+                if notice:
+                    session.add(TranscriptEntry(session_id=fix.id, at=now, kind="notice", body={"text": notice}))
+                session.add(TranscriptEntry(session_id=fix.id, at=now, kind="prompt", body=_prompted(made.prompt, by)))
+            undo.append(lambda: _unclaim(engine, fix.id, by=by, now=now))
+            runner.begin(Order.of(config, engine).encode())
+    return queries.session(engine, session_id)
+
+
+def resume(
+    config: Config, engine: Engine, session_id: str, *, by: str, message: str | None = None, now: datetime
+) -> SessionRow:
+    """Take an ended session up again, in the same conversation and the same worktree.
+
+    A worktree that was removed is made again from its branch and what was kept of its files. `message` is what the
+    agent is told; on a session that had ended well it is a rejection.
+    """
+    sweep(engine, now=now)
+    row = queries.session(engine, session_id)
+    if row.is_live:
+        raise Refused(f"Session {row.id[:8]} is at work.", cure="Send it a message, or interrupt it first.")
+    if row.host != socket.gethostname():
+        raise Refused(f"Session {row.id[:8]} ran on {row.host}, and its worktree is there.", cure="Resume it there.")
+    with record.transaction(engine) as session:
+        fix = session.get_one(FixSession, row.id)
+    options = fix.options
+    left = options["max_cost_usd"] - fix.cost_usd if options.get("max_cost_usd") is not None else None
+    if left is not None and left < LEAST_BUDGET_USD:
+        raise Refused(
+            f"Session {row.id[:8]} has cost ${fix.cost_usd:.2f} and its cap is ${options['max_cost_usd']:.2f}.",
+            cure="Launch a new session with a higher cap.",
+        )
+    repository = Repository.open(Path(fix.repository))
+    _check_free(queries.bug_page(engine, row.bug, now=now), resumed=row)
+    if fix.pid is not None and fix.pid_started is not None:
+        end_leftovers(Identity(fix.pid, fix.pid_started))
+    place = worktrees.Place(Path(fix.worktree), fix.branch, fix.base_commit)
+    made_again = worktrees.ensure(repository, place, kept=_kept(repository, fix), reason=_reason(fix.id))
+    _ensure_event_file(config, engine, row, now=now)
+    prompt = _resume_prompt(fix, message)
+    changed = options | {"prompt": prompt, "phase": options.get("phase", "agent") if message is None else "agent"}
+    with _runner(config, fix) as runner:
+        with record.transaction(engine) as session:
+            _reclaim(session, fix, changed, runner.identity, by=by, now=now)
+            if made_again:
+                notice = "The worktree was gone and has been made again from what was kept of it."
+                session.add(TranscriptEntry(session_id=fix.id, at=now, kind="notice", body={"text": notice}))
+            if changed["phase"] == "agent":
+                session.add(TranscriptEntry(session_id=fix.id, at=now, kind="prompt", body=_prompted(prompt, by)))
+        try:
+            runner.begin(Order.of(config, engine).encode())
+        except WorkbenchError:
+            with record.transaction(engine) as session:
+                record.end(session, fix.id, "interrupted", "its runner could not begin", to=None, reason="", now=now)
+            raise
+    return queries.session(engine, fix.id)
+
+
+def _brief(config: Config, page: BugPage, event_file: Path, note: str) -> briefs.Brief:
+    tests = environment.test_command(config["tests.command"], os.environ, config.repo)
+    return briefs.compose(
+        page.row.number, page.event, title=page.row.title, tests=tests, event_file=event_file, note=note
+    )
+
+
+def _default_base(repository: Repository, page: BugPage) -> str:
+    release = page.row.release
+    return repository.resolve(release) if release and repository.exists(release) else repository.head()
+
+
+def _check_free(page: BugPage, *, resumed: SessionRow | None = None) -> None:
+    """Raise `Refused` when the bug's state does not allow a session, or somebody is at work on it."""
+    live = next((row for row in page.sessions if row.is_live), None)
+    if live is not None:
+        raise Refused(
+            f"{page.row.label} is being worked on: session {live.id[:8]}, launched by {live.launched_by} on"
+            f" {live.host} at {live.started_at:%Y-%m-%d %H:%M} UTC.",
+            cure=f"Watch it: workbench sessions show {live.id[:8]}. Or interrupt it.",
+        )
+    cures = {
+        "closed": "It is closed. File what is wrong now with `workbench bugs new`, or reopen it.",
+        "muted": "Unmute it first.",
+    }
+    if resumed is None:
+        cures["review"] = "Verify the fix that waits for review, or reject it with a reason."
+    if page.row.state in cures:
+        raise Refused(f"{page.row.label} is {page.row.state}.", cure=cures[page.row.state])
+
+
+def _claim(session: Session, number: int, fix: FixSession, runner: Identity, *, by: str, now: datetime) -> None:
+    """Write the session's row and move its bug, unless somebody was faster."""
+    bug = _locked_bug(session, col(Bug.number) == number)
+    assert bug.id is not None
+    fix.bug_id, fix.pid, fix.pid_started, fix.heartbeat_at = bug.id, runner.pid, runner.started, now
+    session.add(fix)
+    session.flush()
+    _to_fixing(session, bug, reason=f"session {fix.id[:8]} launched", by=by, now=now)
+
+
+def _reclaim(
+    session: Session, fix: FixSession, options: dict[str, Any], runner: Identity, *, by: str, now: datetime
+) -> None:
+    bug = _locked_bug(session, col(Bug.id) == fix.bug_id)
+    again = session.get_one(FixSession, fix.id)
+    again.state, again.activity, again.ended_at, again.options = "starting", "starting Claude Code", None, options
+    again.pid, again.pid_started, again.heartbeat_at = runner.pid, runner.started, now
+    session.add(again)
+    _to_fixing(session, bug, reason=f"session {fix.id[:8]} resumed", by=by, now=now)
+
+
+def _locked_bug(session: Session, condition: Any) -> Bug:
+    bug = session.exec(select(Bug).where(condition).with_for_update()).one()
+    others = select(FixSession).where(FixSession.bug_id == bug.id, col(FixSession.state).in_(LIVE))
+    if other := session.exec(others).first():
+        raise Refused(f"{label(bug.number)} is being worked on by {other.launched_by} on {other.host}.")
+    return bug
+
+
+def _to_fixing(session: Session, bug: Bug, *, reason: str, by: str, now: datetime) -> None:
+    bug.changed_at = now
+    session.add(bug)
+    if bug.state == "fixing":
+        return
+    try:
+        record.move(session, bug, "fixing", by=Actor("person", by), reason=reason, now=now)
+    except IllegalTransition as error:
+        raise Refused(f"{error}.") from error
+
+
+def _unclaim(engine: Engine, session_id: str, *, by: str, now: datetime) -> None:
+    """Take back what `_claim` wrote, for a runner that never began."""
+    with record.transaction(engine) as session:
+        fix = session.get_one(FixSession, session_id)
+        bug = session.get_one(Bug, fix.bug_id)
+        for entry in session.exec(select(TranscriptEntry).where(TranscriptEntry.session_id == session_id)):
+            session.delete(entry)
+        session.flush()
+        session.delete(fix)
+        record.move(session, bug, "open", by=Actor("system", "launch"), reason="the runner did not start", now=now)
+
+
+def _runner(config: Config, fix: FixSession) -> Detached:
+    folder = config.state_dir / "sessions" / fix.id
+    home = folder / "home" if fix.rehearsal else None
+    if home is not None:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    environ = environment.for_runner(os.environ, repo=Path(fix.repository), rehearsal_home=home)
+    argv = [sys.executable, "-P", "-m", "workbench.fixing", fix.id]
+    return Detached(argv, environ=environ, log=folder / "runner.log")
+
+
+def _ensure_event_file(config: Config, engine: Engine, row: SessionRow, *, now: datetime) -> None:
+    path = config.state_dir / "sessions" / row.id / "event.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write_private(path, _brief(config, queries.bug_page(engine, row.bug, now=now), path, "").event_json)
+
+
+def _resume_prompt(fix: FixSession, message: str | None) -> str:
+    said = briefs.visible(message) if message and message.strip() else ""
+    if not fix.options.get("conversation"):
+        return str(fix.options["brief"]) + (f"\n\n{said}" if said else "")  # it never heard the brief
+    if said:
+        return briefs.rejection(said) if fix.state == "done" else said
+    return briefs.CONTINUE
+
+
+def _kept(repository: Repository, fix: FixSession) -> str:
+    """Return the ref of what was last kept of a session's files."""
+    work = f"refs/workbench/{fix.id}/work"
+    return work if repository.exists(work) else fix.result_commit or work
+
+
+def _uncommitted_notice(config: Config, repository: Repository) -> str | None:
+    database = config.database_url.partition(":///")[2]
+    ours = [config.bugs_directory, repository.root / ".capture", config.state_dir]
+    ours += (
+        [Path(f"{database}{end}") for end in ("", "-wal", "-shm")] if config.database_url.startswith("sqlite") else []
+    )
+    changed = worktrees.uncommitted(repository, tuple(ours))
+    if not changed:
+        return None
+    some = ", ".join(briefs.visible(name, 200) for name in changed[:5]) + (" …" if len(changed) > 5 else "")
+    return (
+        f"The checkout has changes that are not committed ({some}). The session starts from a commit and does not see"
+        " them. To fix the bug on top of them, commit them and launch again with that commit as the base."
+    )
+
+
+def _prompted(text: str, by: str) -> dict[str, Any]:
+    return {"text": text, "by": by}
+
+
+def _reason(session_id: str) -> str:
+    return f"bug workbench, fix session {session_id}"
+
+
+def _given(value: Any, default: Any) -> Any:
+    return default if value is None else value
+
+
+def _write_private(path: Path, text: str) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123
+        file.write(text)
+
+
+@contextmanager
+def _undone_on_error() -> Iterator[list[Any]]:
+    """Collect what takes back what was done so far, and do it in reverse when an error comes."""
+    undo: list[Any] = []
+    try:
+        yield undo
+    except BaseException:
+        for step in reversed(undo):
+            with suppress(WorkbenchError, OSError):  # the error that brought us here is the one to tell
+                step()
+        raise

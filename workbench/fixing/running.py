@@ -1,0 +1,233 @@
+"""The runner: the process that owns one fix session, from its prompt to its evidence."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.sessions.environment import MEASURING
+
+if TYPE_CHECKING:
+    from capture.event import Event
+    from capture.store.tables import FixSession
+    from workbench.config import Config
+    from workbench.git import Repository
+    from workbench.sessions.record import Record
+    from workbench.sessions.runner import Outcome
+
+_log = logging.getLogger(__name__)
+
+
+class _Told(BaseException):
+    """The runner was told to go."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the session named in `argv`, on the order that stands on standard input.
+
+    Without an order, whoever started us has changed their mind: nothing is done.
+    """
+    # The agent inherits our environment; how we are measured is not for its commands.
+    for name in MEASURING:
+        os.environ.pop(name, None)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    given = sys.stdin.buffer.read()
+    if not given:
+        return 0
+    from capture.store.engine import open_engine
+    from workbench.fixing.order import Order
+    from workbench.sessions.record import Record
+
+    order = Order.decode(given)
+    engine = open_engine(order.database_url)
+    record = Record(engine, argv[0])
+    try:
+        return _Session(order.config, record).run()
+    except Exception as error:  # noqa: BLE001 - a session must not stay live without its runner
+        _log.exception("The runner failed")
+        record.end("failed", f"the runner failed: {type(error).__name__}", to="open", reason="its runner failed")
+        return 1
+    finally:
+        engine.dispose()
+
+
+class _Session:
+    def __init__(self, config: Config, record: Record) -> None:
+        from workbench.bugs import queries
+        from workbench.git import Repository
+        from workbench.sessions.worktrees import Place
+
+        self.config = config
+        self.record = record
+        self.fix: FixSession = record.load()
+        self.number = queries.session(record.engine, self.fix.id).bug
+        self.event: Event | None = queries.bug_page(record.engine, self.number, now=record.clock()).event
+        self.repository: Repository = Repository.open(Path(self.fix.repository))
+        self.place = Place(Path(self.fix.worktree), self.fix.branch, self.fix.base_commit)
+        self.folder = config.state_dir / "sessions" / self.fix.id
+
+    def run(self) -> int:
+        """Do what the session's row says is next: the agent's turn and its evidence, or only the evidence."""
+        if self.fix.options.get("phase") != "evidence":
+            outcome = self._turn()
+            if outcome.kind != "finished":
+                return self._ended(outcome.kind, outcome.reason)
+            if not self._freeze(outcome.reason):
+                return 0
+        try:
+            with _told_by_signal(self.record):
+                self._evidence()
+        except _Told as told:
+            from workbench.sessions.process import end_children
+
+            end_children()
+            self.record.end("interrupted", f"interrupted while the evidence was made: {told}")
+        return 0
+
+    def _turn(self) -> Outcome:
+        from workbench.sessions import environment
+        from workbench.sessions.agent import AgentOptions
+        from workbench.sessions.brief import RULES
+        from workbench.sessions.guard import Guard
+        from workbench.sessions.runner import Spent, Turn
+
+        options = self.fix.options
+        tests = environment.test_command(self.config["tests.command"], os.environ, self.config.repo)
+        guard = Guard(self.place.path, self.folder / "event.json", tests)
+        cap = options.get("max_cost_usd")
+        with ExitStack() as stack:
+            environ = self._rehearsal(stack, tests)
+            agent = AgentOptions(
+                program=Path(options["program"]),
+                worktree=self.place.path,
+                session_id=self.fix.id,
+                rules=RULES,
+                resume=bool(options.get("conversation")),
+                model=options.get("model", ""),
+                max_turns=options.get("max_turns"),
+                max_cost_usd=cap - self.fix.cost_usd if cap is not None else None,
+                environ=environ,
+                own_settings=self.fix.rehearsal is None,
+            )
+            spent = Spent(self.fix.cost_usd, self.fix.tokens, self.fix.turns)
+            turn = Turn(agent, guard, self.record, spent=spent, max_minutes=options.get("max_minutes"))
+            return asyncio.run(_until_told(turn, options["prompt"]))
+
+    def _rehearsal(self, stack: ExitStack, tests: Sequence[str]) -> dict[str, str]:
+        """Start the rehearsal model if one is to answer, and return what the agent's environment needs."""
+        if self.fix.rehearsal is None:
+            # It keeps the login from the agent's shell commands, and needs bubblewrap for it.
+            return {"CLAUDE_CODE_SUBPROCESS_ENV_SCRUB": "1"} if shutil.which("bwrap") else {}
+        from workbench.sessions import environment, scenario
+        from workbench.sessions.rehearsal import RehearsalModel
+
+        played = scenario.load(self.fix.options["scenario"])
+        python = next((word for word in tests if not environment.ASSIGNMENT.match(word)), sys.executable)
+        model = stack.enter_context(RehearsalModel(played, self.event, worktree=str(self.place.path), python=python))
+        return model.environ
+
+    def _freeze(self, said: str) -> bool:
+        """Record what the agent has left as a commit, and return whether it changed anything."""
+        rounds = int(self.fix.options.get("rounds", 0)) + 1
+        ref = f"refs/workbench/{self.fix.id}/result-{rounds}"
+        commit = self.repository.freeze(self.place.path, ref, f"B-{self.number:03d}: result of session {self.fix.id}")
+        if not self.repository.changes(self.fix.base_commit, commit):
+            from workbench.sessions.brief import visible
+
+            reason = f"the agent changed nothing: {visible(' '.join(said.split()), 300)}"
+            self.record.end("done", reason, to="open", reason=reason)
+            return False
+        self.record.update(result_commit=commit)
+        self.record.option(phase="evidence", rounds=rounds)
+        return True
+
+    def _evidence(self) -> None:
+        from workbench import evidence
+        from workbench.errors import WorkbenchError
+
+        fix = self.record.load()
+        assert fix.result_commit is not None
+        request = evidence.EvidenceRequest(
+            repository=Path(fix.repository),
+            base=fix.base_commit,
+            result=fix.result_commit,
+            fault=evidence.RecordedFault.of(self.event) if self.event else None,
+            command=self.config["tests.command"],
+            timeout=self.config["tests.timeout"],
+            workdir=self.config.state_dir / "evidence" / fix.id,
+        )
+        try:
+            report = evidence.collect(request, progress=self._progress)
+            number = evidence.save(self.record.engine, self.number, fix.id, report)
+        except WorkbenchError as error:
+            self._ended("failed", f"no evidence could be made: {error}")
+            return
+        told = f"{report.verdict}: {report.reason}"
+        self.record.entry("evidence", text=told, evidence=number, verdict=report.verdict, reason=report.reason)
+        self.record.end("done", told, to="review", reason=f"evidence {number}: {told}")
+
+    def _progress(self, text: str) -> None:
+        self.record.entry("notice", text=text)
+        self.record.update(state="working", activity=text)
+
+    def _ended(self, kind: str, reason: str) -> int:
+        """End a session that has no result, keeping what is in its worktree."""
+        from workbench.sessions import worktrees
+
+        worktrees.keep(self.repository, self.place, f"refs/workbench/{self.fix.id}/work", f"kept: {kind}")
+        self.record.entry("notice", text=f"{kind}: {reason}")
+        # An interrupted session is to be resumed, so its bug stays in fixing.
+        self.record.end(kind, reason, to="open" if kind == "failed" else None, reason=f"the session failed: {reason}")
+        return 1 if kind == "failed" else 0
+
+
+async def _until_told(turn: object, prompt: str) -> Outcome:
+    from workbench.sessions.runner import Turn
+
+    assert isinstance(turn, Turn)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, turn.stop, f"the runner got {signal.Signals(number).name}")
+    return await turn.run(prompt)
+
+
+@contextmanager
+def _told_by_signal(record: Record) -> Iterator[None]:
+    """Raise `_Told` in the block when a signal or a person says so."""
+    over = threading.Event()
+
+    def told(number: int, _frame: object) -> None:
+        raise _Told(asked[0] if asked else f"the runner got {signal.Signals(number).name}")
+
+    asked: list[str] = []
+
+    def watch() -> None:
+        while not over.wait(0.5):
+            for request in record.asked():
+                record.settle(request.id)
+                if request.kind == "interrupt":
+                    asked.append(f"by {request.by}")
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    return
+            record.update(heartbeat_at=record.clock())
+
+    before = {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    watcher = threading.Thread(target=watch, name="requests", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        with suppress(RuntimeError):
+            watcher.join(5)

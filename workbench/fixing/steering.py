@@ -1,0 +1,101 @@
+"""Steer running sessions: rows that their runners read. And see which runners are gone."""
+
+from __future__ import annotations
+
+import socket
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy.engine import Engine
+from sqlmodel import col, select
+
+from capture.store.tables import FixSession, SessionRequest, TranscriptEntry
+from workbench.bugs import queries
+from workbench.bugs.rows import SessionRow
+from workbench.errors import NotFound, Refused
+from workbench.sessions import record
+from workbench.sessions.process import Identity, end_leftovers
+
+LIVE = ("starting", "working", "needs_input", "waiting", "quiet")
+LOOK_SECONDS = 0.2
+SWEEP_SECONDS = 2.0
+
+
+def interrupt(engine: Engine, session_id: str, *, by: str, now: datetime) -> None:
+    """Ask a session to end its turn. Its work stays in the worktree, and it can be resumed."""
+    _request(engine, session_id, "interrupt", {}, by=by, now=now)
+
+
+def say(engine: Engine, session_id: str, text: str, *, by: str, now: datetime) -> None:
+    """Send the agent of a running session a message."""
+    if not text.strip():
+        raise Refused("There is nothing to say.", cure="Write a message.")
+    _request(engine, session_id, "message", {"text": text}, by=by, now=now)
+
+
+def answer(engine: Engine, approval_id: int, *, allow: bool, note: str = "", by: str, now: datetime) -> None:
+    """Answer what an agent asked for. An answer is final: a second one raises `Refused`."""
+    with record.transaction(engine) as session:
+        request = session.exec(
+            select(SessionRequest)
+            .where(SessionRequest.id == approval_id, SessionRequest.kind == "approval")
+            .with_for_update()
+        ).one_or_none()
+        if request is None:
+            raise NotFound(f"There is no question {approval_id}.")
+        if request.answered_at is not None:
+            raise Refused(f"That was answered already by {request.answered_by}: {request.answer}.")
+        request.answer, request.answer_note = "allow" if allow else "deny", note
+        request.answered_at, request.answered_by = now, by
+        session.add(request)
+
+
+def sweep(engine: Engine, *, now: datetime) -> list[str]:
+    """Mark sessions of this host whose runner is gone as interrupted, and return their ids.
+
+    What such a runner left running is ended. Its worktree and its bug stay as they are, to be resumed.
+    """
+    here = select(FixSession).where(col(FixSession.state).in_(LIVE), FixSession.host == socket.gethostname())
+    with record.transaction(engine) as session:
+        gone = [fix.id for fix in session.exec(here) if not _is_running(fix)]
+    for session_id in gone:
+        with record.transaction(engine) as session:
+            fix = session.get_one(FixSession, session_id, with_for_update=True)
+            if fix.state not in LIVE or _is_running(fix):
+                continue  # it ended by itself, or was resumed, between the two looks
+            text = "The runner of this session is gone. Its work is in the worktree; resume it to go on."
+            session.add(TranscriptEntry(session_id=fix.id, at=now, kind="notice", body={"text": text}))
+            record.end(session, fix.id, "interrupted", "its runner is gone", to=None, reason="", now=now)
+        if fix.pid is not None and fix.pid_started is not None:
+            end_leftovers(Identity(fix.pid, fix.pid_started))
+    return gone
+
+
+def wait(engine: Engine, session_id: str, *, timeout: float | None = None) -> SessionRow:
+    """Wait until a session has ended, or for `timeout` seconds, and return its row."""
+    begun = swept = time.monotonic()
+    while True:
+        row = queries.session(engine, session_id)
+        clock = time.monotonic()
+        if not row.is_live or (timeout is not None and clock - begun > timeout):
+            return row
+        if clock - swept > SWEEP_SECONDS:
+            swept = clock
+            sweep(engine, now=datetime.now(UTC))
+        time.sleep(LOOK_SECONDS)
+
+
+def _request(engine: Engine, session_id: str, kind: str, body: dict[str, Any], *, by: str, now: datetime) -> None:
+    row = queries.session(engine, session_id)
+    with record.transaction(engine) as session:
+        fix = session.get_one(FixSession, row.id, with_for_update=True)
+        if fix.state not in LIVE:
+            raise Refused(f"Session {fix.id[:8]} is not running: it is {fix.state}.", cure="Resume it.")
+        session.add(SessionRequest(session_id=fix.id, kind=kind, body=body, asked_at=now, asked_by=by))
+
+
+def _is_running(fix: FixSession) -> bool:
+    if fix.pid is None or fix.pid_started is None:
+        return False
+    return Identity(fix.pid, fix.pid_started).is_alive

@@ -1,0 +1,318 @@
+"""The door to the agent: one Claude Code, driven through claude-agent-sdk, its messages as plain data of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import claude_agent_sdk as sdk
+
+from workbench.sessions.commands import Decision
+from workbench.sessions.guard import TOOLS
+
+LONGEST_LINE = 32 * 2**20  # bytes of one message; the SDK's own default of 1 MiB ends a session
+STOP_SECONDS = 10.0  # until an interrupt that is not obeyed is followed by the end of the process
+
+# A second wall behind the guard: rules that Claude Code itself keeps.
+SETTINGS = {
+    "permissions": {
+        "deny": [
+            *("Read(~/.ssh/**)", "Read(~/.aws/**)", "Read(~/.gnupg/**)", "Edit(.git/**)", "Edit(.claude/**)"),
+            *("Edit(.mcp.json)", "Edit(.github/**)", "Bash(git push *)", "Bash(git config *)", "Bash(gh *)"),
+            *("Bash(curl *)", "Bash(wget *)", "Bash(ssh *)", "Bash(sudo *)"),
+        ],
+        "disableBypassPermissionsMode": "disable",
+    }
+}
+
+
+@dataclass(frozen=True)
+class Started:
+    """The client is up: which model answers, and which version of Claude Code this is."""
+
+    model: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the transcript."""
+
+    kind: str
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The model has replied. Several messages may belong to one reply; `tokens` is what the reply used."""
+
+    id: str
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The API makes us wait."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class TurnEnded:
+    """The agent has ended its turn.
+
+    `ok` is False where it could not finish; `cost_usd` is of the whole connection; `more`: it has prompts left that
+    this turn did not take in, and answers them next.
+    """
+
+    ok: bool
+    interrupted: bool
+    reason: str
+    cost_usd: float | None
+    turns: int
+    more: bool = False
+
+
+Said = Started | Entry | Reply | Waiting | TurnEnded
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A question for a person: whether the agent may do this."""
+
+    tool: str
+    given: dict[str, Any]
+    title: str
+    reason: str
+    shared: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the question as the words of a row."""
+        return {
+            "tool": self.tool,
+            "title": self.title,
+            "input": self.given,
+            "reason": self.reason,
+            "shared": self.shared,
+        }
+
+
+@dataclass(frozen=True)
+class AgentOptions:
+    """How an agent is started. `resume` takes the conversation `session_id` up again instead of beginning it."""
+
+    program: Path
+    worktree: Path
+    session_id: str
+    rules: str
+    resume: bool = False
+    model: str = ""
+    max_turns: int | None = None
+    max_cost_usd: float | None = None
+    environ: Mapping[str, str] = field(default_factory=dict)
+    own_settings: bool = False  # load the user's own settings of Claude Code
+
+
+class AgentFailed(Exception):
+    """Claude Code did not start, or ended in the middle."""
+
+
+class Agent:
+    """A running Claude Code, while the `async with` block lasts."""
+
+    def __init__(
+        self,
+        options: AgentOptions,
+        *,
+        decide: Callable[[str, Mapping[str, Any], str | None], Decision],
+        ask: Callable[[Ask], Awaitable[tuple[bool, str]]],
+    ) -> None:
+        self._decide = decide
+        self._ask = ask
+        self._decisions: dict[str, Decision] = {}
+        self._errors: list[str] = []
+        self._unanswered: set[str] = set()
+        self._client = sdk.ClaudeSDKClient(self._sdk_options(options))
+
+    async def __aenter__(self) -> Agent:
+        try:
+            await self._client.connect()
+        except sdk.ClaudeSDKError as error:
+            raise self._failed(error) from error
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        # A client that does not end by itself is ended by the SDK within seconds; this is for the day it is not.
+        with suppress(TimeoutError, sdk.ClaudeSDKError):
+            await asyncio.wait_for(self._client.disconnect(), STOP_SECONDS * 2)
+
+    async def prompt(self, text: str) -> None:
+        """Give the agent a prompt, or a message while it works."""
+        sent = str(uuid.uuid4())
+        self._unanswered.add(sent)
+        try:
+            await self._client.query(_messages(sent, text))
+        except sdk.ClaudeSDKError as error:
+            raise self._failed(error) from error
+
+    async def interrupt(self) -> None:
+        """Ask the agent to end its turn now. What does not answer in time is left to the end of the process."""
+        with suppress(TimeoutError, sdk.ClaudeSDKError):
+            await asyncio.wait_for(self._client.interrupt(), STOP_SECONDS)
+
+    async def said(self) -> AsyncIterator[Said]:
+        """Yield what the agent says and does. Raises `AgentFailed` when it ends without a word."""
+        try:
+            async for message in self._client.receive_messages():
+                more = isinstance(message, sdk.ResultMessage) and self._left(message)
+                for said in read(message):
+                    yield replace(said, more=more) if isinstance(said, TurnEnded) else said
+        except (sdk.ClaudeSDKError, ValueError) as error:
+            raise self._failed(error) from error
+
+    def _sdk_options(self, options: AgentOptions) -> sdk.ClaudeAgentOptions:
+        return sdk.ClaudeAgentOptions(
+            cli_path=options.program,
+            cwd=options.worktree,
+            session_id=None if options.resume else options.session_id,
+            resume=options.session_id if options.resume else None,
+            system_prompt={"type": "preset", "preset": "claude_code", "append": options.rules},
+            setting_sources=["user"] if options.own_settings else [],
+            settings=json.dumps(SETTINGS),
+            strict_mcp_config=True,
+            mcp_servers={},
+            tools=list(TOOLS),
+            permission_mode="default",
+            can_use_tool=self._can_use,
+            hooks={"PreToolUse": [sdk.HookMatcher(hooks=[self._before_tool], on_failure="block")]},
+            model=options.model or None,
+            max_turns=options.max_turns,
+            max_budget_usd=options.max_cost_usd,
+            max_buffer_size=LONGEST_LINE,
+            verbatim_prompts=True,
+            env=dict(options.environ),
+            stderr=self._errors.append,
+            client_app="bug-workbench",
+        )
+
+    async def _before_tool(self, given: Any, tool_use_id: str | None, _context: Any) -> Any:
+        decision = self._decide(given["tool_name"], given["tool_input"], given.get("cwd"))
+        if tool_use_id:
+            self._decisions[tool_use_id] = decision
+        return {
+            "hookSpecificOutput": {
+                "hookEventName": "PreToolUse",
+                "permissionDecision": decision.verdict,
+                "permissionDecisionReason": decision.reason,
+            }
+        }
+
+    async def _can_use(
+        self, tool: str, given: dict[str, Any], context: sdk.ToolPermissionContext
+    ) -> sdk.PermissionResultAllow | sdk.PermissionResultDeny:
+        known = self._decisions.get(context.tool_use_id or "", Decision("ask"))
+        reason = known.reason or context.decision_reason or "Claude Code asks"
+        title = context.title or f"{tool}: {given.get('description') or context.description or 'may it run?'}"
+        allowed, note = await self._ask(Ask(tool, given, title, reason, known.shared))
+        if allowed:
+            return sdk.PermissionResultAllow(updated_input=given)
+        return sdk.PermissionResultDeny(message=note or "A person refused this.")
+
+    def _left(self, ended: sdk.ResultMessage) -> bool:
+        """Say whether prompts are left that no turn has taken in."""
+        taken = ended.user_message_uuids
+        self._unanswered = self._unanswered - set(taken) if taken is not None else set()
+        return bool(self._unanswered)
+
+    def _failed(self, error: Exception) -> AgentFailed:
+        said = " ".join(self._errors[-5:]).strip()
+        return AgentFailed(f"{said or error}"[:1000])
+
+
+async def _messages(sent: str, text: str) -> AsyncIterator[dict[str, Any]]:
+    yield {
+        "type": "user",
+        "uuid": sent,
+        "message": {"role": "user", "content": text},
+        "parent_tool_use_id": None,
+    }
+
+
+def read(message: Any) -> list[Said]:
+    """Return what a message of the SDK means to us."""
+    match message:
+        case sdk.SystemMessage():
+            return _system(message.subtype, message.data)
+        case sdk.AssistantMessage():
+            blocks: list[Said] = [entry for block in message.content if (entry := _block(block))]
+            if message.parent_tool_use_id is None and message.message_id:
+                blocks.append(Reply(message.message_id, _tokens(message.usage)))
+            return blocks
+        case sdk.UserMessage() if isinstance(message.content, list):
+            return [entry for block in message.content if (entry := _result(block))]
+        case sdk.RateLimitEvent() if message.rate_limit_info.status == "rejected":
+            return [Waiting(f"the limit {message.rate_limit_info.rate_limit_type or 'of the API'} is reached")]
+        case sdk.ResultMessage():
+            return [_ended(message)]
+    return []
+
+
+def _system(subtype: str, data: Mapping[str, Any]) -> list[Said]:
+    if subtype == "init":
+        return [Started(str(data.get("model", "")), str(data.get("claude_code_version", "")))]
+    if subtype == "api_retry":
+        why = data.get("error") or data.get("error_status") or "an error"
+        return [Waiting(f"the API answered with {why}; try {data.get('attempt')} of {data.get('max_retries')}")]
+    return []
+
+
+def _block(block: Any) -> Entry | None:
+    match block:
+        case sdk.TextBlock() if block.text.strip():
+            return Entry("text", {"text": block.text})
+        case sdk.ThinkingBlock() if block.thinking.strip():
+            return Entry("thinking", {"text": block.thinking})
+        case sdk.ToolUseBlock():
+            return Entry(
+                "tool_use",
+                {"id": block.id, "tool": block.name, "input": block.input, "text": _gist(block.name, block.input)},
+            )
+    return None
+
+
+def _result(block: Any) -> Entry | None:
+    if not isinstance(block, sdk.ToolResultBlock):
+        return None
+    content = block.content
+    if isinstance(content, list):
+        content = "\n".join(str(part.get("text", f"[{part.get('type')}]")) for part in content)
+    return Entry("tool_result", {"id": block.tool_use_id, "text": content or "", "is_error": bool(block.is_error)})
+
+
+def _gist(tool: str, given: Mapping[str, Any]) -> str:
+    """Return a call of a tool as one line."""
+    names = ("command", "file_path", "pattern", "path")
+    return f"{tool} {next((given[name] for name in names if given.get(name)), '')}".strip()
+
+
+def _tokens(usage: Mapping[str, Any] | None) -> int:
+    names = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+    return sum(int((usage or {}).get(name) or 0) for name in names)
+
+
+def _ended(message: sdk.ResultMessage) -> TurnEnded:
+    ok = message.subtype == "success" and not message.is_error
+    interrupted = (message.terminal_reason or "").startswith("aborted")
+    reasons = {
+        "error_max_turns": "the cap on turns is reached",
+        "error_max_budget_usd": "the cap on cost is reached",
+    }
+    said = message.result or "; ".join(message.errors or ()) or message.terminal_reason or message.subtype
+    reason = reasons.get(message.subtype, said)
+    return TurnEnded(ok, interrupted, reason, message.total_cost_usd, message.num_turns)

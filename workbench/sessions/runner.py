@@ -1,0 +1,207 @@
+"""One turn of an agent, from the prompt to its end: what it does goes into rows, what people ask comes from rows."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+from workbench.sessions import brief
+from workbench.sessions.agent import (
+    Agent,
+    AgentFailed,
+    AgentOptions,
+    Ask,
+    Entry,
+    Reply,
+    Said,
+    Started,
+    TurnEnded,
+    Waiting,
+)
+from workbench.sessions.guard import Guard
+from workbench.sessions.record import Record
+
+LOOK_SECONDS = 0.25  # between two looks for what people ask
+HEARTBEAT_SECONDS = 5.0
+QUIET_SECONDS = 120.0  # without a word, after which the session is shown as quiet
+GRACE_SECONDS = 15.0  # for a turn to end after an interrupt
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a session has used before this runner began."""
+
+    cost_usd: float = 0.0
+    tokens: int = 0
+    turns: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a turn ended. `reason` is for people."""
+
+    kind: Literal["finished", "failed", "interrupted"]
+    reason: str
+
+
+class Turn:
+    """An agent at work on one prompt, and on the messages that people send meanwhile."""
+
+    def __init__(
+        self, options: AgentOptions, guard: Guard, record: Record, *, spent: Spent, max_minutes: float | None
+    ) -> None:
+        self._options = options
+        self._guard = guard
+        self._record = record
+        self._spent = spent
+        self._deadline = time.monotonic() + max_minutes * 60 if max_minutes else None
+        self._state = "starting"
+        self._heard = time.monotonic()
+        self._beat = 0.0
+        self._replies: dict[str, int] = {}
+        self._stopped: Outcome | None = None
+        self._questions = 0
+
+    def stop(self, reason: str) -> None:
+        """End the turn: the runner was told to go."""
+        self._stopped = self._stopped or Outcome("interrupted", reason)
+
+    async def run(self, prompt: str) -> Outcome:
+        """Work on `prompt` and return how it ended."""
+        try:
+            async with Agent(self._options, decide=self._guard.decide, ask=self._ask) as agent:
+                await agent.prompt(prompt)
+                return await self._until_end(agent)
+        except AgentFailed as error:
+            return self._stopped or Outcome("failed", f"Claude Code ended: {error}")
+
+    async def _until_end(self, agent: Agent) -> Outcome:
+        listening = asyncio.create_task(self._listen(agent))
+        watching = asyncio.create_task(self._watch(agent))
+        try:
+            await asyncio.wait({listening, watching}, return_when=asyncio.FIRST_COMPLETED)
+            if not listening.done() and watching.done() and not watching.exception():
+                await asyncio.wait({listening}, timeout=GRACE_SECONDS)  # the turn's own end, after the interrupt
+            if watching.done() and (error := watching.exception()):
+                raise error
+            ended = listening.result() if listening.done() else None
+        finally:
+            for task in (listening, watching):
+                task.cancel()
+            await asyncio.gather(listening, watching, return_exceptions=True)
+        return self._stopped or ended or Outcome("failed", "the agent did not end its turn")
+
+    async def _listen(self, agent: Agent) -> Outcome:
+        async for said in agent.said():
+            self._heard = time.monotonic()
+            if isinstance(said, TurnEnded):
+                await self._count(said)
+                if self._stopped is None and said.ok and (await self._say_what_waits(agent) or said.more):
+                    continue
+                if said.interrupted:
+                    return Outcome("interrupted", "interrupted")
+                return Outcome("finished" if said.ok else "failed", said.reason)
+            await self._note(said)
+        raise AgentFailed("it ended without a result")
+
+    async def _note(self, said: Said) -> None:
+        match said:
+            case Started():
+                await asyncio.to_thread(self._record.option, conversation=True)
+                await asyncio.to_thread(self._record.update, model=said.model)
+                await self._show("working", "at work")
+            case Entry():
+                await asyncio.to_thread(self._record.entry, said.kind, **said.body)
+                if said.kind in ("text", "tool_use"):
+                    await self._show("working", brief.visible(" ".join(str(said.body["text"]).split()), 160))
+            case Reply():
+                self._replies[said.id] = max(said.tokens, self._replies.get(said.id, 0))
+                tokens = self._spent.tokens + sum(self._replies.values())
+                turns = self._spent.turns + len(self._replies)
+                await asyncio.to_thread(self._record.update, tokens=tokens, turns=turns)
+            case Waiting():
+                await self._show("waiting", said.why)
+
+    async def _count(self, ended: TurnEnded) -> None:
+        cost = ended.cost_usd
+        if cost is not None:
+            # A resumed client goes on from what its conversation had cost, if it still knows that.
+            total = cost if cost >= self._spent.cost_usd else self._spent.cost_usd + cost
+            await asyncio.to_thread(self._record.update, cost_usd=total)
+        await asyncio.to_thread(
+            self._record.entry,
+            "result",
+            text=ended.reason,
+            ok=ended.ok,
+            cost_usd=cost,
+            turns=ended.turns,
+            interrupted=ended.interrupted,
+        )
+
+    async def _say_what_waits(self, agent: Agent) -> bool:
+        """Hand over messages that nobody has taken in yet, and return whether there was one."""
+        said = False
+        for asked in await asyncio.to_thread(self._record.asked):
+            if asked.kind == "message":
+                await self._hand_over(agent, asked.id, asked.text, asked.by)
+                said = True
+        return said
+
+    async def _hand_over(self, agent: Agent, request_id: int, text: str, by: str) -> None:
+        if await asyncio.to_thread(self._record.settle, request_id):
+            await asyncio.to_thread(self._record.entry, "prompt", text=text, by=by)
+            await agent.prompt(brief.visible(text))
+
+    async def _watch(self, agent: Agent) -> None:
+        """Look for what people ask until the turn has to end, and then interrupt it."""
+        while self._stopped is None:
+            await asyncio.sleep(LOOK_SECONDS)
+            for asked in await asyncio.to_thread(self._record.asked):
+                if asked.kind == "interrupt":
+                    await asyncio.to_thread(self._record.settle, asked.id)
+                    self.stop(f"interrupted by {asked.by}")
+                elif self._state != "starting":
+                    await self._hand_over(agent, asked.id, asked.text, asked.by)
+            await self._look_at_the_clock()
+        await agent.interrupt()
+
+    async def _look_at_the_clock(self) -> None:
+        clock = time.monotonic()
+        if self._deadline is not None and clock > self._deadline:
+            self._stopped = self._stopped or Outcome("failed", "the cap on time is reached")
+        if self._state == "working" and clock - self._heard > QUIET_SECONDS:
+            await self._show("quiet", f"nothing heard for {QUIET_SECONDS / 60:.0f} minutes")
+        if clock - self._beat > HEARTBEAT_SECONDS:
+            self._beat = clock
+            at = self._record.clock()
+            await asyncio.to_thread(self._record.update, heartbeat_at=at)
+
+    async def _ask(self, ask: Ask) -> tuple[bool, str]:
+        """Put a question to people and wait for the answer, however long it takes."""
+        asked_at = time.monotonic()
+        request = await asyncio.to_thread(self._record.ask, ask.as_dict())
+        self._questions += 1
+        await self._show("needs_input", brief.visible(" ".join(ask.title.split()), 160))
+        try:
+            while (answer := await asyncio.to_thread(self._record.answer, request)) is None:
+                await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            self._questions -= 1
+            self._heard = time.monotonic()
+            if self._deadline is not None:
+                self._deadline += self._heard - asked_at  # a person's time is not the agent's
+        verdict, note = answer
+        await asyncio.to_thread(
+            self._record.entry, "notice", text=f"{ask.tool}: {'allowed' if verdict == 'allow' else 'refused'}. {note}"
+        )
+        if not self._questions:
+            await self._show("working", "at work")
+        return verdict == "allow", note
+
+    async def _show(self, state: str, activity: str) -> None:
+        # A question stays on screen until it is answered, whatever else the agent says meanwhile.
+        self._state = "needs_input" if self._questions else state
+        shown = {"state": self._state} | ({} if self._questions and state != "needs_input" else {"activity": activity})
+        await asyncio.to_thread(self._record.update, **shown)
