@@ -68,9 +68,15 @@ def prepare(config: Config, *, github: str = "") -> Site:
     folder = folder_of(config)
     resumed = folder.exists()
     if not resumed:
-        resumed = not _make(folder)
+        try:
+            resumed = not _make(folder)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The demo's site cannot be made in {folder.parent}: {error.strerror}.",
+                cure="Set WORKBENCH_STATE_DIR to a folder that you may write to.",
+            ) from error
     require_ours(folder)
-    site = Site(folder, _configured(config, folder, github=github), resumed)
+    site = Site(folder, configured(config, folder, github=github), resumed)
     open_store(site.config, create=True).dispose()
     return site
 
@@ -173,7 +179,7 @@ def _introduce(repository: Repository) -> None:
         repository.configure("user.email", f"{name}@localhost")
 
 
-def _configured(config: Config, folder: Path, *, github: str) -> Config:
+def configured(config: Config, folder: Path, *, github: str = "") -> Config:
     """Return the configuration for the demo's repository.
 
     Of the user's own, only what concerns the agent and the address of GitHub's API goes along: the demo writes to

@@ -52,7 +52,7 @@ MORNING: tuple[Visitor, ...] = (
     Visitor(
         "POST", "/owners/new/", 403, "a form without its CSRF token", "name=Eve", "application/x-www-form-urlencoded"
     ),
-    Visitor("DELETE", "/api/pets/101/", 405, "a method that is not allowed"),
+    Visitor("GET", "/api/visits/", 405, "a method that is not allowed"),
     Visitor("POST", "/api/visits/", 422, "a booking that makes no sense", _NONSENSE, "application/json"),
     Visitor("GET", "/api/visits/504/invoice/", 500, "the invoice of a rabbit"),
     Visitor("GET", "/api/pets/105/checkup/", 500, "when a patient without visits is due"),

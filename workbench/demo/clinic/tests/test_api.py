@@ -8,8 +8,8 @@ def test_an_unknown_pet_is_not_found(client, db):
     assert client.get("/api/pets/999/").status_code == 404
 
 
-def test_pets_cannot_be_deleted(client, dog):
-    assert client.delete(f"/api/pets/{dog.pk}/").status_code == 405
+def test_visits_cannot_be_listed(client, db):
+    assert client.get("/api/visits/").status_code == 405
 
 
 def test_a_visit_is_booked(client, dog):
