@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, col
 
-from capture.store.outbox import Kind
+from capture.store.outbox import Kind, owe
 from capture.store.tables import Bug, Issue, OutboxRow
 from workbench.bugs import files, queries
 from workbench.tracker import issue_text
@@ -57,7 +57,9 @@ def perform(leased: Leased, hands: Hands, *, now: datetime) -> Outcome:
 
 
 def record(session: Session, leased: Leased, issue: Found, *, now: datetime) -> None:
-    """Write what is now known of the bug's issue. Nothing is committed."""
+    """Write what is now known of the bug's issue; its first link owes a new bug file. Nothing is committed."""
+    if session.get(Issue, leased.bug_id) is None:
+        owe(session, "write_file", leased.bug_id, occasion=f"issue {issue.number}", now=now)
     session.merge(
         Issue(
             bug_id=leased.bug_id,

@@ -1,0 +1,160 @@
+"""What issues and comments say: made for people, bounded, and with captured text only as inert data.
+
+No local variable, header, query or body of a request goes to GitHub, where more people read than in the database.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from capture.event import Event, ExceptionInfo, Frame
+from workbench.bugs.markdown import GAP, code_block, inert
+from workbench.bugs.rows import BugPage
+from workbench.text import plain
+
+MOST_CHARACTERS = 65_536  # of an issue or a comment; GitHub answers 422 to more
+TITLE_CHARACTERS = 200  # GitHub takes 256, and a neutralised text is longer than it was
+
+_FRAMES = 15  # of each exception, the innermost
+_EXCEPTIONS = 3  # of a chain, the last
+_LINE = 200
+_PARTS = 12  # of a fingerprint
+
+# A title is no Markdown: nothing undoes an escape there, so what could be read as more than text is replaced.
+_IN_TITLES = str.maketrans({"<": "‹", ">": "›", "`": "'", "\\": "/"})
+_REFERENCES = re.compile(r"[@#]|\bgh(?=-\d)|:(?=//)", re.IGNORECASE)
+
+
+def title(page: BugPage) -> str:
+    """Return the issue's title."""
+    words = plain(page.row.title, TITLE_CHARACTERS).translate(_IN_TITLES).strip()
+    return _REFERENCES.sub(lambda found: found[0] + GAP, words)[:256] or page.row.label
+
+
+def body(page: BugPage, marker: str) -> str:
+    """Return the issue's text, which ends in its marker."""
+    parts = [_facts(page), _stack(page.event), _request(page.event), _grouping(page)]
+    ending = (
+        "---\n"
+        f"Filed by Bug workbench as {page.row.label}. All about it: `workbench bugs show {page.row.label}`. "
+        "It is closed when a person has signed off a fix."
+    )
+    return _fitting([part for part in parts if part], f"{ending}\n\n{marker}\n")
+
+
+def comment(page: BugPage, facts: Mapping[str, Any], marker: str) -> str:
+    """Return a comment's text from the `facts` it was owed with: of a sign-off, of a recurrence, or plain `text`."""
+    if "sign_off" in facts:
+        lines = _signed_off(facts)
+    elif "release" in facts:
+        lines = _came_back(page, facts)
+    else:
+        lines = [inert(facts.get("text", ""), 4_000) or f"{page.row.label} has changed."]
+    ending = f"`workbench bugs show {page.row.label}`\n\n{marker}\n"
+    return _fitting(["\n".join(lines)], ending)
+
+
+def _facts(page: BugPage) -> str:
+    row, event = page.row, page.event
+    surfaced = event.surfaced if event else None
+    if surfaced:
+        lines = [f"- **What:** {inert(f'{surfaced.type}: {surfaced.message}', 500)}"]
+    else:
+        lines = [f"- **What:** {inert((event.message if event else '') or row.title, 4_000)}"]
+    if row.method or row.route:
+        answer = f" (answered {row.status_code})" if row.status_code else ""
+        where = " ".join([row.method or "", row.route or "no route"])
+        lines.append(f"- **Where:** {inert(where)}{answer}")
+    frame = _innermost(surfaced)
+    if frame:
+        lines.append(f"- **Code:** {inert(f'{frame.function} in {frame.filename}, line {frame.lineno}')}")
+    times = "once" if row.count == 1 else f"{row.count:,} times"
+    lines.append(f"- **How often:** {times}, last {_time(row.last_seen)}")
+    lines.append(f"- **Since:** {_time(row.first_seen)}")
+    if row.release:
+        lines.append(f"- **Latest release:** {inert(row.release)}")
+    if row.environment:
+        lines.append(f"- **Environment:** {inert(row.environment)}")
+    return "\n".join(lines)
+
+
+def _stack(event: Event | None) -> str:
+    chain = event.exceptions[-_EXCEPTIONS:] if event else ()
+    if not chain:
+        return ""
+    lines = ["### Stack of the application"]
+    for error in chain:
+        lines += ["", inert(f"{error.type}: {error.message}"), ""]
+        lines.append(code_block(_frames(error), limit=_LINE, language="text"))
+        if error.link:
+            lines += ["", "which is the cause of:" if error.link == "cause" else "while it was handled:"]
+    return "\n".join(lines)
+
+
+def _frames(error: ExceptionInfo) -> Iterator[str]:
+    frames = [frame for frame in error.frames if frame.in_app] or list(error.frames[-1:])
+    if not frames:
+        yield "no frames"
+    if len(frames) > _FRAMES:
+        yield f"… {len(frames) - _FRAMES} more"
+    for frame in frames[-_FRAMES:]:
+        yield f"{frame.filename}:{frame.lineno} in {frame.function}"
+        if frame.context_line.strip():
+            yield f"    {frame.context_line.strip()}"
+
+
+def _innermost(error: ExceptionInfo | None) -> Frame | None:
+    ours = [frame for frame in error.frames if frame.in_app] if error else []
+    return ours[-1] if ours else None
+
+
+def _request(event: Event | None) -> str:
+    if event is None or event.request is None:
+        return ""
+    return f"### Request\n\n{inert(f'{event.request.method} {event.request.path}', 500)}"
+
+
+def _grouping(page: BugPage) -> str:
+    parts = page.fingerprints[0][1] if page.fingerprints else ()
+    if not parts:
+        return ""
+    lines = [
+        f"- {inert(part.name)}: {inert(part.value)}" + (f" ({inert(part.why)})" if part.why else "")
+        for part in parts[:12]
+    ]
+    return "\n".join(["### What its events have in common", "", *lines])
+
+
+def _signed_off(facts: Mapping[str, Any]) -> list[str]:
+    lines = [f"**The fix was signed off** by {inert(facts.get('by', ''))} at {inert(facts.get('at', ''), 40)}.", ""]
+    branch = f" on branch {inert(facts['branch'])}" if facts.get("branch") else ""
+    lines.append(f"- Commit: {inert(facts.get('commit', ''))}{branch}")
+    reason = f": {inert(facts['reason'], 1_000)}" if facts.get("reason") else ""
+    lines.append(f"- Evidence: {inert(facts.get('verdict', 'none'))}{reason}")
+    if facts.get("note"):
+        lines.append(f"- Note: {inert(facts['note'], 2_000)}")
+    return lines
+
+
+def _came_back(page: BugPage, facts: Mapping[str, Any]) -> list[str]:
+    where = f"in release {inert(facts['release'])}" if facts.get("release") else "in a release without a name"
+    at = f" at {inert(facts['at'], 40)}" if facts.get("at") else ""
+    times = "once" if page.row.count == 1 else f"{page.row.count:,} times"
+    return [f"**It came back** after its sign-off: seen again {where}{at}.", "", f"- Seen {times} by now"]
+
+
+def _fitting(parts: list[str], ending: str) -> str:
+    """Join the parts and the ending, leaving out the last parts where the whole would be too long for GitHub."""
+    while parts:
+        text = "\n\n".join([*parts, ending])
+        if len(text) <= MOST_CHARACTERS:
+            return text
+        parts = parts[:-1]
+    return ending
+
+
+def _time(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
