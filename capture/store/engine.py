@@ -39,7 +39,9 @@ def parse_url(url: str) -> URL:
 
 def shown_url(url: str | URL) -> str:
     """Return the URL as it may be shown: without its password."""
-    return (parse_url(url) if isinstance(url, str) else url).render_as_string(hide_password=True)
+    parsed = parse_url(url) if isinstance(url, str) else url
+    hidden = {name: "hidden" for name in parsed.query if "password" in name}  # libpq takes it there as well
+    return parsed.update_query_dict(hidden).render_as_string(hide_password=True)
 
 
 def open_engine(url: str, *, create: bool = False) -> Engine:
