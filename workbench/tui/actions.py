@@ -120,6 +120,7 @@ class Action:
     why_not: Why = _always
     footer: int | None = None
     shown: str = ""
+    hides: bool = False  # not in the footer while it can't be done
 
     @property
     def key(self) -> str:
@@ -129,22 +130,31 @@ class Action:
 
 ACTIONS: tuple[Action, ...] = (
     Action("open", "enter", "open", "Look", ("list",), _bug, 10),
-    Action("open", "enter", "open or unfold the line", "Look", ("bug",), _always, 10),
+    Action("open", "enter", "open", "Look", ("bug",), _always, 10),
     Action("filter", "slash", "filter", "Look", ("list",), _always, 50, "/"),
     Action("clear", "escape", "clear the filter", "Look", ("list",), _filtered, None, "esc"),
     Action("section", "tab", "next section", "Look", ("bug", "signoff"), _always, 50),
     Action("section_back", "shift+tab", "previous section", "Look", ("bug", "signoff")),
-    Action("section_number", "1,2,3,4,5,6,7,8,9", "go to section", "Look", ("bug", "signoff"), _always, None, "1…9"),
+    Action(
+        "section_number",
+        "1,2,3,4,5,6,7,8,9",
+        "go to a section by its number",
+        "Look",
+        ("bug", "signoff"),
+        _always,
+        None,
+        "1…9",
+    ),
     Action("newer", "left_square_bracket", "newer occurrence", "Look", ("bug",), _always, None, "["),
     Action("older", "right_square_bracket", "older occurrence", "Look", ("bug",), _always, None, "]"),
     Action("unfold", "z", "unfold or fold library frames", "Look", ("bug",)),
     Action("fix", "f", "fix", "Fix", ("list", "bug"), _fix, 20),
     Action("session", "s", "session", "Fix", ("list", "bug"), _session, 25),
-    Action("allow", "a", "allow", "Fix", ("session",), _asked, 10),
-    Action("deny", "d", "deny", "Fix", ("session",), _asked, 11),
+    Action("allow", "a", "allow", "Fix", ("session",), _asked, 10, hides=True),
+    Action("deny", "d", "deny", "Fix", ("session",), _asked, 11, hides=True),
     Action("message", "m", "message the agent", "Fix", ("session",), _live, 20),
     Action("interrupt", "i", "interrupt", "Fix", ("session",), _live, 21),
-    Action("resume", "r", "resume", "Fix", ("session", "bug", "list"), _resumable, 26),
+    Action("resume", "r", "resume", "Fix", ("session", "bug", "list"), _resumable, 26, hides=True),
     Action("evidence", "e", "evidence", "Decide", ("list", "bug", "session"), _evidence, 30),
     Action("signoff", "v", "sign-off", "Decide", ("list", "bug", "session", "evidence"), _review, 31),
     Action("sign", "y", "sign off", "Decide", ("signoff",), _undecided, 10),
@@ -190,6 +200,7 @@ def footer(place: Place, here: Here) -> list[tuple[Action, str]]:
     """
     ordered = sorted((action for action in at(place) if action.footer is not None), key=lambda a: a.footer or 0)
     pairs = [(action, action.why_not(here)) for action in ordered]
+    pairs = [(action, why_not) for action, why_not in pairs if not (why_not and action.hides)]
     surplus = len(pairs) - FOOTER_MOST
     for pair in [pair for pair in reversed(pairs) if pair[1]][: max(surplus, 0)]:
         pairs.remove(pair)

@@ -71,7 +71,7 @@ class Document(Pane):
         top = round(self.scroll_y)
         del self.lines[:dropped]
         self.cursor = max(self.cursor - dropped, 0)
-        self.resize_to(max(self.virtual_size.width - self.gutter_width, *(line.width for line in lines)))
+        self.resize_to(max(self.virtual_size.width - self.gutter_width, max(line.width for line in lines)))
         if following:
             self.move_to(len(self.lines) - 1)
         elif dropped:

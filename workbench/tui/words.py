@@ -32,6 +32,7 @@ VERDICTS: dict[str, tuple[str, Ink]] = {
     "not run": ("–", "muted"),
 }
 _BARS = "▁▂▃▄▅▆▇█"
+LOW = 4  # events in a bar that fill it where no bar has more: a single event is not a peak
 
 
 def state_mark(state: str) -> tuple[str, Ink]:
@@ -99,8 +100,8 @@ def sparkline(values: Sequence[int], width: int) -> str:
     if not values or width < 1:
         return "·" * max(width, 0)
     bins = [sum(values[len(values) * i // width : len(values) * (i + 1) // width]) for i in range(width)]
-    most = max(bins)
-    return "".join("·" if not value else _BARS[(value * (len(_BARS) - 1)) // most] for value in bins)
+    most = max(*bins, LOW)
+    return "".join("·" if not value else _BARS[-(-value * len(_BARS) // most) - 1] for value in bins)
 
 
 def money(usd: float) -> str:

@@ -75,8 +75,8 @@ def head_lines(page: BugPage, width: int, now: datetime) -> list[Line]:
         where,
         f"release {named}" if named else "",
     ]
-    out = [first, line((" · ".join(fact for fact in facts if fact), "muted"))]
-    return [*out, _links(page)]
+    told = paragraphs([" · ".join(fact for fact in facts if fact)], width, ink="muted")
+    return [first, *told, _links(page)]
 
 
 def _links(page: BugPage) -> Line:

@@ -23,6 +23,7 @@ from workbench.tui.words import plural, state_mark
 if TYPE_CHECKING:
     from workbench.bugs.rows import BugRow
 
+LIST_EDGES = 2  # the cursor's mark and the scrollbar, whose place is always kept
 STATES = ("open", "fixing", "review", "closed", "muted")
 
 
@@ -77,7 +78,7 @@ class BugsScreen(BugActs, PlaceScreen):
         self.bugs.display = has_rows
         columns = self.query_one("#columns", Bar)
         columns.display = has_rows
-        columns.show(heading_line(self.bugs.room if has_rows else self.size.width))
+        columns.show(heading_line(self.size.width - LIST_EDGES))
         empty = self.query_one("#empty", Document)
         empty.display = not has_rows
         empty.show(self._stand_in())

@@ -12,7 +12,9 @@ from textual.screen import ModalScreen
 from workbench.tui import actions
 from workbench.tui.actions import Here, Place
 from workbench.tui.document import Document
-from workbench.tui.lines import BLANK, Line, heading, line
+from workbench.tui.lines import BLANK, Line, heading, line, paragraphs
+
+WIDTH = 70
 
 
 class HelpScreen(ModalScreen[None]):
@@ -47,8 +49,8 @@ def help_lines(place: Place, here: Here) -> list[Line]:
                 line(
                     (f"  {actions.all_keys(action):<18}", "muted" if why_not else "key"),
                     (action.label, "muted" if why_not else ""),
-                    (f"  {why_not}" if why_not else "", "muted"),
                 )
             )
+            out += paragraphs([why_not] if why_not else [], WIDTH, indent=" " * 20, ink="comment")
         out.append(BLANK)
     return out[:-1]

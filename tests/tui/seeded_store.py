@@ -13,7 +13,16 @@ from capture.event import ExceptionInfo, Fingerprint, Frame, Part, Request, Temp
 from capture.store import lifecycle
 from capture.store.intake import Batch, take_in
 from capture.store.lifecycle import Actor
-from capture.store.tables import Bug, EvidenceRow, FixSession, Issue, OutboxRow, SessionRequest, SignOff, TranscriptEntry
+from capture.store.tables import (
+    Bug,
+    EvidenceRow,
+    FixSession,
+    Issue,
+    OutboxRow,
+    SessionRequest,
+    SignOff,
+    TranscriptEntry,
+)
 from capture.testing import NOW, make_event
 
 WORKING = "5f0c2a10-0000-4000-8000-000000000001"
@@ -69,7 +78,9 @@ class Fault:
     changes: dict[str, Any]
 
 
-def _status(status: int, reason: str, method: str, path: str, route: str | None, parts: tuple[Part, ...]) -> dict[str, Any]:
+def _status(
+    status: int, reason: str, method: str, path: str, route: str | None, parts: tuple[Part, ...]
+) -> dict[str, Any]:
     return {
         "kind": "status",
         "status": status,
@@ -77,7 +88,9 @@ def _status(status: int, reason: str, method: str, path: str, route: str | None,
         "reason": reason,
         "message": "",
         "exceptions": (),
-        "request": Request(method=method, path=path, route=route, host="clinic.example", headers={"User-Agent": "curl/8"}),
+        "request": Request(
+            method=method, path=path, route=route, host="clinic.example", headers={"User-Agent": "curl/8"}
+        ),
         "parts": parts,
     }
 
@@ -156,9 +169,7 @@ def seed(engine: Engine, *, now: datetime = NOW) -> None:
 def _take_in(engine: Engine, fault: Fault, position: int, now: datetime) -> None:
     changes = dict(fault.changes)
     parts = changes.pop("parts", None)
-    fingerprint = (
-        {"fingerprint": Fingerprint(key=fault.key, version="1", parts=parts)} if parts else {"key": fault.key}
-    )
+    fingerprint = {"fingerprint": Fingerprint(key=fault.key, version="1", parts=parts)} if parts else {"key": fault.key}
     events = [
         make_event(
             id=f"{position:04x}{number:028x}", at=now - fault.first + fault.apart * number, **fingerprint, **changes

@@ -1,0 +1,116 @@
+"""The one table of actions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import Engine
+
+from capture.testing import NOW
+from workbench.bugs import queries
+from workbench.bugs.rows import BugRow
+from workbench.tui import actions
+from workbench.tui.actions import ACTIONS, FOOTER_MOST, PLACES, Here
+from workbench.tui.screens.bug import BugScreen
+from workbench.tui.screens.bugs import BugsScreen
+from workbench.tui.screens.evidence import EvidenceScreen
+from workbench.tui.screens.help import help_lines
+from workbench.tui.screens.session import SessionScreen
+from workbench.tui.screens.signoff import SignOffScreen
+
+SCREENS = {
+    "list": BugsScreen,
+    "bug": BugScreen,
+    "session": SessionScreen,
+    "evidence": EvidenceScreen,
+    "signoff": SignOffScreen,
+}
+
+
+@pytest.fixture
+def row(seeded: Engine) -> BugRow:
+    """B-001, with a session at work."""
+    return queries.bug_page(seeded, 1, now=NOW).row
+
+
+def why_not(action_id: str, place: str, here: Here) -> str:
+    return next(a for a in ACTIONS if a.id == action_id and place in a.places).why_not(here)
+
+
+@pytest.mark.parametrize("place", SCREENS)
+def test_every_action_of_a_place_is_a_method_of_its_screen(place: str) -> None:
+    missing = [action.id for action in actions.at(place) if not hasattr(SCREENS[place], f"do_{action.id}")]  # type: ignore[arg-type]
+    assert missing == []
+
+
+@pytest.mark.parametrize("place", SCREENS)
+def test_no_key_of_a_place_does_two_things(place: str) -> None:
+    keys = [key for action in actions.at(place) for key in action.keys.split(",")]  # type: ignore[arg-type]
+    assert sorted(keys) == sorted(set(keys))
+
+
+@pytest.mark.parametrize("place", SCREENS)
+def test_a_footer_has_at_most_eight_actions(place: str) -> None:
+    assert len(actions.footer(place, Here())) <= FOOTER_MOST  # type: ignore[arg-type]
+
+
+def test_what_cannot_be_done_gives_way_in_a_full_footer(row: BugRow) -> None:
+    here = Here(bug=replace(row, session_state="interrupted", state="fixing"))
+    assert "sign-off" not in [action.label for action, _ in actions.footer("list", here)]
+    assert "resume" in [action.label for action, _ in actions.footer("list", here)]
+
+
+def test_documentation_is_made_from_the_table() -> None:
+    assert (Path(__file__).parents[2] / "docs" / "keys.md").read_text() == actions.markdown()
+
+
+def test_every_key_of_a_place_is_on_its_help_sheet(row: BugRow) -> None:
+    shown = "\n".join(made.text for made in help_lines("list", Here(bug=row)))
+    assert all(action.label in shown for action in (*actions.at("list"), *actions.MOVES))
+    assert "B-001 has no issue on GitHub." in shown
+    assert PLACES["list"] in shown
+
+
+@pytest.mark.parametrize("action", ["open", "fix", "session", "signoff", "issue", "copy"])
+def test_nothing_can_be_done_without_a_bug(action: str) -> None:
+    assert why_not(action, "list", Here()) == "No bug is selected."
+
+
+def test_one_bug_gets_one_session_at_a_time(row: BugRow) -> None:
+    assert why_not("fix", "list", Here(bug=row)) == "A fix session is at work on B-001 already: s shows it."
+    assert why_not("fix", "list", Here(bug=replace(row, session_state="failed"))) == ""
+    assert why_not("fix", "list", Here(bug=replace(row, session_state=None, state="closed"))) == "B-001 is closed."
+
+
+def test_only_a_bug_in_review_is_signed_off(row: BugRow) -> None:
+    assert "only a bug in review" in why_not("signoff", "list", Here(bug=row))
+    assert why_not("signoff", "list", Here(bug=replace(row, state="review"))) == ""
+
+
+def test_only_an_interrupted_session_is_resumed(row: BugRow) -> None:
+    assert why_not("resume", "list", Here(bug=row)).startswith("Only an interrupted")
+    assert why_not("resume", "list", Here(bug=replace(row, session_state="interrupted"))) == ""
+    assert why_not("resume", "session", Here()).startswith("Only an interrupted")
+
+
+def test_a_bug_without_session_says_which_key_launches_one(row: BugRow) -> None:
+    assert why_not("session", "list", Here(bug=replace(row, session_state=None))).endswith("f launches one.")
+    assert "no evidence" in why_not("evidence", "list", Here(bug=replace(row, session_state=None)))
+
+
+def test_answers_need_a_question_and_messages_a_live_session() -> None:
+    assert why_not("allow", "session", Here()) == "The agent asks for nothing now."
+    assert why_not("allow", "session", Here(asks=True)) == ""
+    assert why_not("message", "session", Here()) == "The session is not at work."
+
+
+def test_a_decision_is_made_once() -> None:
+    assert why_not("sign", "signoff", Here(decided=True)) == "The decision is made."
+    assert why_not("sign", "signoff", Here()) == ""
+
+
+def test_escape_never_leaves_the_list() -> None:
+    assert why_not("clear", "list", Here()) == "Nothing is filtered: / filters, q quits."
+    assert why_not("clear", "list", Here(filtered=True)) == ""

@@ -1,0 +1,275 @@
+"""The bug list as a person uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy.engine import Engine
+
+from capture.event import Fingerprint
+from capture.store.intake import Batch, take_in
+from capture.testing import NOW, make_event
+from workbench.tui.app import WorkbenchApp
+from workbench.tui.bug_list import BugList
+from workbench.tui.screens.bug import BugScreen
+
+pytestmark = pytest.mark.anyio
+
+
+def add_bugs(engine: Engine, count: int, *, start: int = 0, at: Any = None) -> None:
+    """Take in `count` bugs, each seen a minute before the one that came ahead of it."""
+    events = [
+        make_event(
+            title=f"Bug number {start + index}",
+            at=(at or NOW) - timedelta(minutes=index),
+            fingerprint=Fingerprint(key=f"{start + index:016x}", version="1"),
+        )
+        for index in range(count)
+    ]
+    take_in(engine, Batch(f"j{start}", 0, 10, count, events), now=NOW)
+
+
+async def test_an_empty_list_says_what_would_fill_it(
+    store: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        shown = text_of(app.screen)
+    assert "No bugs yet." in shown
+    assert "manage.py capture_test" in shown
+
+
+async def test_the_list_shows_what_each_bug_is(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        shown = text_of(app.screen)
+    first = next(row for row in shown.splitlines() if "B-001" in row)
+    assert "◆ fixing" in first
+    assert "KeyError: 'rabbit' in price_of" in first
+    assert first.split()[-3:] == ["?", "asks", "you"]
+    assert "20h  16m" in first
+    assert "#41" in next(row for row in shown.splitlines() if "B-002" in row)
+    assert "5 bugs  ● 2 open  ◆ 1 fixing  ◇ 1 review  ✓ 1 closed" in shown
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (170, 50)])
+async def test_rows_fit_the_terminal(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, size: tuple[int, int]
+) -> None:
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        widths = {app.screen.query_one(BugList).line_at(index).width for index in range(5)}
+    assert widths == {size[0] - 2}
+
+
+async def test_a_narrow_list_says_the_session_s_state_in_place_of_the_bug_s(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert "◆ asks you" in text_of(app.screen)
+
+
+async def test_keys_move_as_in_vi(store: Engine, make_app: Callable[..., WorkbenchApp], settle: Any) -> None:
+    add_bugs(store, 100)
+    app = make_app()
+    async with app.run_test(size=(100, 24)) as pilot:
+        await settle(pilot)
+        bugs = app.screen.query_one(BugList)
+        height = bugs.size.height
+        places = []
+        for key in ("j", "down", "k", "G", "ctrl+u", "g", "ctrl+d", "end", "home", "pagedown", "pageup", "up"):
+            await pilot.press(key)
+            places.append(bugs.cursor)
+        half = height // 2
+        assert places == [1, 2, 1, 99, 99 - half, 0, half, 99, 0, height - 1, 0, 0]
+
+
+async def test_new_bugs_do_not_move_the_cursor_from_its_bug(
+    store: Engine, make_app: Callable[..., WorkbenchApp], settle: Any
+) -> None:
+    add_bugs(store, 60)
+    app = make_app()
+    async with app.run_test(size=(100, 24)) as pilot:
+        await settle(pilot)
+        bugs = app.screen.query_one(BugList)
+        await pilot.press("G", "k")
+        chosen, line_on_screen = bugs.selected, bugs.cursor - bugs.scroll_offset.y
+        add_bugs(store, 3, start=500, at=NOW + timedelta(seconds=1))
+        app.screen.reload()  # type: ignore[attr-defined]
+        await settle(pilot)
+        assert len(bugs.rows) == 63
+        assert bugs.selected is not None and chosen is not None
+        assert bugs.selected.number == chosen.number
+        assert bugs.cursor - bugs.scroll_offset.y == line_on_screen
+
+
+async def test_at_the_top_of_the_list_new_bugs_come_into_sight(
+    store: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    add_bugs(store, 60)
+    app = make_app()
+    async with app.run_test(size=(100, 24)) as pilot:
+        await settle(pilot)
+        add_bugs(store, 1, start=500, at=NOW + timedelta(seconds=1))
+        app.screen.reload()  # type: ignore[attr-defined]
+        await settle(pilot)
+        assert "Bug number 500" in text_of(app.screen)
+        selected = app.screen.query_one(BugList).selected
+        assert selected is not None and selected.title == "Bug number 0"
+
+
+async def test_an_error_shows_within_a_second_in_an_open_workbench(
+    store: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any, eventually: Any, monkeypatch: Any
+) -> None:
+    app = make_app(background=True)
+    monkeypatch.setattr(app._background, "_sweep", lambda: None)
+    async with app.run_test(size=(100, 24)) as pilot:
+        await settle(pilot)
+        add_bugs(store, 1)
+        await eventually(lambda: "Bug number 0" in text_of(app.screen), seconds=3.0)
+
+
+async def test_the_filter_narrows_while_typing_and_escape_clears_it(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("slash", *"zerodiv")
+        await settle(pilot)
+        assert [row.number for row in app.screen.query_one(BugList).rows] == [5]
+        await pilot.press("enter")
+        assert "filter: zerodiv" in text_of(app.screen)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert len(app.screen.query_one(BugList).rows) == 5
+
+
+async def test_the_filter_knows_states(seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("slash", *"state:review")
+        await settle(pilot)
+        assert [row.number for row in app.screen.query_one(BugList).rows] == [3]
+
+
+async def test_an_empty_filter_closes_on_enter_and_a_fruitless_one_says_how_to_get_out(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("slash", "enter")
+        assert not app.screen.query_one("#filter").has_class("-shown")
+        await pilot.press("slash", *"nothing-like-it")
+        await settle(pilot)
+        assert "No bug matches" in text_of(app.screen)
+        assert "esc clears the filter." in text_of(app.screen)
+
+
+async def test_enter_opens_the_bug_under_the_cursor_and_escape_comes_back(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("j", "enter")
+        await settle(pilot)
+        assert isinstance(app.screen, BugScreen)
+        assert "B-004" in text_of(app.screen)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert app.screen.query_one(BugList).cursor == 1
+
+
+async def test_the_mouse_selects_and_a_second_click_opens(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 24)) as pilot:
+        await settle(pilot)
+        await pilot.click(BugList, offset=(20, 2))
+        assert app.screen.query_one(BugList).cursor == 2
+        await pilot.click(BugList, offset=(20, 9))
+        assert app.screen.query_one(BugList).cursor == 2
+        await pilot.click(BugList, offset=(20, 2))
+        await settle(pilot)
+        assert isinstance(app.screen, BugScreen)
+
+
+async def test_what_cannot_be_done_says_why_in_the_status_line(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("f")
+        assert "A fix session is at work on B-001 already: s shows it." in text_of(app.screen)
+        await pilot.press("o")
+        assert "B-001 has no issue on GitHub." in text_of(app.screen)
+
+
+async def test_copying_goes_through_the_terminal(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("y")
+        assert app.clipboard == "B-001 a1b2c3d4e5f60718"
+
+
+async def test_the_issue_opens_in_the_browser(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, monkeypatch: Any
+) -> None:
+    app = make_app()
+    opened: list[str] = []
+    monkeypatch.setattr(app, "open_url", opened.append)
+    async with app.run_test(size=(100, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("j", "j", "j", "o")
+    assert opened == ["https://github.example/clinic/site/issues/41"]
+
+
+async def test_relative_times_go_on_and_an_idle_screen_is_not_redrawn(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, clock: Any, monkeypatch: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 24)) as pilot:
+        await settle(pilot)
+        bugs = app.screen.query_one(BugList)
+        drawn: list[object] = []
+        real = bugs.refresh
+        monkeypatch.setattr(bugs, "refresh", lambda *a, **k: (drawn.append(a), real(*a, **k))[1])
+        app._tick()
+        await pilot.pause()
+        assert drawn == []
+        clock.now = NOW + timedelta(minutes=2)
+        app._tick()
+        await pilot.pause()
+        assert drawn
+        assert "20h  18m" in text_of(app.screen)
+
+
+async def test_a_click_on_the_footer_does_what_its_key_does(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 24)) as pilot:
+        await settle(pilot)
+        await pilot.click("#keys", offset=(2, 0))
+        await settle(pilot)
+        assert isinstance(app.screen, BugScreen)
+        await pilot.click("#keys", offset=(98, 0))
+        assert isinstance(app.screen, BugScreen)
