@@ -29,6 +29,7 @@ NOUNS: dict[str, str] = {
     "config": "Print each setting and where it came from.",
     "fingerprint": "Try the grouping rules on events from a file.",
     "init": "Set up a Django project's repository.",
+    "demo": "Live the whole loop on a small pet clinic.",
     "serve": "Open the screen in a browser on this machine.",
 }
 

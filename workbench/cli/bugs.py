@@ -1,4 +1,4 @@
-"""`workbench bugs`: the list, one bug, and a new one by hand."""
+"""`workbench bugs`: the list, one bug, a new one by hand, and what an agent would be given."""
 
 from __future__ import annotations
 
@@ -118,3 +118,22 @@ def new(
     else:
         say(page.row.label)
         note("Its file and its issue are written by the worker: workbench worker --once")
+
+
+@app.command(epilog=taught("workbench bugs brief B-012 | less", "0; 1 when there is no such bug."))
+def brief(ctx: typer.Context, bug: BUG) -> None:
+    """Print exactly what an agent would be given for a bug.
+
+    Our rules, the first message, and the recorded event as data in a file, with who could have written each field.
+    Nothing is launched.
+    """
+    from workbench.text import plain
+
+    call = given(ctx)
+    with call.store() as engine:
+        from workbench import fixing
+        from workbench.bugs.queries import parse_number
+
+        shown = fixing.brief(call.config, engine, parse_number(bug), now=now()).shown()
+    for line in shown.split("\n"):
+        say(plain(line, len(line) + 1))  # exactly: nothing is cut

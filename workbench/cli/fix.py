@@ -8,14 +8,17 @@ import typer
 
 from workbench.cli import shapes
 from workbench.cli.given import given, now
-from workbench.cli.output import emit, note, say
+from workbench.cli.output import emit, note, say, say_lines
 from workbench.cli.words import BUG, JSON, noun, taught
 from workbench.errors import Exit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy.engine import Engine
 
     from workbench.bugs.rows import SessionRow
+    from workbench.tui.lines import Line
 
 app = noun()
 
@@ -62,6 +65,9 @@ def fix(
             base=base,
         )
         row = fixing.launch(call.config, engine, parse_number(bug), by=call.person(), options=options, now=now())
+        notice = fixing.uncommitted_notice(call.config)
+        if notice and not wait:  # watching, it is part of the transcript
+            note(notice)
         return followed(engine, row, wait=wait, as_json=as_json)
 
 
@@ -75,10 +81,14 @@ def followed(engine: Engine, row: SessionRow, *, wait: bool, as_json: bool) -> i
         return Exit.DONE
     from workbench.cli.watching import watch
 
-    row, evidence = watch(engine, row, tell=note if as_json else say)
+    row, evidence = watch(engine, row, tell=_nothing if as_json else say_lines)
     if as_json:
         emit(shapes.session(row) | {"evidence": evidence and shapes.evidence(evidence)})
     return Exit.DONE if evidence is not None and evidence.verdict == "demonstrated" else Exit.NO
+
+
+def _nothing(lines: Iterable[Line]) -> None:
+    """JSON is all that a program gets to read."""
 
 
 def announce(row: SessionRow) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from workbench.cli import shapes
 from workbench.cli.given import given, now
-from workbench.cli.output import emit, note, say, table
+from workbench.cli.output import emit, line_width, note, say, say_lines, table
 from workbench.cli.words import JSON, SESSION, noun, taught
 
 app = noun("List, show, resume and interrupt fix sessions.")
@@ -58,7 +58,8 @@ def show(ctx: typer.Context, session: SESSION, as_json: JSON = False) -> None:
     """Show one session: what it is, and its transcript so far."""
     with given(ctx).store() as engine:
         from workbench.bugs import queries
-        from workbench.cli.watching import entry_line, transcript
+        from workbench.cli.watching import transcript
+        from workbench.tui.documents.transcript import entry_lines
 
         row = queries.session(engine, session)
         entries = list(transcript(engine, row.id))
@@ -70,7 +71,7 @@ def show(ctx: typer.Context, session: SESSION, as_json: JSON = False) -> None:
     announce(row)
     say(f"state     {row.state}")
     for entry in entries:
-        say(entry_line(entry))
+        say_lines(entry_lines(entry, line_width()))
 
 
 @app.command(

@@ -6,10 +6,24 @@ import sys
 
 from workbench.errors import ConfigurationError, DatabaseError, Refused, UsageError, WorkbenchError
 
+OURS = ("capture", "workbench")
+
 
 def expected(error: BaseException) -> WorkbenchError | None:
     """Return `error` as one of ours, or None where nobody expected it."""
-    return _usage(error) or _capture(error) or _lifecycle(error) or _database(error) or _system(error)
+    return (
+        _missing(error) or _usage(error) or _capture(error) or _lifecycle(error) or _database(error) or _system(error)
+    )
+
+
+def _missing(error: BaseException) -> WorkbenchError | None:
+    """A package of an extra is not installed: `capture` alone brings what a site needs, and no more."""
+    if not isinstance(error, ModuleNotFoundError) or (error.name or "workbench").partition(".")[0] in OURS:
+        return None
+    return ConfigurationError(
+        f"The package {error.name} is not installed.",
+        cure="Install what the terminal needs: pip install 'bug-workbench[terminal]' ([demo] for the demo).",
+    )
 
 
 def help_asked_for(error: BaseException) -> bool:

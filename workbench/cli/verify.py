@@ -15,10 +15,10 @@ from workbench.errors import Refused, UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
+
     from workbench.signoff import Proposal
 
 app = noun()
-DIFF_LINES = 400
 
 
 @app.command(
@@ -66,18 +66,12 @@ def _fit_together(words: str, reason: str, *, reject: bool) -> None:
 
 
 def _show(proposal: Proposal) -> None:
-    from workbench.text import plain, plain_lines
-    from workbench.tui.documents.evidence import evidence_lines
+    from workbench.tui.documents.signoff import proposal_lines
+    from workbench.tui.lines import line
 
-    say(f"{proposal.row.label}  {plain(proposal.row.title)}")
-    say(f"commit {proposal.commit} on {plain(proposal.branch)}, by session {proposal.session.id[:8]}\n")
-    for line in plain_lines(proposal.diff, most=DIFF_LINES):
-        say(line)
-    say()
-    if proposal.evidence is None:
-        say("Not run: there is no evidence for this fix.")
-    else:
-        say_lines(evidence_lines(proposal.evidence, line_width()))
+    say_lines(
+        [line((f"{proposal.row.label}  {proposal.row.title}", "strong")), *proposal_lines(proposal, line_width())]
+    )
 
 
 def _typed(proposal: Proposal, what: str) -> None:
