@@ -12,12 +12,13 @@ from datetime import datetime
 from capture.event import Event, ExceptionInfo, Frame
 from workbench.bugs.markdown import code_block, inert
 from workbench.bugs.rows import BugPage, SignOffRow, TransitionRow
-from workbench.text import plain
+from workbench.text import plain, plain_lines
 
 FRAMES = 25  # of each exception, the innermost
 EXCEPTIONS = 5  # of a chain, the last
 HISTORY = 200  # transitions, the latest
 RELEASES = 20
+LINES = 100  # of a message
 
 
 def front_matter(page: BugPage) -> dict[str, str]:
@@ -67,8 +68,6 @@ def _summary(page: BugPage) -> str:
         lines += ["It came back after a sign-off.", ""]
     if surfaced:
         lines.append(f"- What: {inert(f'{surfaced.type}: {surfaced.message}')}")
-    elif event and event.message:
-        lines.append(f"- What: {inert(event.message, 4_000)}")
     if row.route or row.method:
         lines.append("- Where: " + inert(f"{row.method or ''} {row.route or 'no route'}"))
     frame = _innermost(surfaced)
@@ -84,6 +83,8 @@ def _summary(page: BugPage) -> str:
         lines.append(
             f"- Issue: [{inert(f'{row.issue.repository} issue {row.issue.number}')}](<{_link(row.issue.url)}>)"
         )
+    if event and event.message and not surfaced:
+        lines += ["", *(f"> {inert(line, 1_000)}".rstrip() for line in plain_lines(event.message, most=LINES))]
     return "\n".join(lines)
 
 
