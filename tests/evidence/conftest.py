@@ -217,7 +217,7 @@ def test_command() -> str:
     return COMMAND
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def measured(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure our plugin inside of the test runs as well, when this suite is measured."""
     current = coverage.Coverage.current()

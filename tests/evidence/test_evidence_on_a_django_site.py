@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from workbench.evidence import RecordedFault
+
+pytestmark = pytest.mark.usefixtures("measured")
 
 CLIENT = "from django.test import Client\n\n\n"
 KEY_ERROR = RecordedFault(

@@ -148,12 +148,11 @@ def test_a_conftest_that_flips_outcomes_flips_nothing(plain: Any) -> None:
     assert "harness changed" in kinds(report)
 
 
-@pytest.mark.parametrize("name", ["sitecustomize.py", "pytest.py", "src/pluggy/__init__.py"])
-def test_code_that_would_run_before_the_tests_is_left_out_and_flagged(plain: Any, name: str) -> None:
-    files = {"tests/test_rabbit.py": TEST, name: "import os\nos._exit(0)\n"}
-    report = plain.prove(files)
+def test_code_that_would_run_before_the_tests_is_left_out_and_flagged(plain: Any) -> None:
+    names = ["pytest.py", "sitecustomize.py", "src/pluggy/__init__.py"]
+    report = plain.prove({"tests/test_rabbit.py": TEST, **dict.fromkeys(names, "import os\nos._exit(0)\n")})
     assert report.verdict == "refuted"
-    assert [flag.path for flag in report.flags if flag.kind == "harness changed"] == [name]
+    assert [flag.path for flag in report.flags if flag.kind == "harness changed"] == names
 
 
 def test_a_fixture_that_only_the_new_conftest_has_leaves_it_open(plain: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-import time
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,9 @@ def test_chain():
 """
 
 
+pytestmark = pytest.mark.usefixtures("measured")
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Any:
     """Runs the tests of a folder made of the given files."""
@@ -136,6 +139,57 @@ def test_no_tests_are_no_results(run: Any) -> None:
     assert (found.outcome, found.trouble) == ("not run", "no tests")
 
 
+READING = """
+import gc
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+
+class TestForger:
+    def test_a(self):
+        for fd in os.listdir('/proc/self/fd'):
+            target = Path('/proc/self/fd', fd)
+            if target.exists() and str(target.resolve()).endswith('results.jsonl'):
+                lines = target.resolve().read_text().splitlines()
+                for_us = [line.replace('chosen', 'choose') for line in lines]
+                target.resolve().write_text('\\n'.join(for_us) + '\\n')
+"""
+
+
+def test_a_record_that_was_reworded_is_noticed(run: Any) -> None:
+    found = run({"test_a.py": READING})
+    assert (found.trouble, found.note) == ("disagreement", "the recorded results were changed by somebody else")
+
+
+def test_a_junit_file_that_says_otherwise_is_noticed(run: Any) -> None:
+    hook = """
+        @pytest.hookimpl(trylast=True)
+        def pytest_unconfigure(config):
+            path = config.getoption('xmlpath')
+            text = {}
+            open(path, 'w').write(text)
+        """
+    test = "def test_a():\n    assert 0\n"
+    for text, note in (
+        ("open(path).read().replace('failure', 'fine')", "counts 0 failures and 0 errors, our own record 1 and 0"),
+        ("'<!DOCTYPE x><x/>'", "the JUnit file is missing or damaged"),
+        ("'<x'", "the JUnit file is missing or damaged"),
+    ):
+        conftest = "import pytest\n" + textwrap.dedent(hook).format(text)
+        found = run({"conftest.py": conftest, "test_a.py": test})
+        assert found.trouble == "disagreement"
+        assert note in found.note
+
+
+def test_an_exit_code_that_says_otherwise_is_noticed(run: Any) -> None:
+    conftest = "def pytest_sessionfinish(session):\n    session.exitstatus = 0\n"
+    found = run({"conftest.py": conftest, "test_a.py": "def test_a():\n    assert 0\n"})
+    assert found.note == "the exit code is 0 where the recorded outcomes make it 1"
+
+
 def test_a_missing_service_is_not_a_failure(run: Any) -> None:
     text = (
         "import pytest\n\n\n@pytest.fixture(autouse=True)\ndef db():\n    raise ConnectionRefusedError('port 5432')\n"
@@ -168,20 +222,15 @@ def test_an_interrupted_run_is_not_run(run: Any) -> None:
 
 def test_no_process_of_a_run_is_left(run: Any, tmp_path: Path) -> None:
     text = f"""
-import subprocess, sys, time
+import subprocess, sys
 
 def test_a():
     child = subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(60)'])
     open({str(tmp_path / "pid")!r}, 'w').write(str(child.pid))
-    time.sleep(60)
 """
-    found = run({"test_a.py": text}, timeout=2)
-    assert found.note == "ended by us after 2 seconds"
+    run({"test_a.py": text})
     pid = int((tmp_path / "pid").read_text())
-    deadline = time.monotonic() + 10
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).wait(10) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,252 @@
+"""A person's decision: who may make it, what is recorded, and what follows from it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.engine import Engine
+from sqlmodel import Session, select
+
+from capture.store.tables import Bug, EvidenceRow, FingerprintRow, FixSession, OutboxRow, SignOff, Transition
+from capture.testing import NOW
+from workbench import signoff
+from workbench.errors import NotFound, OutsideError, Refused
+
+LATER = NOW + timedelta(hours=1)
+
+
+def git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=root, env=dict(os.environ), check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> tuple[Path, str, str]:
+    """A repository with a base commit and a result commit."""
+    root = tmp_path / "repository"
+    root.mkdir()
+    git(root, "init", "-q")
+    commits = []
+    for text in ("price = 1\n", "price = 2\n"):
+        (root / "pricing.py").write_text(text)
+        git(root, "add", ".")
+        git(root, "commit", "-q", "-m", "work")
+        commits.append(git(root, "rev-parse", "HEAD"))
+    return root, commits[0], commits[1]
+
+
+@pytest.fixture
+def bug(engine: Engine, repository: tuple[Path, str, str]) -> Callable[..., None]:
+    """Puts B-012 into the database: in review, with a result and its evidence, unless the test says otherwise."""
+    root, base, result = repository
+
+    def put(state: str = "review", verdict: str | None = "demonstrated", *, has_result: bool = True) -> None:
+        with Session(engine) as session:
+            row = Bug(
+                number=12,
+                title="KeyError in price_of",
+                kind="exception",
+                state=state,
+                first_seen=NOW,
+                last_seen=NOW,
+                changed_at=NOW,
+            )
+            session.add(row)
+            session.flush()
+            assert row.id is not None
+            session.add(FingerprintRow(key="a1b2", version="1", bug_id=row.id))
+            fix = FixSession(
+                id="5e55",
+                bug_id=row.id,
+                state="done",
+                launched_by="Ada",
+                repository=str(root),
+                branch="bugfix/B-012",
+                worktree=str(root),
+                base_commit=base,
+                result_commit=result if has_result else None,
+                started_at=NOW,
+            )
+            session.add(fix)
+            session.flush()
+            if verdict is not None:
+                session.add(
+                    EvidenceRow(
+                        id=7,
+                        bug_id=row.id,
+                        session_id=fix.id,
+                        base_commit=base,
+                        result_commit=result,
+                        verdict=verdict,
+                        reason="It fails and passes.",
+                        started_at=NOW,
+                        ended_at=NOW,
+                    )
+                )
+            session.commit()
+
+    return put
+
+
+def the(engine: Engine, model: type[Any]) -> Any:
+    with Session(engine) as session:
+        return session.exec(select(model)).one()
+
+
+def test_a_proposal_shows_what_would_be_signed(engine: Engine, bug: Any, repository: Any) -> None:
+    bug()
+    shown = signoff.proposal(engine, 12, now=LATER)
+    assert (shown.row.label, shown.session.id, shown.branch) == ("B-012", "5e55", "bugfix/B-012")
+    assert shown.commit == repository[2]
+    assert shown.evidence is not None
+    assert shown.evidence.verdict == "demonstrated"
+    assert "-price = 1\n+price = 2\n" in shown.diff
+
+
+def test_evidence_of_an_earlier_result_is_not_shown(engine: Engine, bug: Any, repository: Any) -> None:
+    bug()
+    with Session(engine) as session:
+        row = session.exec(select(EvidenceRow)).one()
+        row.result_commit = repository[1]
+        session.add(row)
+        session.commit()
+    assert signoff.proposal(engine, 12).evidence is None
+    with pytest.raises(Refused, match="no evidence"):
+        signoff.verify(engine, 12, by="Ada", note="", now=LATER, environ={})
+
+
+@pytest.mark.parametrize("state", ["open", "fixing", "closed", "muted"])
+def test_only_a_bug_in_review_is_decided_on(engine: Engine, bug: Any, state: str) -> None:
+    bug(state)
+    with pytest.raises(Refused, match=f"B-012 is {state}, not in review"):
+        signoff.proposal(engine, 12)
+    with pytest.raises(Refused, match="not in review"):
+        signoff.verify(engine, 12, by="Ada", note="", now=LATER, environ={})
+
+
+def test_without_a_result_there_is_nothing_to_sign(engine: Engine, bug: Any) -> None:
+    bug(has_result=False)
+    with pytest.raises(Refused, match="No session has left a result"):
+        signoff.proposal(engine, 12)
+    with pytest.raises(Refused, match="No session has left a result"):
+        signoff.verify(engine, 12, by="Ada", note="", now=LATER, environ={})
+
+
+def test_an_unknown_bug_is_not_found(engine: Engine) -> None:
+    with pytest.raises(NotFound):
+        signoff.verify(engine, 12, by="Ada", note="", now=LATER, environ={})
+
+
+def test_signing_closes_the_bug_and_owes_what_follows(engine: Engine, bug: Any, repository: Any) -> None:
+    bug()
+    row = signoff.verify(engine, 12, by="Ada Tester <ada@example.com>", note=" well done ", now=LATER, environ={})
+    assert (row.by, row.decision, row.commit) == ("Ada Tester <ada@example.com>", "verified", repository[2])
+    assert (row.at, row.evidence_id, row.note) == (LATER, 7, "well done")
+    closed = the(engine, Bug)
+    assert (closed.state, closed.fix_commit, closed.changed_at) == ("closed", repository[2], LATER)
+    step = the(engine, Transition)
+    assert (step.actor_kind, step.from_state, step.to_state) == ("person", "review", "closed")
+    assert step.reason == f"verified {repository[2][:12]}, evidence 7: demonstrated: well done"
+    stored = the(engine, SignOff)
+    assert (stored.session_id, stored.evidence_id) == ("5e55", 7)
+    with Session(engine) as session:
+        owed = {row.kind: row for row in session.exec(select(OutboxRow))}
+    assert set(owed) == {"comment_issue", "close_issue", "write_file"}
+    assert owed["comment_issue"].body == {
+        "sign_off": stored.id,
+        "by": "Ada Tester <ada@example.com>",
+        "at": LATER.isoformat(),
+        "commit": repository[2],
+        "branch": "bugfix/B-012",
+        "note": "well done",
+        "evidence": 7,
+        "verdict": "demonstrated",
+        "reason": "It fails and passes.",
+    }
+
+
+@pytest.mark.parametrize("name", ["CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "AI_AGENT"])
+def test_an_agent_signs_nothing(engine: Engine, bug: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    bug()
+    with pytest.raises(Refused, match=f"an agent's environment \\({name} is set\\)"):
+        signoff.verify(engine, 12, by="Ada", note="", now=LATER, environ={name: "1"})
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(Refused, match="Only a person"):
+        signoff.verify(engine, 12, by="Ada", note="", now=LATER)
+    with pytest.raises(Refused, match="Only a person"):
+        signoff.reject(None, engine, 12, by="Ada", reason="no", now=LATER)  # type: ignore[arg-type]
+    assert the(engine, Bug).state == "review"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [(None, "There is no evidence"), ("partial", "says “partial”"), ("refuted", "says “refuted”")],
+)
+def test_what_is_not_demonstrated_is_signed_with_a_reason_only(
+    engine: Engine, bug: Any, verdict: str | None, said: str
+) -> None:
+    bug(verdict=verdict)
+    with pytest.raises(Refused, match=said):
+        signoff.verify(engine, 12, by="Ada", note="  ", now=LATER, environ={})
+    assert the(engine, Bug).state == "review"
+    row = signoff.verify(engine, 12, by="Ada", note="tried by hand", now=LATER, environ={})
+    assert row.evidence_id == (None if verdict is None else 7)
+    assert ("without evidence" in the(engine, Transition).reason) is (verdict is None)
+    assert the(engine, Bug).state == "closed"
+
+
+def test_a_rejection_goes_back_to_the_agent(engine: Engine, bug: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from workbench import fixing
+
+    bug()
+    resumed: list[Any] = []
+
+    def resume(*given: Any, **named: Any) -> str:
+        resumed.append((given, named, the(engine, Bug).state))
+        return "the session"
+
+    monkeypatch.setattr(fixing, "resume", resume)
+    config: Any = object()
+    assert signoff.reject(config, engine, 12, by="Ada", reason="wrong default", now=LATER) == "the session"  # type: ignore[comparison-overlap]
+    assert resumed == [((config, engine, "5e55"), {"by": "Ada", "message": "wrong default", "now": LATER}, "fixing")]
+    stored = the(engine, SignOff)
+    assert (stored.decision, stored.note, stored.by) == ("rejected", "wrong default", "Ada")
+    assert the(engine, Transition).reason == "rejected: wrong default"
+    assert the(engine, OutboxRow).kind == "write_file"
+
+
+@pytest.mark.parametrize("left", ["fixing", "open"])
+def test_an_agent_that_cannot_be_resumed_leaves_the_bug_in_review(
+    engine: Engine, bug: Any, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    from workbench import fixing
+
+    bug()
+
+    def resume(*_: Any, **__: Any) -> None:
+        with Session(engine) as session:
+            row = session.exec(select(Bug)).one()
+            row.state = left
+            session.add(row)
+            session.commit()
+        raise OutsideError("there is no claude")
+
+    monkeypatch.setattr(fixing, "resume", resume)
+    with pytest.raises(OutsideError):
+        signoff.reject(None, engine, 12, by="Ada", reason="wrong", now=LATER)  # type: ignore[arg-type]
+    assert the(engine, SignOff).decision == "rejected"
+    assert the(engine, Bug).state == ("review" if left == "fixing" else "open")
+
+
+def test_a_rejection_needs_a_reason(engine: Engine, bug: Any) -> None:
+    bug()
+    with pytest.raises(Refused, match="needs a reason"):
+        signoff.reject(None, engine, 12, by="Ada", reason=" ", now=LATER)  # type: ignore[arg-type]

@@ -1,0 +1,220 @@
+"""A person's decision on a fix, and all that follows from it. Nothing else closes a bug."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import Engine
+from sqlmodel import Session, col, select
+
+from capture.store import lifecycle, outbox
+from capture.store.engine import writing
+from capture.store.lifecycle import Actor, label
+from capture.store.tables import Bug, EvidenceRow, FixSession, SignOff
+from workbench.bugs.queries import bug_page
+from workbench.bugs.rows import BugRow, EvidenceView, SessionRow, SignOffRow
+from workbench.bugs.store import database_errors
+from workbench.config import Config
+from workbench.errors import NotFound, Refused
+from workbench.git import Repository
+
+_AGENT_VARIABLES = ("CLAUDECODE", "AI_AGENT")
+_AGENT_PREFIX = "CLAUDE_CODE_"
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What a person is asked to sign: the fix, what it changes, and what shows that it works.
+
+    `evidence` is None where nothing was run on exactly this `commit`.
+    """
+
+    row: BugRow
+    session: SessionRow
+    evidence: EvidenceView | None
+    diff: str
+    commit: str
+    branch: str
+
+
+def proposal(engine: Engine, number: int, *, now: datetime | None = None) -> Proposal:
+    """Return the fix of a bug that waits for a decision. Raises `Refused` when there is none."""
+    page = bug_page(engine, number, now=now or datetime.now(UTC))
+    if page.row.state != "review":
+        raise _not_in_review(number, page.row.state)
+    session = next((session for session in page.sessions if session.result_commit), None)
+    if session is None or session.result_commit is None:
+        raise _nothing_to_sign(number)
+    commit = session.result_commit
+    evidence = page.evidence if page.evidence is not None and page.evidence.result_commit == commit else None
+    diff = Repository.open(Path(session.repository)).diff(session.base_commit, commit)
+    return Proposal(page.row, session, evidence, diff, commit, session.branch)
+
+
+def verify(
+    engine: Engine, number: int, *, by: str, note: str, now: datetime, environ: Mapping[str, str] | None = None
+) -> SignOffRow:
+    """Record that a person has verified the fix of a bug, close the bug, and owe what follows from that.
+
+    Raises `Refused` inside an agent's environment, when the bug is not in review, and when the fix was not
+    demonstrated and `note` does not say why it is signed all the same.
+    """
+    refuse_agents(os.environ if environ is None else environ)
+    with _deciding(engine, number) as (session, bug, fix, evidence):
+        if not note.strip() and (evidence is None or evidence.verdict != "demonstrated"):
+            what = (
+                "There is no evidence for this fix" if evidence is None else f"The evidence says “{evidence.verdict}”"
+            )
+            raise Refused(f"{what}, so signing it needs a reason.", cure="Give a note that says why you sign it.")
+        row = _record(session, bug, fix, evidence, "verified", by=by, note=note, now=now)
+        lifecycle.move(
+            session, bug, "closed", by=Actor("person", by), reason=_closing_reason(fix, evidence, note), now=now
+        )
+        bug.fix_commit = fix.result_commit
+        assert bug.id is not None
+        occasion = f"sign-off {row.id}"
+        outbox.owe(session, "comment_issue", bug.id, occasion=occasion, now=now, body=_comment(row, fix, evidence))
+        outbox.owe(session, "close_issue", bug.id, occasion=occasion, now=now)
+        outbox.owe(session, "write_file", bug.id, occasion=occasion, now=now)
+        return _shown(row)
+
+
+def reject(config: Config, engine: Engine, number: int, *, by: str, reason: str, now: datetime) -> SessionRow:
+    """Record that a person has rejected the fix of a bug, and send the reason back to the agent.
+
+    Raises `Refused` without a reason. When the agent cannot be resumed, the rejection stays on record, the bug
+    goes back to review, and the error says what to do.
+    """
+    from workbench import fixing  # here, since it brings the agent along, which signing never needs
+
+    refuse_agents(os.environ)
+    if not reason.strip():
+        raise Refused("A rejection needs a reason: it is what the agent works with.", cure="Say what is wrong.")
+    with _deciding(engine, number) as (session, bug, fix, evidence):
+        row = _record(session, bug, fix, evidence, "rejected", by=by, note=reason, now=now)
+        lifecycle.move(session, bug, "fixing", by=Actor("person", by), reason=f"rejected: {reason}", now=now)
+        assert bug.id is not None
+        outbox.owe(session, "write_file", bug.id, occasion=f"sign-off {row.id}", now=now)
+        fix_id = fix.id
+    try:
+        return fixing.resume(config, engine, fix_id, by=by, message=reason, now=now)
+    except Exception as error:
+        _back_to_review(engine, number, error, now=now)
+        raise
+
+
+@contextmanager
+def _deciding(engine: Engine, number: int) -> Iterator[tuple[Session, Bug, FixSession, EvidenceRow | None]]:
+    """Open the one transaction of a decision, on a bug in review with a fix to decide on."""
+    with database_errors(), Session(writing(engine), expire_on_commit=False) as session:
+        bug = session.exec(select(Bug).where(Bug.number == number).with_for_update()).one_or_none()
+        if bug is None:
+            raise NotFound(f"There is no bug {label(number)}.", cure="`workbench bugs list` names them all.")
+        if bug.state != "review":
+            raise _not_in_review(number, bug.state)
+        fix = session.exec(
+            select(FixSession)
+            .where(FixSession.bug_id == bug.id, col(FixSession.result_commit).is_not(None))
+            .order_by(col(FixSession.started_at).desc(), col(FixSession.id).desc())
+        ).first()
+        if fix is None:
+            raise _nothing_to_sign(number)
+        evidence = session.exec(
+            select(EvidenceRow)
+            .where(EvidenceRow.bug_id == bug.id, EvidenceRow.result_commit == fix.result_commit)
+            .order_by(col(EvidenceRow.id).desc())
+        ).first()
+        yield session, bug, fix, evidence
+        session.commit()
+
+
+def _record(
+    session: Session,
+    bug: Bug,
+    fix: FixSession,
+    evidence: EvidenceRow | None,
+    decision: str,
+    *,
+    by: str,
+    note: str,
+    now: datetime,
+) -> SignOff:
+    assert bug.id is not None
+    assert fix.result_commit is not None
+    row = SignOff(
+        bug_id=bug.id,
+        decision=decision,
+        at=now,
+        by=by,
+        commit=fix.result_commit,
+        evidence_id=evidence.id if evidence else None,
+        session_id=fix.id,
+        note=note.strip(),
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _closing_reason(fix: FixSession, evidence: EvidenceRow | None, note: str) -> str:
+    shown = f"verified {(fix.result_commit or '')[:12]}, " + (
+        "without evidence" if evidence is None else f"evidence {evidence.id}: {evidence.verdict}"
+    )
+    return f"{shown}: {note.strip()}" if note.strip() else shown
+
+
+def _comment(row: SignOff, fix: FixSession, evidence: EvidenceRow | None) -> dict[str, Any]:
+    """Return what the comment on the issue is written from."""
+    return {
+        "sign_off": row.id,
+        "by": row.by,
+        "at": row.at.isoformat(),
+        "commit": row.commit,
+        "branch": fix.branch,
+        "note": row.note,
+        "evidence": row.evidence_id,
+        "verdict": evidence.verdict if evidence else "without evidence",
+        "reason": evidence.reason if evidence else "",
+    }
+
+
+def _shown(row: SignOff) -> SignOffRow:
+    return SignOffRow(row.at, row.by, row.decision, row.commit, row.evidence_id, row.note)
+
+
+def _back_to_review(engine: Engine, number: int, error: Exception, *, now: datetime) -> None:
+    with database_errors(), Session(writing(engine)) as session:
+        bug = session.exec(select(Bug).where(Bug.number == number).with_for_update()).one()
+        if bug.state == "fixing":
+            reason = f"the agent could not be resumed: {error}"
+            lifecycle.move(session, bug, "review", by=Actor("system", "sign-off"), reason=reason, now=now)
+            session.commit()
+
+
+def refuse_agents(environ: Mapping[str, str]) -> None:
+    """Raise `Refused` inside the environment of a coding agent."""
+    for name in environ:
+        if name in _AGENT_VARIABLES or name.startswith(_AGENT_PREFIX):
+            raise Refused(
+                f"Only a person signs off, and this is an agent's environment ({name} is set).",
+                cure="Decide in a terminal of your own.",
+            )
+
+
+def _not_in_review(number: int, state: str) -> Refused:
+    return Refused(
+        f"{label(number)} is {state}, not in review.",
+        cure="A fix is decided on once its session and evidence are done.",
+    )
+
+
+def _nothing_to_sign(number: int) -> Refused:
+    return Refused(
+        f"No session has left a result for {label(number)}.", cure=f"Launch one: workbench fix {label(number)}."
+    )
