@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -103,6 +103,26 @@ def any_engine(request: pytest.FixtureRequest) -> Engine:
     """An empty store, once on SQLite and once on PostgreSQL."""
     engine: Engine = request.getfixturevalue("engine" if request.param == "sqlite" else "postgres_engine")
     return engine
+
+
+@pytest.fixture
+def count_statements() -> Callable[[sa.Engine | sa.Connection], AbstractContextManager[list[str]]]:
+    """A context manager that lists the statements sent through an engine or a connection."""
+
+    @contextmanager
+    def counting(target: sa.Engine | sa.Connection) -> Iterator[list[str]]:
+        statements: list[str] = []
+
+        def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+            statements.append(statement)
+
+        sa.event.listen(target, "before_cursor_execute", note)
+        try:
+            yield statements
+        finally:
+            sa.event.remove(target, "before_cursor_execute", note)
+
+    return counting
 
 
 @contextmanager
