@@ -77,7 +77,8 @@ class Draft:
                 failure.request,
                 route=self._route,
                 path=self._path,
-                body_max=0 if lean else settings.body_max_bytes,
+                body_max=settings.body_max_bytes,
+                lean=lean,
             )
         return Event(
             id=new_event_id(),

@@ -89,8 +89,10 @@ def with_context(raised: Raised, *, budget: Budget) -> ExceptionInfo:
     for (frame, lineno), bare in zip(raised.calls, raised.info.frames, strict=True):
         before, _line, after = source(bare.filename, lineno, frame)
         described = None
-        if bare.in_app:
-            described = describe_locals(frame.f_locals, budget=budget, hidden=hidden or _hidden_in_coroutine(frame))
+        variables = frame.f_locals if bare.in_app else None
+        # The "locals" of a module are its globals: long, and the same for every event.
+        if variables is not None and variables is not frame.f_globals:
+            described = describe_locals(variables, budget=budget, hidden=hidden or _hidden_in_coroutine(frame))
         frames.append(
             msgspec.structs.replace(bare, pre_context=before, post_context=after, locals=described)
             if described is not None

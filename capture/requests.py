@@ -59,9 +59,9 @@ def user_id_of(request: Any) -> str | None:
     return None if key is None else scrub_text(str(key), limit=64)
 
 
-def describe(request: Any, *, route: str | None, path: str, body_max: int) -> Request:
-    """Return the request of an event."""
-    body, note = _body(request, body_max)
+def describe(request: Any, *, route: str | None, path: str, body_max: int, lean: bool = False) -> Request:
+    """Return the request of an event; a `lean` one has neither headers nor body."""
+    body, note = (None, "left out: the event is too large") if lean else _body(request, body_max)
     match = getattr(request, "resolver_match", None)
     return Request(
         method=method_of(request),
@@ -70,7 +70,7 @@ def describe(request: Any, *, route: str | None, path: str, body_max: int) -> Re
         scheme="https" if request.META.get("wsgi.url_scheme", "") == "https" or _is_https(request) else "http",
         host=host_of(request),
         query=scrub_query(str(request.META.get("QUERY_STRING", ""))),
-        headers=scrub_headers(_headers(request.META)),
+        headers={} if lean else scrub_headers(_headers(request.META)),
         content_type=clean(str(getattr(request, "content_type", "") or ""))[:200],
         body=body,
         body_note=note,

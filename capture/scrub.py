@@ -27,7 +27,7 @@ _SECRET_WORDS = _words(
     """
     password passwd passwort passphrase passcode pwd pw secret secrets token tokens auth authorization authentication
     credential credentials session sessionid cookie cookies csrf xsrf csrftoken csrfmiddlewaretoken jwt bearer apikey
-    signature ssn cvv cvv2 cvc otp totp phpsessid privatekey secretkey accesskey
+    signature ssn cvv cvc otp totp phpsessid privatekey secretkey accesskey
     """
 )
 # A word that is innocent alone and telling beside another: a "key" is a secret only when it opens something.
@@ -59,7 +59,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+\d?|\d+")
 @lru_cache(maxsize=4096)
 def is_secret_key(key: str) -> bool:
     """Return whether a value under this key is a secret, judging by the words of the key."""
-    words = [word.lower() for word in _WORD.findall(key[:200])]
+    words = [word.lower().rstrip("0123456789") for word in _WORD.findall(key[:200])]
     if any(word in _MEASURES for word in words) and not key.lower().endswith(("password", "secret")):
         return False
     if any(word in _SECRET_WORDS or word.endswith(_SECRET_ENDINGS) for word in words):
@@ -81,13 +81,28 @@ def clean(text: str) -> str:
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-# One cheap look decides whether the exact patterns below are worth running.
-_SUSPECT = re.compile(
-    r"eyJ|bearer|basic |://|sk[-_]|rk_|gh[pousr]_|github_pat_|glpat-|xox|whsec_|akia|asia|aiza"
-    r"|npm_|hf_|sg\.|ya29\.|pypi-|-----begin|\d[ -]?\d{3}"
-    r"|pass|pwd|secret|token|auth|key|cred|cookie|session|csrf|xsrf|cvv|cvc|ssn|signature|jwt|otp|card|pin|pw|sid",
-    re.IGNORECASE,
+# One cheap look decides whether the exact patterns below are worth running: plain searches for what every one of
+# them has in it, since one regular expression of the same words takes ten times as long.
+_HINTS = tuple(
+    _words(
+        """
+        eyj bearer basic :// sk- sk_ rk_ ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- xox whsec_ akia asia aiza npm_ hf_
+        sg. ya29. pypi- -----begin pass pw secret token auth key cred cook sess sid csrf xsrf cvv cvc ssn signature jwt
+        otp card social recovery pin forwarded real
+        """
+    )
 )
+_DIGITS = re.compile(r"\d[ -]?\d[ -]?\d[ -]?\d[ -]?\d")
+
+
+def _is_suspect(text: str) -> bool:
+    lowered = text.lower()
+    for hint in _HINTS:
+        if hint in lowered:
+            return True
+    return _DIGITS.search(text) is not None
+
+
 _PEM = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|\Z)", re.DOTALL
 )
@@ -119,14 +134,16 @@ _KEYED = re.compile(
 _KEYED_LITERAL = re.compile(
     rf"([A-Za-z_][A-Za-z0-9_.-]{{0,60}})([\"'\]]{{0,3}}\s{{0,3}}(?:=>|[:=](?!=))\s{{0,3}})({_QUOTED})"
 )
-_CARD = re.compile(r"(?<![\d.])(?:3[0-9]|4\d|5[0-9]|2[2-7]|6[0-9])(?:[ -]?\d){11,17}(?![\d])")
+_CARD = re.compile(r"(?<!\d)(?<!\d\.)\d(?:[ -]?\d){12,40}(?!\d)")
+# Visa, Mastercard, American Express and Diners, Discover and UnionPay, by their first digits and lengths.
+_CARD_NUMBER = re.compile(r"4(?:\d{12}|\d{15}|\d{18})|(?:5[0-9]|2[2-7])\d{14}|3[0-9]\d{12,14}|6[0-9]\d{14,17}")
 
 
 def scrub_text(text: str, *, limit: int = MAX_TEXT) -> str:
     """Return the text without secrets, at most `limit` characters long, and clean for every store."""
     # What could hide behind the cut is scrubbed first, so that half a password is not mistaken for a harmless word.
     text = clean(text[: limit * 2 + 200])
-    if _SUSPECT.search(text):
+    if _is_suspect(text):
         text = _KEYED.sub(_redact_keyed, _COOKIE_LINE.sub(rf"\1{REDACTED}", _scrub_shapes(text)))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
@@ -134,7 +151,7 @@ def scrub_text(text: str, *, limit: int = MAX_TEXT) -> str:
 def scrub_source(line: str) -> str:
     """Return a line of source code without literal secrets. `token = get_token()` stays as it is."""
     line = clean(line[:400])
-    if _SUSPECT.search(line):
+    if _is_suspect(line):
         line = _KEYED_LITERAL.sub(_redact_keyed, _scrub_shapes(line))
     return line
 
@@ -149,17 +166,32 @@ def _scrub_shapes(text: str) -> str:
 
 def _redact_keyed(match: re.Match[str]) -> str:
     key, between, value = match.groups()
-    if not is_secret_key(key) or value[:1] == "[" or value in ("None", "null", "''", '""', "True", "False"):
+    if not is_secret_key(key) or value[:1] == "[":
         return match[0]
     if value[:1] in "\"'":
-        return f"{key}{between}{value[0]}{REDACTED}{value[0]}"
-    return f"{key}{between}{REDACTED}"
+        return match[0] if len(value) <= 2 else f"{key}{between}{value[0]}{REDACTED}{value[0]}"
+    bare = value.rstrip(")}],")
+    if bare in ("", "None", "null", "True", "False", "true", "false"):
+        return match[0]
+    return f"{key}{between}{REDACTED}{value[len(bare) :]}"
 
 
 def _redact_card(match: re.Match[str]) -> str:
-    digits = [int(character) for character in match[0] if character.isdigit()]
+    # Other numbers may stand beside a card's, so each run of groups is looked at.
+    groups = re.split("[ -]", match[0])
+    for start in range(len(groups)):
+        for end in range(start + 1, len(groups) + 1):
+            if _is_card("".join(groups[start:end])):
+                return REDACTED
+    return match[0]
+
+
+def _is_card(number: str) -> bool:
+    if not number.isascii() or not _CARD_NUMBER.fullmatch(number):
+        return False
+    digits = [int(digit) for digit in number]
     doubled = (digit * 2 - 9 if digit > 4 else digit * 2 for digit in digits[-2::-2])
-    return REDACTED if (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0 else match[0]
+    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
 
 def scrub_value(value: Any, *, depth: int = 0) -> Any:

@@ -57,6 +57,8 @@ def describe_locals(
 
 def describe(value: Any) -> str:
     """Return a short description of any value, scrubbed, whatever the value does when it is touched."""
+    if value is None or value is True or value is False or (type(value) is int and -(10**11) < value < 10**11):
+        return str(value)
     try:
         text = _describe(value, 0)
     except Exception:  # noqa: BLE001  (a hostile object must cost its own description and nothing else)
@@ -89,9 +91,10 @@ def _describe(value: Any, depth: int) -> str:
 
 
 def _text(start: str | bytes, length: int) -> str:
+    if length <= MAX_TEXT:
+        return repr(start)  # scrubbed with the rest of the description
     # Scrubbed before it is cut: the head of a long secret no longer looks like one.
-    shown = scrub_text(repr(start), limit=MAX_TEXT)
-    return shown if length <= MAX_TEXT else f"{shown} ({length} in all)"
+    return f"{scrub_text(repr(start), limit=MAX_TEXT)} ({length} in all)"
 
 
 def _describe_container(value: Any, kind: type, depth: int) -> str:
@@ -116,11 +119,16 @@ def _describe_container(value: Any, kind: type, depth: int) -> str:
     return _instance(value, kind, depth)
 
 
+def _breadth(depth: int) -> int:
+    """Return how many items are shown: fewer the deeper they lie, so that a tree of lists stays cheap."""
+    return max(2, MAX_ITEMS >> depth)
+
+
 def _items(items: Iterable[Any], length: int, depth: int) -> str:
     if depth >= MAX_DEPTH:
         return "…" if length else ""
-    shown = [_describe(item, depth + 1) for item in islice(items, MAX_ITEMS)]
-    if length > MAX_ITEMS:
+    shown = [_describe(item, depth + 1) for item in islice(items, _breadth(depth))]
+    if length > _breadth(depth):
         shown.append(f"… {length} in all")
     return ", ".join(shown)
 
@@ -129,10 +137,10 @@ def _mapping(items: Iterable[tuple[Any, Any]], length: int, kind: type, depth: i
     if depth >= MAX_DEPTH:
         return "{…}" if length else "{}"
     shown = []
-    for key, item in islice(items, MAX_ITEMS):
+    for key, item in islice(items, _breadth(depth)):
         secret = isinstance(key, str) and is_secret_key(str.__str__(key)) and not _tells_nothing(item)
         shown.append(f"{_describe(key, depth + 1)}: {repr(REDACTED) if secret else _describe(item, depth + 1)}")
-    if length > MAX_ITEMS:
+    if length > _breadth(depth):
         shown.append(f"… {length} in all")
     text = "{" + ", ".join(shown) + "}"
     return text if kind is dict else f"{kind.__name__}({text})"

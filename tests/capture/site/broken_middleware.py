@@ -1,0 +1,50 @@
+"""Middleware that fails, rescues and refuses."""
+
+from __future__ import annotations
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.utils.deprecation import MiddlewareMixin
+
+
+class RaisesOnTheWayIn(MiddlewareMixin):
+    def process_request(self, request):
+        raise LookupError("on the way in")
+
+
+class RaisesOnTheWayOut(MiddlewareMixin):
+    def process_response(self, request, response):
+        raise LookupError("on the way out")
+
+
+class Refuses(MiddlewareMixin):
+    def process_request(self, request):
+        raise PermissionDenied("closed on Sundays")
+
+
+class RescuesMissing(MiddlewareMixin):
+    def process_response(self, request, response):
+        return HttpResponse("a flat page") if response.status_code == 404 else response
+
+
+class RescuesFaults(MiddlewareMixin):
+    def process_exception(self, request, exception):
+        return HttpResponse("all is well")
+
+
+class TurnsFaultsInto400(MiddlewareMixin):
+    def process_exception(self, request, exception):
+        return HttpResponse("you did it", status=400)
+
+
+class LoadedUser(MiddlewareMixin):
+    def process_request(self, request):
+        class User:
+            pk = 42
+
+        request._cached_user = User()
+
+
+class TurnsAllInto503(MiddlewareMixin):
+    def process_response(self, request, response):
+        return HttpResponse("away", status=503)

@@ -1,0 +1,187 @@
+"""Every way in which a view can fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
+from django.http import FileResponse, Http404, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.template.response import TemplateResponse
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_GET
+
+import capture
+
+PRICES = {"cat": 10}
+
+
+def healthy(request):
+    return HttpResponse("fine")
+
+
+def price_of(species):
+    user_password = "hunter2"
+    assert user_password
+    return PRICES[species]
+
+
+def fault(request, pk=1):
+    return HttpResponse(price_of("rabbit"))
+
+
+async def async_fault(request):
+    return HttpResponse(price_of("rabbit"))
+
+
+def other_fault(request):
+    return HttpResponse(1 / 0)
+
+
+def chained(request):
+    try:
+        price_of("rabbit")
+    except KeyError as error:
+        raise ValueError("no price, token=abcdefghijkl") from error
+
+
+def missing(request, pk):
+    raise Http404(f"no pet {pk}")
+
+
+async def async_missing(request, pk):
+    raise Http404(f"no pet {pk}")
+
+
+def returns(request, status):
+    return HttpResponse("as told", status=status)
+
+
+def unprocessable(request):
+    return JsonResponse({"name": ["required"]}, status=422)
+
+
+def forbidden(request):
+    raise PermissionDenied("not yours")
+
+
+def bad(request):
+    raise BadRequest("cannot read this")
+
+
+def suspicious(request):
+    raise SuspiciousOperation("smells")
+
+
+@require_GET
+def only_get(request):
+    return HttpResponse("got")
+
+
+@csrf_protect
+def guarded(request):
+    return HttpResponse("posted")
+
+
+def lazy_template(request):
+    return TemplateResponse(request, "broken.html", {"pet": Pet()})
+
+
+def template(request):
+    return render(request, "broken.html", {"pet": Pet()})
+
+
+class Pet:
+    def weight(self):
+        raise TypeError("no weight")
+
+
+def streaming(request):
+    def body():
+        yield b"one"
+        raise RuntimeError("the body broke")
+
+    return StreamingHttpResponse(body())
+
+
+async def async_streaming(request):
+    async def body():
+        yield b"one"
+        raise RuntimeError("the body broke")
+
+    return StreamingHttpResponse(body())
+
+
+def gone_client(request):
+    def body():
+        yield b"one"
+        raise ConnectionResetError
+
+    return StreamingHttpResponse(body())
+
+
+def file(request):
+    return FileResponse(Path(__file__).open("rb"))
+
+
+def by_hand(request):
+    capture.tag("shop", "north")
+    try:
+        price_of("rabbit")
+    except KeyError:
+        capture.capture_exception()
+    return HttpResponse("went on")
+
+
+def by_hand_then_fault(request):
+    try:
+        price_of("rabbit")
+    except KeyError as error:
+        capture.capture_exception(error)
+        raise
+
+
+def says(request):
+    capture.capture_message("stock is low: 3 left")
+    return HttpResponse("said")
+
+
+@sensitive_variables("diagnosis")
+def with_sensitive(request):
+    diagnosis = "rabies"
+    weight = 12
+    return HttpResponse(diagnosis[weight:][99])
+
+
+@sensitive_variables()
+async def async_with_sensitive(request):
+    diagnosis = "rabies"
+    return HttpResponse(diagnosis[99])
+
+
+def reads_body(request):
+    return HttpResponse(str(len(request.body)), status=422)
+
+
+def reads_form(request):
+    return HttpResponse(str(len(request.POST)), status=422)
+
+
+@sensitive_post_parameters("chip")
+def sensitive_form(request):
+    return HttpResponse(str(len(request.POST)), status=422)
+
+
+@sensitive_post_parameters()
+def secret_form(request):
+    return HttpResponse(str(len(request.POST)), status=422)
+
+
+def reads_stream(request):
+    request.read(4)
+    return HttpResponse("read", status=422)
+
+
+def ignores_body(request):
+    return HttpResponse("no", status=422)

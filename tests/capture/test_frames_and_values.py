@@ -1,0 +1,299 @@
+"""Tracebacks as frames, and locals that stay short and harmless whatever they are."""
+
+from __future__ import annotations
+
+import collections
+import datetime
+import decimal
+import enum
+import json
+import pathlib
+import time
+import types
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capture import frames
+from capture.frames import chain_of, is_in_app, message_of, source, with_context
+from capture.scrub import REDACTED
+from capture.values import MAX_DESCRIPTION, Budget, describe, describe_locals
+
+
+def caught(function, *arguments):
+    try:
+        function(*arguments)
+    except BaseException as error:  # noqa: BLE001
+        return error
+    raise AssertionError("nothing was raised")
+
+
+def inner(species):
+    secret_token = "hunter2"
+    return {"cat": secret_token}[species]
+
+
+def outer(pet):
+    return inner(pet)
+
+
+def test_frames_run_from_outermost_to_innermost():
+    [raised] = chain_of(caught(outer, "rabbit"))
+    info = with_context(raised, budget=Budget())
+    assert [frame.function for frame in info.frames] == ["caught", "outer", "inner"]
+    last = info.frames[-1]
+    assert last.context_line == '    return {"cat": secret_token}[species]'
+    assert last.pre_context[-2] == "def inner(species):"
+    assert last.post_context[:2] == ("", "")
+    assert last.locals == {"species": "'rabbit'", "secret_token": REDACTED}
+    assert (info.type, info.module, info.message) == ("KeyError", "builtins", "'rabbit'")
+
+
+def test_libraries_have_no_locals():
+    [raised] = chain_of(caught(json.loads, "{"))
+    info = with_context(raised, budget=Budget())
+    library = [frame for frame in info.frames if not frame.in_app]
+    assert library
+    assert all(frame.locals is None for frame in library)
+
+
+def test_causes_and_contexts_are_kept_in_order():
+    def cause():
+        try:
+            inner("rabbit")
+        except KeyError as error:
+            raise ValueError("second") from error
+
+    def context():
+        try:
+            cause()
+        except ValueError:
+            raise TypeError("third")  # noqa: B904
+
+    found = [raised.info for raised in chain_of(caught(context))]
+    assert [(info.type, info.link) for info in found] == [
+        ("KeyError", "cause"),
+        ("ValueError", "context"),
+        ("TypeError", None),
+    ]
+
+
+def test_a_context_that_was_ruled_out_is_left_out():
+    def hides():
+        try:
+            inner("rabbit")
+        except KeyError:
+            raise ValueError("only") from None
+
+    assert len(chain_of(caught(hides))) == 1
+
+
+def test_a_chain_that_bites_its_tail_ends():
+    first, second = ValueError("a"), ValueError("b")
+    first.__context__, second.__context__ = second, first
+    assert len(chain_of(first)) == 2
+
+
+def test_a_recursion_is_cut():
+    def down():
+        return down()
+
+    [raised] = chain_of(caught(down))
+    assert len(raised.calls) == frames.MAX_FRAMES
+    assert raised.info.frames[0].function == "caught"
+
+
+def test_hostile_messages_cost_only_themselves():
+    class Hostile(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    assert "cannot be read" in message_of(Hostile())
+    assert len(message_of(ValueError("x" * 50_000_000))) <= frames.MAX_MESSAGE
+    assert len(message_of(KeyError("x" * 50_000_000))) <= frames.MAX_MESSAGE
+    assert message_of(KeyError("rabbit")) == "'rabbit'"
+    assert message_of(OSError(2, "gone")) == "[Errno 2] gone"
+    assert "hunter2" not in message_of(ValueError("password=hunter2"))
+    assert message_of(ValueError("a\x00b\ud800")) == "a\ufffdb\ufffd"
+
+
+def test_source_that_is_not_there():
+    assert source("<string>", 1) == ((), "", ())
+    assert source(__file__, 10_000_000) == ((), "", ())
+    assert source(__file__, 1)[0] == ()
+
+
+def test_remembered_sources_are_bounded(monkeypatch):
+    monkeypatch.setattr(frames, "_sources", {("x", n): ((), "", ()) for n in range(5_000)})
+    source("<string>", 1)
+    assert len(frames._sources) == 1
+
+
+def test_what_is_the_sites_own():
+    assert is_in_app("/srv/clinic/views.py")
+    assert is_in_app(__file__)
+    for filename in (json.__file__, pytest.__file__, frames.__file__, "<string>", "/x/site-packages/a.py"):
+        assert not is_in_app(filename)
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+class Hostile:
+    """Everything that can be asked of it fails."""
+
+    def __repr__(self, *_):
+        raise RuntimeError
+
+    __str__ = __hash__ = __len__ = __iter__ = __getattr__ = __bool__ = __eq__ = __repr__
+
+
+class HostileDict(dict):
+    def items(self):
+        raise RuntimeError
+
+    __iter__ = __len__ = __repr__ = items
+
+
+class Slots:
+    __slots__ = ()
+
+
+class Pet:
+    def __init__(self):
+        self.name = "Rex"
+        self.password = "hunter2"
+        self.friend = None
+        self._hidden = 1
+
+
+class Empty:
+    pass
+
+
+class FakeDict:
+    __dict__ = 5
+
+
+class Model:
+    _meta = types.SimpleNamespace(pk=types.SimpleNamespace(attname="id"))
+
+    def __init__(self):
+        self._state = object()
+        self.id = 7
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "None"),
+        (True, "True"),
+        (12, "12"),
+        (10**11, "100000000000"),
+        (2**5000, "<int of 5001 bits>"),
+        (1.5, "1.5"),
+        ("a\x00b", "'a\\x00b'"),
+        (b"ab", "b'ab'"),
+        (bytearray(b"ab"), "b'ab'"),
+        (Colour.RED, "Colour.RED"),
+        (datetime.date(2026, 11, 22), "datetime.date(2026, 11, 22)"),
+        (decimal.Decimal("1.5"), "Decimal('1.5')"),
+        (uuid.UUID(int=1), "UUID('00000000-0000-0000-0000-000000000001')"),
+        (pathlib.PurePosixPath("a"), "PurePosixPath('a')"),
+        ([1, "a"], "[1, 'a']"),
+        ((1,), "(1)"),
+        ({1}, "{1}"),
+        (frozenset({1}), "frozenset({1})"),
+        ({"a": 1, "password": "hunter2", "token": None}, "{'a': 1, 'password': '[redacted]', 'token': None}"),
+        (collections.OrderedDict(a=1), "OrderedDict({'a': 1})"),
+        (list(range(20)), "[0, 1, 2, 3, 4, 5, 6, 7, … 20 in all]"),
+        ([list(range(20))], "[[0, 1, 2, 3, … 20 in all]]"),
+        ({n: n for n in range(20)}, "{0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6, 7: 7, … 20 in all}"),
+        ([[[[1]]]], "[[[[…]]]]"),
+        ([[[{1: 1}, {}]]], "[[[{…}, {}]]]"),
+        ([[{"a": {"b": 1}}]], "[[{'a': {…}}]]"),
+        (ValueError("x"), "ValueError('x')"),
+        (Pet, f"<class {__name__}.Pet>"),
+        (json, "<module json>"),
+        (json.loads, "<function loads>"),
+        (Pet(), "<Pet name='Rex' password='[redacted]' friend=None>"),
+        ([Pet()], "[<Pet>]"),
+        (Empty(), "<Empty>"),
+        (Slots(), "<Slots>"),
+        (FakeDict(), "<FakeDict>"),
+        (Model(), "<Model pk=7>"),
+        (Hostile(), "<Hostile>"),
+        (HostileDict(a=1), "HostileDict({'a': 1})"),
+        ([""], "['']"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_values_are_described_without_asking_them(value, shown):
+    assert describe(value) == shown
+
+
+def test_what_cannot_be_described_says_so():
+    class Broken(BaseException):
+        @property
+        def args(self):
+            raise RuntimeError
+
+    assert describe(Broken()) == "<Broken: cannot be described>"
+
+
+def test_long_texts_are_scrubbed_before_they_are_cut():
+    text = describe("x" * 150 + " postgres://me:hunter2@db/x" + "y" * 1000)
+    assert "hunt" not in text
+    assert text.endswith("(1177 in all)")
+
+
+def test_described_within_bounds_and_time():
+    deep: list = []
+    deep.append(deep)
+    big = {str(n): ["x" * 10_000] * 1000 for n in range(1000)}
+    started = time.perf_counter()
+    for value in (deep, big, "x" * 1_000_000, [big] * 1000):
+        assert len(describe(value)) <= MAX_DESCRIPTION
+    assert time.perf_counter() - started < 1
+
+
+def test_locals_have_a_budget():
+    variables = {f"name{n}": "x" * 100 for n in range(39)}
+    described = describe_locals(variables, budget=Budget(500))
+    assert len(described) == 6
+    assert "…" in described
+
+
+def test_hidden_locals():
+    assert describe_locals({"a": 1, "b": 2}, budget=Budget(), hidden=("a",)) == {"a": REDACTED, "b": "2"}
+    assert describe_locals({"a": 1}, budget=Budget(), hidden="__ALL__") == {"a": REDACTED}
+    assert describe_locals({"password": None}, budget=Budget()) == {"password": "None"}
+
+
+def test_the_globals_of_a_module_are_no_locals():
+    code = compile("x = 5\n1/0", __file__, "exec")
+    [raised] = chain_of(caught(exec, code, {"__name__": "made"}))
+    assert with_context(raised, budget=Budget()).frames[-1].locals is None
+
+
+_TEXT = st.text(st.characters(exclude_categories=()))
+_ANY = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.binary()
+    | st.text(st.characters(exclude_categories=())),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.tuples(inner, inner),
+)
+
+
+@given(_ANY)
+def test_any_data_is_described_within_bounds(value):
+    text = describe(value)
+    assert len(text) <= MAX_DESCRIPTION
+    text.encode("utf-8")
+    assert "\x00" not in text

@@ -1,0 +1,263 @@
+"""Every final 4xx and 5xx gives exactly one event, with its exception; nothing else gives any."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from capture.event import Event
+
+Captured = Callable[[], list[Event]]
+Serve = Callable[..., int]
+
+# path, method, status, type of the exception (None: there was none), reason
+FAILURES = [
+    ("/fault/", "GET", 500, "KeyError", ""),
+    ("/async_fault/", "GET", 500, "KeyError", ""),
+    ("/chained/", "GET", 500, "ValueError", ""),
+    ("/template/", "GET", 500, "TypeError", ""),
+    ("/lazy_template/", "GET", 500, "TypeError", ""),
+    ("/api/pets/7/", "GET", 404, "Http404", ""),
+    ("/api/async-pets/7/", "GET", 404, "Http404", ""),
+    ("/no/such/path/", "GET", 404, None, ""),
+    ("/returns/500/", "GET", 500, None, ""),
+    ("/returns/503/", "GET", 503, None, ""),
+    ("/returns/404/", "GET", 404, None, ""),
+    ("/returns/409/", "GET", 409, None, ""),
+    ("/returns/410/", "GET", 410, None, ""),
+    ("/returns/413/", "GET", 413, None, ""),
+    ("/returns/429/", "GET", 429, None, ""),
+    ("/unprocessable/", "POST", 422, None, ""),
+    ("/forbidden/", "GET", 403, "PermissionDenied", ""),
+    ("/bad/", "GET", 400, "BadRequest", ""),
+    ("/suspicious/", "GET", 400, "SuspiciousOperation", ""),
+    ("/only_get/", "POST", 405, None, ""),
+    ("/guarded/", "POST", 403, None, "CSRF cookie not set."),
+]
+HEALTHY = ["/", "/returns/200/", "/returns/302/", "/returns/304/", "/only_get/"]
+
+
+def wsgi_client(path: str, method: str = "GET", **headers: str) -> int:
+    from django.test import Client
+
+    client = Client(raise_request_exception=False, enforce_csrf_checks=True)
+    response = client.generic(method, path, headers=headers)
+    if response.streaming and not response.is_async:
+        with contextlib.suppress(RuntimeError):
+            list(response.streaming_content)
+    response.close()
+    return response.status_code
+
+
+def wsgi_server(path: str, method: str = "GET", **headers: str) -> int:
+    from django.core.handlers.wsgi import WSGIHandler
+
+    statuses: list[str] = []
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": method,
+        "PATH_INFO": path,
+        "QUERY_STRING": "",
+        "SERVER_NAME": "testserver",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(),
+        "wsgi.errors": io.StringIO(),
+        **{f"HTTP_{name.upper()}": value for name, value in headers.items()},
+    }
+    body = WSGIHandler()(environ, lambda status, headers: statuses.append(status))
+    try:
+        list(body)
+    except RuntimeError:
+        pass
+    finally:
+        body.close()
+    return int(statuses[0].split()[0])
+
+
+def asgi_client(path: str, method: str = "GET", **headers: str) -> int:
+    from django.test import AsyncClient
+
+    async def run() -> int:
+        client = AsyncClient(raise_request_exception=False, enforce_csrf_checks=True)
+        response = await client.generic(method, path, headers=headers)
+        response.close()
+        return response.status_code
+
+    return asyncio.run(run())
+
+
+def asgi_server(path: str, method: str = "GET", **headers: str) -> int:
+    from asgiref.testing import ApplicationCommunicator
+    from django.core.handlers.asgi import ASGIHandler
+
+    async def run() -> int:
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": method,
+            "path": path,
+            "query_string": b"",
+            "headers": [
+                (b"host", headers.pop("host", "testserver").encode()),
+                *((name.encode(), value.encode()) for name, value in headers.items()),
+            ],
+        }
+        communicator = ApplicationCommunicator(ASGIHandler(), scope)
+        await communicator.send_input({"type": "http.request", "body": b""})
+        start = await communicator.receive_output(10)
+        try:
+            while (await communicator.receive_output(10)).get("more_body"):
+                pass
+            await communicator.wait(10)
+        except RuntimeError:
+            pass
+        return int(start["status"])
+
+    return asyncio.run(run())
+
+
+@pytest.fixture(params=[wsgi_client, wsgi_server, asgi_client, asgi_server], ids=lambda serve: serve.__name__)
+def serve(request: pytest.FixtureRequest, captured: Captured) -> Serve:
+    return request.param
+
+
+@pytest.mark.parametrize(("path", "method", "status", "exception", "reason"), FAILURES)
+def test_a_failed_response_gives_one_event(serve, captured, path, method, status, exception, reason):
+    assert serve(path, method) == status
+    [event] = captured()
+    assert event.status == status
+    assert (event.surfaced.type if event.surfaced else None) == exception
+    assert event.reason == reason
+    assert (event.request.method, event.request.path) == (method, path)
+
+
+@pytest.mark.parametrize("path", HEALTHY)
+def test_a_healthy_response_gives_none(serve, captured, path):
+    assert serve(path) < 400
+    assert captured() == []
+
+
+def test_a_file_is_served_as_it_was(captured):
+    assert wsgi_server("/file/") == 200
+    assert captured() == []
+
+
+def test_two_missing_pets_are_one_bug(serve, captured):
+    serve("/api/pets/1/")
+    serve("/api/pets/999/")
+    first, second = captured()
+    assert first.fingerprint.key == second.fingerprint.key
+    assert first.request.route == "/api/pets/<int:pk>/"
+
+
+def test_a_host_that_is_not_allowed(serve, captured):
+    assert serve("/", host="evil.example") == 400
+    [event] = captured()
+    assert event.surfaced.type == "DisallowedHost"
+    assert event.request.host.endswith("evil.example")
+
+
+def test_a_broken_body_gives_one_event(captured):
+    for serve, path in ((wsgi_server, "/streaming/"), (asgi_server, "/async_streaming/")):
+        assert serve(path) == 200
+    first, second = captured()
+    assert first.surfaced.message == second.surfaced.message == "the body broke"
+
+
+def test_a_client_that_went_away_is_no_error(captured):
+    with pytest.raises(ConnectionResetError):
+        wsgi_server("/gone_client/")
+    assert captured() == []
+
+
+@pytest.mark.parametrize("name", ["RaisesOnTheWayIn", "RaisesOnTheWayOut"])
+def test_an_exception_in_another_middleware(serve, captured, middleware, name):
+    middleware(name)
+    assert serve("/") == 500
+    [event] = captured()
+    assert event.surfaced.type == "LookupError"
+
+
+@pytest.mark.parametrize("name", ["RaisesOnTheWayIn", "RaisesOnTheWayOut", "Refuses", "TurnsAllInto503"])
+def test_a_middleware_outside_of_ours_is_seen_through_the_log(serve, captured, middleware, name):
+    middleware(outside=(name,))
+    assert serve("/") >= 400
+    [event] = captured()
+    assert event.status in (500, 403, 503)
+
+
+def test_a_refusal_in_another_middleware(serve, captured, middleware):
+    middleware("Refuses")
+    assert serve("/") == 403
+    [event] = captured()
+    assert event.surfaced.type == "PermissionDenied"
+
+
+def test_a_rescued_404_is_no_error(serve, captured, middleware):
+    middleware("RescuesMissing")
+    assert serve("/api/pets/7/") == 200
+    assert serve("/nowhere/") == 200
+    assert captured() == []
+
+
+def test_a_rescued_fault_is_no_error(serve, captured, middleware):
+    middleware("RescuesFaults")
+    assert serve("/fault/") == 200
+    assert captured() == []
+
+
+def test_a_fault_behind_a_400_is_known_by_its_fault(serve, captured, middleware):
+    middleware("TurnsFaultsInto400")
+    assert serve("/fault/") == 400
+    [event] = captured()
+    assert (event.kind, event.status, event.surfaced.type) == ("exception", 400, "KeyError")
+
+
+def test_listed_twice_gives_one_event(serve, captured, middleware):
+    from django.test import override_settings
+
+    ours = "capture.middleware.CaptureMiddleware"
+    with override_settings(MIDDLEWARE=[ours, ours]):
+        serve("/returns/404/")
+    assert len(captured()) == 1
+
+
+def test_without_our_middleware_what_django_logs_is_still_captured(serve, captured, middleware):
+    middleware(ours=False)
+    serve("/fault/")
+    serve("/")
+    [event] = captured()
+    assert event.surfaced.type == "KeyError"
+
+
+def test_propagated_exceptions_are_captured_and_still_propagate(captured):
+    from django.test import override_settings
+
+    with override_settings(DEBUG_PROPAGATE_EXCEPTIONS=True):
+        for serve in (wsgi_server, asgi_server):
+            with pytest.raises(KeyError):
+                serve("/fault/")
+    assert [event.surfaced.type for event in captured()] == ["KeyError", "KeyError"]
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_a_template_fault_names_the_place_in_the_template(serve, captured, debug):
+    from django.template import engines
+
+    engines["django"].engine.debug = debug
+    try:
+        serve("/template/")
+    finally:
+        engines["django"].engine.debug = False
+    [event] = captured()
+    assert event.template.lineno == 3
+    assert event.template.name.endswith("broken.html")
+    assert event.template.context_line.strip() == "<p>{{ pet.weight }}</p>"
+    assert event.template.pre_context[-1] == "{% if pet %}"
+    assert event.template.post_context[0] == "{% endif %}"

@@ -1,0 +1,231 @@
+"""Secrets never leave the process, wherever they stand."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capture.scrub import (
+    _HINTS,
+    _SECRET_PAIRS,
+    _SECRET_WORDS,
+    MAX_ITEMS,
+    REDACTED,
+    clean,
+    is_secret_key,
+    scrub_headers,
+    scrub_mapping,
+    scrub_query,
+    scrub_source,
+    scrub_text,
+    scrub_url,
+    scrub_value,
+)
+
+JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
+PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7bq\nZZZZ\n-----END RSA PRIVATE KEY-----"
+SHAPES = [
+    JWT,
+    "sk-ant-api03-abcdefghijklmnop",
+    "sk_live_51HxyzABCDEFGHijklmnop",
+    "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
+    "github_pat_11ABCDEFG0abcdefghijklmnop",
+    "glpat-abcdefghij0123456789",
+    "AKIAIOSFODNN7EXAMPLE",
+    "xoxb-123456789012-abcdefghijkl",
+    "AIzaSyA1234567890abcdefghijklmnopqrstuv",
+    "npm_abcdefghijklmnopqrstuvwxyz0123456789",
+    "4111 1111 1111 1111",
+    "4111-1111-1111-1111",
+    "378282246310005",
+    "5555555555554444",
+]
+SECRET_KEYS = [
+    "password", "userPassword", "user_password", "USER-PASSWORD", "db.pwd", "X-Api-Key", "apiKey", "APIKey", "api_key",
+    "HTTP_AUTHORIZATION", "Authorization", "Cookie", "Set-Cookie", "csrfmiddlewaretoken", "X-CSRFToken", "session",
+    "sessionid", "access_token", "refreshToken", "client_secret", "AWS_SECRET_ACCESS_KEY", "privateKey", "creditCard",
+    "card_number", "cvv", "PHPSESSID", "mysql_pwd", "passwd", "auth", "password2", "newpassword", "X-Forwarded-For",
+    "jwt", "stripe_secret", "password_hash", "DJANGO_SECRET_KEY",
+]  # fmt: skip
+OPEN_KEYS = [
+    "author", "authority", "species", "key", "keyboard", "max_tokens", "token_count", "password_length", "passage",
+    "secretary", "compass", "cooking", "pins", "card", "assessment", "tokenizer", "Content-Type", "user_agent", "id",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", SECRET_KEYS)
+def test_a_key_that_holds_a_secret(key):
+    assert is_secret_key(key)
+
+
+@pytest.mark.parametrize("key", OPEN_KEYS)
+def test_a_key_that_holds_none(key):
+    assert not is_secret_key(key)
+
+
+@pytest.mark.parametrize("secret", SHAPES)
+@pytest.mark.parametrize("around", ["{}", "failed with {} at once", "x={}", "('{}',)", '{{"a": "{}"}}', "{}, {}"])
+def test_a_secret_is_known_by_its_shape(secret, around):
+    assert secret not in scrub_text(around.format(secret, secret))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Authorization: Bearer hunter2hunter2",
+        "Authorization: Token hunter2",
+        "authorization=Basic aHVudGVyMjpodW50ZXIy hunter2"[:40],
+        "{'password': 'hunter2'}",
+        '{"password": "hunter2", "a": 1}',
+        '{"password":"hun\\"hunter2"}',
+        "password=hunter2&a=1",
+        "token=hunter2",
+        "connect with password: hunter2",
+        "User(password='hunter2')",
+        "postgres://clinic:hunter2@db/clinic",
+        "postgresql+psycopg://clinic:hunt/er@hunter2@db/clinic",
+        "https://me:hunter2@example.com/",
+        "redis://:hunter2@cache:6379/0",
+        "Cookie: a=hunter2; b=hunter2",
+        "Set-Cookie: sessionid=hunter2",
+        "headers['Authorization'] = 'hunter2'",
+        PEM.replace("ZZZZ", "hunter2"),
+        PEM.replace("ZZZZ", "hunter2").replace("\n", "\\n"),
+        PEM.replace("ZZZZ", "hunter2")[:70],
+        "bearer hunter2hunter2hunter2",
+    ],
+)
+def test_a_secret_is_known_by_what_stands_beside_it(text):
+    scrubbed = scrub_text(text)
+    assert "hunter2" not in scrubbed
+    assert "MIIEpAIB" not in scrubbed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "'rabbit'",
+        "invalid literal for int() with base 10: 'x'",
+        "no such table: clinic_pet",
+        "basic information is missing",
+        "order 1234567890123456 not found",  # sixteen digits, and no card
+        "2026-11-22T18:00:00.123456+00:00",
+        "password=None",
+        "http://localhost:8000/pets/1/",
+        "at 12:30: nothing",
+        "UNIQUE constraint failed: clinic_owner.email",
+    ],
+)
+def test_what_is_no_secret_stays_as_it_is(text):
+    assert scrub_text(text) == text
+
+
+def test_a_secret_across_the_cut_is_not_cut_in_half():
+    text = "x" * 80 + " postgres://clinic:hunter2hunter2@db/clinic"
+    assert "hunt" not in scrub_text(text, limit=105)
+    assert len(scrub_text(text, limit=105)) <= 105
+
+
+def test_source_code_keeps_its_meaning():
+    assert scrub_source("token = get_token(request)") == "token = get_token(request)"
+    assert scrub_source('API_KEY = "hunter2"') == f'API_KEY = "{REDACTED}"'
+    assert scrub_source('if password == "x":') == 'if password == "x":'
+
+
+def test_mappings_are_scrubbed_at_every_depth():
+    data = {"a": [{"b": {"userPassword": "hunter2", "ok": 1}}], "pairs": [["token", "hunter2"]], "session": {"x": 1}}
+    scrubbed = scrub_mapping(data)
+    assert "hunter2" not in json.dumps(scrubbed)
+    assert scrubbed["a"][0]["b"]["ok"] == 1
+    assert scrubbed["session"] == REDACTED
+
+
+def test_what_lies_too_deep_is_redacted():
+    deep: object = "hunter2"
+    for _ in range(50):
+        deep = {"a": deep}
+    assert "hunter2" not in json.dumps(scrub_value(deep))
+    assert "too deep" in json.dumps(scrub_value(deep))
+
+
+def test_long_collections_are_cut():
+    assert len(scrub_value(list(range(1000)))) == MAX_ITEMS + 1
+    assert len(scrub_mapping({str(n): n for n in range(1000)})) == MAX_ITEMS + 1
+    assert len(scrub_headers((f"X-{n}", "v") for n in range(1000))) == MAX_ITEMS
+
+
+def test_numbers_and_oddities():
+    assert scrub_value(4111111111111111) == REDACTED
+    assert scrub_value(10**40) == 10**40
+    assert scrub_value(1234567890123456) == 1234567890123456
+    assert scrub_value([True, None, 1.5]) == [True, None, 1.5]
+    assert scrub_value(object()) == "<class 'object'>"
+    assert scrub_mapping({1: "a", (2,): "b", "password": None}) == {"1": "a", "tuple": "b", "password": None}
+
+
+def test_queries_keep_what_is_open():
+    assert scrub_query("a=1&token=hunter2&b=%20x&c") == f"a=1&token={REDACTED}&b=%20x&c"
+    assert "hunter2" not in scrub_query("user%5Bpassword%5D=hunter2")
+    assert "hunter2" not in scrub_query("next=" + quote("https://me:hunter2@host/"))
+    assert "AKIA" not in scrub_query("AKIAIOSFODNN7EXAMPLE")
+
+
+def test_urls_are_scrubbed_in_every_part():
+    assert "hunter2" not in scrub_url("https://me:hunter2@host/p?token=hunter2#x")
+    assert scrub_url("https://host/p?a=1") == "https://host/p?a=1"
+    assert scrub_url("http://[broken") == "http://[broken"
+
+
+def test_headers():
+    scrubbed = scrub_headers(
+        [
+            ("Cookie", "hunter2"),
+            ("X-Api-Key", "hunter2"),
+            ("Referer", "http://a/?token=hunter2"),
+            ("Accept", "text/html"),
+        ]
+    )
+    assert "hunter2" not in str(scrubbed)
+    assert scrubbed["Accept"] == "text/html"
+
+
+def test_every_word_that_makes_a_key_secret_is_hinted_at():
+    """The cheap look must never overlook what the exact patterns would find."""
+    words = _SECRET_WORDS | {pair.replace("+", "_") for pair in _SECRET_PAIRS}
+    assert [word for word in words if not any(hint in word for hint in _HINTS)] == []
+
+
+@given(st.text(st.characters(codec=None, exclude_categories=()), max_size=300))
+def test_any_text_becomes_one_that_every_store_can_hold(text):
+    scrubbed = scrub_text(text, limit=100)
+    assert "\x00" not in scrubbed
+    assert len(scrubbed) <= 100
+    scrubbed.encode("utf-8")
+    assert clean(clean(text)) == clean(text)
+
+
+@given(st.text(max_size=40), st.sampled_from(SHAPES), st.text(max_size=40))
+def test_no_surroundings_hide_a_secret(before, secret, after):
+    assert secret not in scrub_text(f"{before} {secret} {after}")
+
+
+@pytest.mark.parametrize("text", ["no.{}", "30 {}", "{} 0", "12-{}-99 1"])
+def test_a_card_is_found_among_other_numbers(text):
+    assert "4111" not in scrub_text(text.format("4111 1111 1111 1111"))
+
+
+_PLAIN_DATA = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(_PLAIN_DATA, st.sampled_from(SECRET_KEYS))
+def test_plain_data_stays_plain_and_a_secret_key_is_redacted_anywhere(data, key):
+    scrubbed = scrub_value({"outer": [data, {key: "hunter2hunter2"}]})
+    assert "hunter2" not in json.dumps(scrubbed)
