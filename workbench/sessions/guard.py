@@ -27,7 +27,8 @@ class Guard:
     def __init__(self, worktree: Path, event_file: Path, tests: Sequence[str]) -> None:
         hostile = hostile_texts(json.loads(event_file.read_text(encoding="utf-8")))
         # A path of ours may be spelled in the event as well without meaning anything.
-        ours = [shlex.join(tests), tests[0], str(worktree), str(event_file)]
+        ours = [tests[0], str(worktree), str(event_file)]
+        ours += [shlex.join([name, *tests[1:]]) for name in (tests[0], Path(tests[0]).name, "python", "python3")]
         self.worktree = worktree
         self._paths = Paths.of(worktree, event_file)
         self._commands = Commands(self._paths, tests)

@@ -1,0 +1,121 @@
+"""A repository with one fault in it, a bug that was recorded from it, and sessions that are ended with the test."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+from sqlalchemy.engine import Engine
+
+from capture.event import ExceptionInfo, Frame
+from capture.store.intake import Batch, take_in
+from capture.testing import NOW, make_event
+from workbench import config as configuration
+from workbench.bugs import queries
+from workbench.config import Config
+
+SCENARIOS = Path(__file__).parent / "scenarios"
+
+PRICING = """\
+PRICES = {"dog": 40, "cat": 30}
+
+
+def price_of(species):
+    return PRICES[species]
+"""
+TESTS = """\
+from pricing import price_of
+
+
+def test_a_dog_has_a_price():
+    assert price_of("dog") == 40
+"""
+
+
+def git(root: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def clinic(tmp_path: Path) -> Path:
+    """A repository whose `price_of` knows no rabbits."""
+    root = tmp_path / "clinic"
+    (root / "tests").mkdir(parents=True)
+    (root / "pricing.py").write_text(PRICING)
+    (root / "tests" / "test_pricing.py").write_text(TESTS)
+    (root / ".gitignore").write_text("__pycache__/\n.pytest_cache/\n")
+    git(root, "init", "-q", "-b", "main")
+    git(root, "add", ".")
+    git(root, "commit", "-q", "-m", "first")
+    return root
+
+
+@pytest.fixture
+def config(clinic: Path, tmp_path: Path, engine: Engine) -> Config:
+    """The configuration of that repository, on a state folder and a database of its own."""
+    return configuration.load(
+        start=clinic,
+        environ={
+            "WORKBENCH_STATE_DIR": str(tmp_path / "state"),
+            "WORKBENCH_DATABASE_URL": f"sqlite:///{tmp_path / 'workbench.db'}",
+            "WORKBENCH_TESTS_COMMAND": f"{sys.executable} -m pytest",
+            "WORKBENCH_TESTS_TIMEOUT": "60",
+        },
+    )
+
+
+@pytest.fixture
+def bug(engine: Engine, clinic: Path) -> int:
+    """The number of the bug: a KeyError in `price_of`, from a request that somebody outside has written."""
+    frame = Frame(
+        module="pricing",
+        function="price_of",
+        filename=str(clinic / "pricing.py"),
+        lineno=5,
+        context_line="    return PRICES[species]",
+        locals={"species": "'rabbit'"},
+    )
+    event = make_event(
+        release=None,
+        exceptions=(ExceptionInfo(type="KeyError", module="builtins", message="'rabbit'", frames=(frame,)),),
+    )
+    intake = take_in(engine, Batch(journal="j", start=0, end=1, seen=1, events=[event]), now=NOW)
+    return intake.new_bugs[0]
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], object]:
+    """Wait until a condition holds, and return what it returned."""
+
+    def until(condition: Callable[[], object], seconds: float = 40.0) -> object:
+        deadline = time.monotonic() + seconds
+        while not (found := condition()):
+            assert time.monotonic() < deadline, f"waited {seconds} s in vain"
+            time.sleep(0.05)
+        return found
+
+    return until
+
+
+@pytest.fixture
+def no_runner_left(engine: Engine) -> Iterator[None]:
+    """End the runners of the test, whatever became of it."""
+    yield
+    for row in queries.sessions(engine):
+        if row.pid is None or not psutil.pid_exists(row.pid):
+            continue
+        process = psutil.Process(row.pid)
+        if row.id in process.cmdline():
+            for each in [*process.children(recursive=True), process]:
+                each.kill()
