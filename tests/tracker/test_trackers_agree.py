@@ -56,9 +56,9 @@ def test_comments_are_found_by_marker_and_can_be_deleted(issues: Issues) -> None
     number = issues.create("a", ONE).number
     marker = comment_marker("comment_issue:1:x", SINCE)
     assert issues.comments(number, marker, since=SINCE) == []
-    issues.comment(number, f"one {marker}")
+    issues.comment(number, f"one\n{marker}")
     issues.comment(number, "another")
-    issues.comment(number, f"two {marker}")
+    issues.comment(number, f"two\n{marker}")
     first, second = issues.comments(number, marker, since=SINCE)
     issues.delete_comment(number, second)
     assert issues.comments(number, marker, since=SINCE) == [first]

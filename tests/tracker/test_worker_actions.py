@@ -164,7 +164,7 @@ def test_an_issue_that_belongs_to_another_bug_is_not_taken(site: Any) -> None:
     site.work()
     site.fail(key="ffffffffffffffff")
     first = only_issue(site)
-    first.body += issue_marker("clinic", "ffffffffffffffff")
+    first.body += issue_marker("clinic", "ffffffffffffffff") + "\r\nwritten by a person"
     (done,) = [done for done in site.work() if done.kind == "open_issue"]
     assert (done.bug, done.state) == (2, "parked")
     assert done.outcome == "Issue bot/clinic#1 belongs to another bug already."

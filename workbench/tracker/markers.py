@@ -10,7 +10,9 @@ import re
 from datetime import datetime
 from urllib.parse import quote
 
-_MARKER = re.compile(r"<!-- bug-workbench (?:issue|comment) [A-Za-z0-9%:._~-]+ -->")
+# Alone on its line: the source line of a frame, which stands verbatim in a code block, is always indented, so that
+# nobody who writes a failing line of code can lay a marker into our own issue.
+_MARKER = re.compile(r"(?m)^(<!-- bug-workbench (?:issue|comment) [A-Za-z0-9%:._~-]+ -->)[ \r]*$")
 
 
 def issue_marker(project: str, key: str) -> str:

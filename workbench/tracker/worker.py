@@ -103,6 +103,7 @@ class Worker:
     ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.status = ""
+        self._problem = ""
         self._config = config
         self._engine = engine
         self._environ = environ
@@ -142,6 +143,7 @@ class Worker:
             if leased is None:  # another worker was quicker
                 break
             done.append(self._do(leased))
+        self._say(self._problem)
         return done
 
     def close(self) -> None:
@@ -196,10 +198,10 @@ class Worker:
         try:
             settings = github_settings(self._config, self._environ)
         except ConfigurationError as error:
-            self._say(f"{error} {error.cure}")
+            self._problem = f"{error} {error.cure}"
             settings = None
         else:
-            self._say("")
+            self._problem = ""
         if settings != self._settings:
             self.close()
             self._settings = settings
@@ -212,7 +214,7 @@ class Worker:
         return self._client.issues(repository)
 
     def _say(self, status: str) -> None:
-        if status and status != self.status:
+        if status and status != self.status:  # once, and not with every round
             logger.warning("worker: %s", status)
         self.status = status
 

@@ -1,0 +1,77 @@
+"""Whether GitHub is used is one setting; what cannot work is named with its cure, and the token never shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from workbench import config as configuration
+from workbench.errors import ConfigurationError, Exit
+from workbench.tracker.settings import GitHubSettings, github_settings
+
+
+def settings_for(folder: Path, **environ: str) -> GitHubSettings | None:
+    return github_settings(configuration.load(environ=environ, start=folder), environ)
+
+
+def test_without_a_repository_github_is_not_used_and_no_token_is_asked_for(tmp_path: Path) -> None:
+    assert settings_for(tmp_path) is None
+
+
+@pytest.mark.parametrize("variable", ["GITHUB_TOKEN", "GH_TOKEN"])
+def test_a_repository_and_a_token_are_enough(tmp_path: Path, variable: str) -> None:
+    settings = settings_for(tmp_path, WORKBENCH_GITHUB_REPOSITORY="octocat/hello-world", **{variable: " s3cret \n"})
+    assert settings == GitHubSettings("octocat/hello-world", "https://api.github.com", "s3cret")
+    assert not settings.is_local
+    assert "s3cret" not in repr(settings)
+
+
+def test_the_process_environment_is_read_where_none_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", "s3cret")
+    monkeypatch.setenv("WORKBENCH_GITHUB_REPOSITORY", "octocat/hello-world")
+    settings = github_settings(configuration.load(start=tmp_path))
+    assert settings is not None
+    assert settings.token == "s3cret"
+
+
+def test_a_server_on_this_machine_is_local(tmp_path: Path) -> None:
+    settings = settings_for(
+        tmp_path,
+        WORKBENCH_GITHUB_REPOSITORY="a/b",
+        WORKBENCH_GITHUB_BASE_URL="http://127.0.0.1:8000/",
+        GITHUB_TOKEN="x",
+    )
+    assert settings is not None
+    assert settings.is_local
+    assert settings.base_url == "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize("token", ["", "   "])
+def test_a_repository_without_a_token_is_an_error(tmp_path: Path, token: str) -> None:
+    with pytest.raises(ConfigurationError, match="no token") as caught:
+        settings_for(tmp_path, WORKBENCH_GITHUB_REPOSITORY="octocat/hello-world", GITHUB_TOKEN=token)
+    assert "GITHUB_TOKEN" in caught.value.cure
+    assert caught.value.exit_code == Exit.CONFIGURATION
+
+
+@pytest.mark.parametrize("token", ["two words", "naïve", "line\nbreak"])
+def test_a_token_that_cannot_be_one_is_named_but_not_shown(tmp_path: Path, token: str) -> None:
+    with pytest.raises(ConfigurationError, match="GITHUB_TOKEN holds characters") as caught:
+        settings_for(tmp_path, WORKBENCH_GITHUB_REPOSITORY="octocat/hello-world", GITHUB_TOKEN=token)
+    assert token not in str(caught.value) + caught.value.cure
+
+
+@pytest.mark.parametrize(
+    "name", ["hello-world", "a/b/c", "https://github.com/a/b", "a/", "/b", "a b/c", "-a/b", "a/..", "a/.", "a/b?x=1"]
+)
+def test_a_malformed_repository_names_the_setting(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"github\.repository") as caught:
+        settings_for(tmp_path, WORKBENCH_GITHUB_REPOSITORY=name, GITHUB_TOKEN="x")
+    assert "owner/name" in caught.value.cure
+
+
+@pytest.mark.parametrize("url", ["api.github.com", "ftp://host/", "http://", "http://host:port", "http://[::1"])
+def test_a_malformed_api_address_names_the_setting(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"github\.base_url"):
+        settings_for(tmp_path, WORKBENCH_GITHUB_REPOSITORY="a/b", WORKBENCH_GITHUB_BASE_URL=url, GITHUB_TOKEN="x")
