@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from capture.errors import StoreUnreachable
 
 BUSY_TIMEOUT_MS = 5_000
+LOCK_TIMEOUT_MS = 10_000
 
 
 def parse_url(url: str) -> URL:
@@ -22,7 +23,7 @@ def parse_url(url: str) -> URL:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # ValueError: the port is no number
         raise StoreUnreachable(
             "The database URL is not a URL.",
             cure="Write it as sqlite:///path/to/workbench.db or postgresql://user@host/name.",
@@ -54,20 +55,22 @@ def open_engine(url: str, *, create: bool = False) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(parsed, create=create)
     try:
-        return sa.create_engine(
+        engine = sa.create_engine(
             parsed, pool_size=5, max_overflow=5, pool_pre_ping=True, connect_args={"connect_timeout": 5}
         )
     except (ImportError, NoSuchModuleError) as error:
         raise StoreUnreachable(
             "PostgreSQL needs the psycopg package.", cure="Install it: pip install 'bug-workbench[postgres]'."
         ) from error
+    sa.event.listen(engine, "connect", _prepare_postgresql)
+    return engine
 
 
 def _sqlite_engine(url: URL, *, create: bool) -> Engine:
     if url.database and url.database != ":memory:":
         path = Path(url.database)
         if create:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(path.parent)
         elif not path.exists():
             raise StoreUnreachable(
                 f"There is no database at {path}.",
@@ -77,6 +80,21 @@ def _sqlite_engine(url: URL, *, create: bool) -> Engine:
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnreachable(
+            f"The folder {folder} cannot be made: {error.strerror}.", cure="Name another place with --db."
+        ) from error
+
+
+def _prepare_postgresql(connection: Any, _record: Any) -> None:
+    # Nobody of ours holds a lock for long; without a limit a forgotten transaction would stop everything silently.
+    connection.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
+    connection.commit()
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
