@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tui.seeded_store import seed
 from sqlalchemy.engine import Engine
+from sqlmodel import Session, select
+from tui.seeded_store import FINISHED, seed
 
 from capture.store import migrate
 from capture.store.engine import open_engine
+from capture.store.tables import EvidenceRow, FixSession
 from capture.testing import NOW
 from workbench import config
 from workbench.tui.app import WorkbenchApp
@@ -123,3 +126,31 @@ def text_of() -> Callable[[Any], str]:
 def anyio_backend() -> str:
     """Asynchronous tests run on asyncio, as Textual does."""
     return "asyncio"
+
+
+@pytest.fixture
+def checkout(clinic: Path, seeded: Engine) -> tuple[str, str]:
+    """Make the folder a repository in which the story's finished session has a result; return base and result."""
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", *arguments], cwd=clinic, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    template = clinic / "pet_detail.html"
+    git("init", "-q", "-b", "main")
+    (clinic / ".gitignore").write_text("workbench.db*\n")
+    template.write_text("<dd>{{ pet.owner.name }}</dd>\n")
+    git("add", ".")
+    git("commit", "-q", "-m", "first")
+    base = git("rev-parse", "HEAD")
+    template.write_text("<dd>{{ pet.owner.name|default:'nobody' }}</dd>\n")
+    git("commit", "-q", "-a", "-m", "result")
+    result = git("rev-parse", "HEAD")
+    git("reset", "-q", "--hard", base)
+    with Session(seeded) as session:
+        fix = session.get_one(FixSession, FINISHED)
+        fix.repository, fix.base_commit, fix.result_commit = str(clinic), base, result
+        evidence = session.exec(select(EvidenceRow)).one()
+        evidence.base_commit, evidence.result_commit = base, result
+        session.commit()
+    return base, result

@@ -220,8 +220,8 @@ def _working_session(session: Session, bug: Bug, now: datetime) -> None:
     entry(session, WORKING, "tool_use", at, name="Read", input={"file_path": "clinic/pricing.py"})
     entry(session, WORKING, "tool_result", at, content="PRICES = {\n    'cat': 4200,\n    'dog': 4800,\n}")
     entry(session, WORKING, "text", at, text="A failing test first: a rabbit's visit must have a price.")
-    entry(session, WORKING, "tool_use", at, name="Write",
-          input={"file_path": "tests/test_pricing.py", "content": "def test_a_rabbit_has_a_price():\n    assert price_of(RABBIT) == 3600\n"})  # fmt: skip
+    test = "def test_a_rabbit_has_a_price():\n    assert price_of(RABBIT) == 3600\n"
+    entry(session, WORKING, "tool_use", at, name="Write", input={"file_path": "tests/test_pricing.py", "content": test})
     entry(session, WORKING, "tool_result", at, content="File created")
     entry(session, WORKING, "notice", at, text="The agent asks for permission to use Bash.")
     session.add(

@@ -108,7 +108,8 @@ async def test_new_bugs_do_not_move_the_cursor_from_its_bug(
         app.screen.reload()  # type: ignore[attr-defined]
         await settle(pilot)
         assert len(bugs.rows) == 63
-        assert bugs.selected is not None and chosen is not None
+        assert bugs.selected is not None
+        assert chosen is not None
         assert bugs.selected.number == chosen.number
         assert bugs.cursor - bugs.scroll_offset.y == line_on_screen
 
@@ -125,7 +126,8 @@ async def test_at_the_top_of_the_list_new_bugs_come_into_sight(
         await settle(pilot)
         assert "Bug number 500" in text_of(app.screen)
         selected = app.screen.query_one(BugList).selected
-        assert selected is not None and selected.title == "Bug number 0"
+        assert selected is not None
+        assert selected.title == "Bug number 0"
 
 
 async def test_an_error_shows_within_a_second_in_an_open_workbench(

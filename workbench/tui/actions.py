@@ -53,6 +53,8 @@ def _fix(here: Here) -> str:
         return "No bug is selected."
     if here.bug.session_state in ("starting", "working", "needs_input", "waiting", "quiet"):
         return f"A fix session is at work on {here.bug.label} already: s shows it."
+    if here.bug.state == "review":
+        return f"The fix of {here.bug.label} waits for your decision: v shows it."
     if here.bug.state in ("closed", "muted"):
         return f"{here.bug.label} is {here.bug.state}."
     return ""

@@ -85,6 +85,7 @@ class WorkbenchApp(App[None], inherit_bindings=False):
                 swept=lambda lost: self._from_thread(
                     Told(f"{len(lost)} fix session(s) lost their runner: interrupted, r resumes one.")
                 ),
+                trouble=lambda text: self._from_thread(Told(text)),
                 failed=lambda error: self._from_thread(Told(error=error)),
             ),
         )

@@ -35,6 +35,14 @@ class Launch:
     rehearse: str | None = None
 
 
+@dataclass(frozen=True)
+class Terms:
+    """What a launch has to reckon with: no login, and changes in the checkout that a session will not see."""
+
+    rehearsal_needed: bool
+    notice: str = ""
+
+
 class Desk:
     """The store and the repository, as the screens use them."""
 
@@ -129,11 +137,13 @@ class Desk:
 
         return queries.approvals(self.engine, session_id)
 
-    def rehearsal_needed(self) -> bool:
-        """Return whether there is no login for a real session."""
+    def terms(self) -> Terms:
+        """Return what a launch has to reckon with. Raises what would keep a session from being launched."""
         from workbench import fixing
 
-        return fixing.rehearsal_needed(self.config)
+        return Terms(
+            rehearsal_needed=fixing.rehearsal_needed(self.config), notice=fixing.uncommitted_notice(self.config) or ""
+        )
 
     def launch(self, number: int, wanted: Launch) -> SessionRow:
         """Launch a fix session."""
@@ -182,7 +192,7 @@ class Desk:
         """Return what there is to sign off."""
         from workbench import signoff
 
-        return signoff.proposal(self.engine, number)
+        return signoff.proposal(self.engine, number, now=self.clock())
 
     def verify(self, number: int, note: str) -> SignOffRow:
         """Sign a fix off."""

@@ -93,8 +93,7 @@ class Document(Pane):
 
 def _found(line: Line, index: int, lines: list[Line]) -> int:
     """Return where `line` is among `lines`: the same line nearest to `index`, else the same key, else `index`."""
-    for same in (lambda other: other == line, lambda other: bool(line.key) and other.key == line.key):
-        places = [place for place, other in enumerate(lines) if same(other)]
-        if places:
-            return min(places, key=lambda place: abs(place - index))
-    return min(index, max(len(lines) - 1, 0))
+    same = [place for place, other in enumerate(lines) if other == line]
+    alike = [place for place, other in enumerate(lines) if line.key and other.key == line.key]
+    places = same or alike or [max(min(index, len(lines) - 1), 0)]
+    return min(places, key=lambda place: abs(place - index))

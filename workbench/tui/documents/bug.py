@@ -66,7 +66,7 @@ def head_lines(page: BugPage, width: int, now: datetime) -> list[Line]:
     releases = list(dict.fromkeys(seen.release for seen in page.occurrences if seen.release))
     if row.release and row.release not in releases:
         releases.insert(0, row.release)
-    named = ", ".join(plain(release, 12) for release in releases[:3]) + (" …" if len(releases) > 3 else "")
+    named = ", ".join(release[:12] for release in releases[:3]) + (" …" if len(releases) > 3 else "")
     where = " · ".join(plain(word, 40) for word in (row.project, row.environment) if word)
     facts = [
         plural(row.count, "event"),
@@ -229,7 +229,7 @@ def _fix(page: BugPage, view: View) -> Iterator[Line]:
     for sign_off in page.sign_offs:
         yield line(
             f"  {'✓ verified' if sign_off.decision == 'verified' else '✗ rejected'} by {plain(sign_off.by, 60)}",
-            (f"  {clock_time(sign_off.at)} UTC  commit {plain(sign_off.commit, 10)}", "muted"),
+            (f"  {clock_time(sign_off.at)} UTC  commit {sign_off.commit[:10]}", "muted"),
         )
         yield from paragraphs(plain_lines(sign_off.note, most=6) if sign_off.note else [], view.width, indent="      ")
 

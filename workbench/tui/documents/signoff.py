@@ -37,7 +37,7 @@ def proposal_lines(proposal: Proposal, width: int) -> list[Line]:
         )
     out.append(
         line(
-            (f"  branch {plain(proposal.branch, 80)}  commit {plain(proposal.commit, 12)}", "muted"),
+            (f"  branch {plain(proposal.branch, 80)}  commit {proposal.commit[:10]}", "muted"),
             (f"  {money(session.cost_usd)}  {plural(session.turns, 'turn')}", "muted"),
         )
     )
@@ -65,6 +65,11 @@ def diff_lines(diff: str) -> list[Line]:
     return out
 
 
+def merge_command(commit: str) -> str:
+    """Return the command that takes a signed fix over. It names the commit: that is what was tested and signed."""
+    return f"git merge {plain(commit)}"
+
+
 def decided_lines(sign_off: SignOffRow, page: BugPage, *, branch: str, width: int) -> list[Line]:
     """Return what a sign-off recorded, what follows from it, and how to take the fix over."""
     return list(_decided(sign_off, page, branch, width))
@@ -75,7 +80,7 @@ def _decided(sign_off: SignOffRow, page: BugPage, branch: str, width: int) -> It
     yield line(("  ✓ ", "good"), (page.row.label, "strong"), f" is {page.row.state}.")
     yield line((f"    by {plain(sign_off.by, 100)}  {clock_time(sign_off.at)} UTC", "muted"))
     evidence = f"evidence {sign_off.evidence_id}" if sign_off.evidence_id is not None else "no evidence"
-    yield line((f"    commit {plain(sign_off.commit, 12)}  {evidence}", "muted"))
+    yield line((f"    commit {sign_off.commit[:10]}  {evidence}", "muted"))
     yield from paragraphs(plain_lines(sign_off.note, most=10) if sign_off.note else [], width, indent="    ")
     yield BLANK
     yield heading("What follows", section="what follows")
@@ -84,5 +89,6 @@ def _decided(sign_off: SignOffRow, page: BugPage, branch: str, width: int) -> It
     yield from owed_lines(page.owed, width)
     yield BLANK
     yield heading("Take the fix over", section="merge")
-    yield line("  ", (f"git merge {plain(branch, 200)}", "strong"))
-    yield line(("  c copies this command. An event from a release that holds the fix reopens the bug.", "muted"))
+    yield line("  ", (merge_command(sign_off.commit), "strong"))
+    yield line(("  c copies this command. The agent's branch is ", "muted"), plain(branch, 120), (".", "muted"))
+    yield line(("  An event from a release that holds the fix reopens the bug.", "muted"))

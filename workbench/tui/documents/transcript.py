@@ -120,6 +120,8 @@ def approval_lines(approval: ApprovalRow, width: int) -> list[Line]:
         line((" ASKS YOU ", "rehearsal"), " May the agent use ", (body.get("tool") or "a tool", "strong"), "?",
              (f"  {body.get('title') or ''}", "muted")),
     ]  # fmt: skip
+    if body.get("reason"):
+        out += paragraphs([plain(body["reason"])], width, indent="  ", ink="muted")
     given = body.get("input")
     items = given.items() if isinstance(given, Mapping) else (("input", given),)
     for name, value in items:

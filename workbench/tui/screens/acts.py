@@ -8,6 +8,7 @@ from workbench.tui.place import PlaceScreen
 
 if TYPE_CHECKING:
     from workbench.bugs.rows import BugRow, SessionRow
+    from workbench.tui.desk import Terms
 
 
 class BugActs(PlaceScreen):
@@ -29,10 +30,10 @@ class BugActs(PlaceScreen):
 
         bug = self._bug
 
-        def ask(needed: bool) -> None:  # noqa: FBT001  (an answer that is handed on, not a switch)
-            self.app.push_screen(LaunchScreen(bug, self.workbench.config, rehearsal_needed=needed), self._launched)
+        def ask(terms: Terms) -> None:
+            self.app.push_screen(LaunchScreen(bug, self.workbench.config, terms), self._launched)
 
-        self.load(self.workbench.desk.rehearsal_needed, ask)
+        self.load(self.workbench.desk.terms, ask)
 
     def _launched(self, session: SessionRow | None) -> None:
         if session is not None:

@@ -11,8 +11,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Checkbox, Input
 from textual.worker import Worker, WorkerState
 
+from workbench.text import plain
 from workbench.tui.bars import Bar
-from workbench.tui.desk import Launch
+from workbench.tui.desk import Launch, Terms
 from workbench.tui.failures import told
 from workbench.tui.lines import BLANK, Ink, line, paragraphs
 
@@ -40,22 +41,22 @@ class LaunchScreen(ModalScreen[Any]):
         Binding("up", "app.focus_previous", show=False),
     ]
 
-    def __init__(self, bug: BugRow, config: Config, *, rehearsal_needed: bool) -> None:
+    def __init__(self, bug: BugRow, config: Config, terms: Terms) -> None:
         super().__init__()
         self._bug = bug
         self._config = config
-        self._rehearsal_needed = rehearsal_needed
+        self._terms = terms
         self._starting = False
 
     def compose(self) -> ComposeResult:
         """The fields, with what they default to."""
         with Vertical(classes="sheet"):
             yield Bar(id="form-title")
-            yield from self._row("base", "", "HEAD of the checkout")
+            yield from self._row("base", "", "the release it failed on, else HEAD")
             yield from self._row("model", str(self._config["agent.model"]), "Claude Code's default")
             yield from self._row("cost cap $", f"{self._config['agent.max_cost_usd']:g}", "no cap")
             yield from self._row("note", "", "anything the agent should know")
-            yield Checkbox("rehearsal", self._rehearsal_needed, id="rehearsal", compact=True)
+            yield Checkbox("rehearsal", self._terms.rehearsal_needed, id="rehearsal", compact=True)
             yield Bar(id="form-help")
 
     def _row(self, name: str, value: str, placeholder: str) -> ComposeResult:
@@ -81,12 +82,14 @@ class LaunchScreen(ModalScreen[Any]):
             lines += paragraphs([message], WIDTH, ink=ink)
             lines += paragraphs([cure], WIDTH, ink="muted") if cure else []
         elif self.query_one(Checkbox).value:
-            why = NO_LOGIN if self._rehearsal_needed else ""
+            why = NO_LOGIN if self._terms.rehearsal_needed else ""
             lines += paragraphs([why + REHEARSAL], WIDTH, ink="warn" if why else "muted")
         else:
             lines += paragraphs(
                 ["Claude Code works in a git worktree of its own; your checkout is not touched."], WIDTH, ink="muted"
             )
+        if self._terms.notice:
+            lines += paragraphs([plain(self._terms.notice, 400)], WIDTH, ink="warn")
         lines += [
             BLANK,
             line(("enter", "key"), " start   ", ("tab", "key"), " next field   ", ("space", "key"),

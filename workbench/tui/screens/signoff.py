@@ -14,7 +14,7 @@ from workbench.tui.actions import Here
 from workbench.tui.bars import Bar
 from workbench.tui.document import Document
 from workbench.tui.documents.bug import head_lines
-from workbench.tui.documents.signoff import decided_lines, proposal_lines
+from workbench.tui.documents.signoff import decided_lines, merge_command, proposal_lines
 from workbench.tui.lines import line
 from workbench.tui.place import bindings
 from workbench.tui.screens.acts import BugActs
@@ -94,7 +94,7 @@ class SignOffScreen(BugActs, Sections):
         note = line((f"with the note: {self._note}", "muted")) if self._note else None
         question = line(
             ("Sign off ", "strong"),
-            (f"{self._proposal.row.label} at {plain(self._proposal.commit, 10)}", "accent"),
+            (f"{self._proposal.row.label} at {self._proposal.commit[:10]}", "accent"),
             (f" as {plain(self.workbench.desk.person, 60)}? ", "strong"),
             ("(y/N)", "key"),
         )
@@ -172,4 +172,4 @@ class SignOffScreen(BugActs, Sections):
     def do_merge(self) -> None:
         """Copy the command that takes the fix over."""
         if self._proposal is not None:
-            self.copy(f"git merge {self._proposal.branch}")
+            self.copy(merge_command(self._proposal.commit))

@@ -1,0 +1,121 @@
+"""The form that launches a fix session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.engine import Engine
+from textual.widgets import Checkbox, Input
+
+from workbench.errors import ConfigurationError
+from workbench.tui.app import WorkbenchApp
+from workbench.tui.desk import Launch, Terms
+from workbench.tui.screens.bugs import BugsScreen
+from workbench.tui.screens.launch import LaunchScreen
+from workbench.tui.screens.session import SessionScreen
+
+pytestmark = pytest.mark.anyio
+
+
+async def open_form(app: WorkbenchApp, pilot: Any, settle: Any, terms: Terms) -> LaunchScreen:
+    app.desk.terms = lambda: terms  # type: ignore[method-assign]
+    await settle(pilot)
+    await pilot.press("j", "f")
+    await settle(pilot)
+    assert isinstance(app.screen, LaunchScreen)
+    return app.screen
+
+
+async def test_it_is_filled_from_the_configuration(
+    seeded: Engine, clinic: Path, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    (clinic / "workbench.toml").write_text('[agent]\nmodel = "opus"\nmax_cost_usd = 2.5\n')
+    app = make_app()
+    async with app.run_test(size=(100, 36)) as pilot:
+        form = await open_form(app, pilot, settle, Terms(rehearsal_needed=False, notice="Two files are changed."))
+        assert form.query_one("#model", Input).value == "opus"
+        assert form.query_one("#cost", Input).value == "2.5"
+        assert form.query_one(Checkbox).value is False
+        assert "Claude Code works in a git worktree of its own" in text_of(form)
+        assert "Two files are changed." in text_of(form)
+        await pilot.press("escape")
+        assert isinstance(app.screen, BugsScreen)
+
+
+async def test_without_a_login_it_is_set_to_a_rehearsal_and_says_why(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 36)) as pilot:
+        form = await open_form(app, pilot, settle, Terms(rehearsal_needed=True))
+        assert form.query_one(Checkbox).value is True
+        assert "No Claude login and no API key were found" in text_of(form)
+
+
+async def test_enter_launches_what_is_filled_in_and_shows_the_session(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any
+) -> None:
+    app = make_app()
+    launched: list[tuple[int, Launch]] = []
+
+    def launch(number: int, wanted: Launch) -> Any:
+        launched.append((number, wanted))
+        return app.desk.latest_session(1)
+
+    async with app.run_test(size=(100, 36)) as pilot:
+        form = await open_form(app, pilot, settle, Terms(rehearsal_needed=False))
+        app.desk.launch = launch  # type: ignore[method-assign]
+        form.query_one("#base", Input).value = "main"
+        await pilot.press(*"be kind", "tab", "space")
+        form.query_one("#cost", Input).value = "$3"
+        await pilot.press("enter", "enter")
+        await settle(pilot)
+        assert isinstance(app.screen, SessionScreen)
+    wanted = Launch(base="main", model="", max_cost_usd=3.0, note="be kind", rehearse="happy")
+    assert launched == [(4, wanted)]
+
+
+async def test_a_cap_that_is_no_number_is_told_in_the_form(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 36)) as pilot:
+        form = await open_form(app, pilot, settle, Terms(rehearsal_needed=False))
+        form.query_one("#cost", Input).value = "lots"
+        await pilot.press("enter")
+        assert "The cost cap 'lots' is not a number." in text_of(form)
+
+
+async def test_what_keeps_it_from_being_launched_is_told_and_nothing_is_lost(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any, eventually: Any
+) -> None:
+    app = make_app()
+
+    def launch(_number: int, _wanted: Launch) -> Any:
+        raise ConfigurationError("There is no git repository here.", cure="Run git init.")
+
+    async with app.run_test(size=(100, 36)) as pilot:
+        form = await open_form(app, pilot, settle, Terms(rehearsal_needed=True))
+        app.desk.launch = launch  # type: ignore[method-assign]
+        await pilot.press(*"note", "enter")
+        await eventually(lambda: "✗ There is no git repository here." in text_of(form))
+        assert "Run git init." in text_of(form)
+        assert form.query_one("#note", Input).value == "note"
+        form.query_one("#cost", Input).value = ""
+        await pilot.press("up", "down", "enter")
+        await eventually(lambda: not form._starting)
+
+
+async def test_what_is_missing_altogether_is_told_before_there_is_a_form(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("j", "f")
+        await settle(pilot)
+        assert isinstance(app.screen, BugsScreen)
+        assert "✗" in text_of(app.screen)

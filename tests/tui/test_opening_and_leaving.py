@@ -1,0 +1,260 @@
+"""Opening the workbench, leaving it, and what goes on in the background meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.engine import Engine
+from sqlmodel import Session
+from terminal import Terminal
+from tui.seeded_store import WORKING
+
+from capture.errors import StoreBusy
+from capture.store.tables import FixSession
+from capture.testing import NOW
+from workbench import config
+from workbench.errors import DatabaseError
+from workbench.tui import app as app_module
+from workbench.tui.app import THEME, WorkbenchApp, run
+from workbench.tui.background import Background, Tell
+from workbench.tui.desk import Desk
+from workbench.tui.failures import told
+from workbench.tui.screens.help import HelpScreen
+
+pytestmark = pytest.mark.anyio
+OPEN = "import sys; from workbench import config; from workbench.tui.app import run; sys.exit(run(config.load()))"
+
+
+def environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("COV_CORE")}
+
+
+def test_the_first_paint_waits_for_no_database_github_or_git(clinic: Path) -> None:
+    """The slow libraries are not imported when the first screen is drawn."""
+    program = """
+import asyncio, sys
+from workbench import config
+from workbench.tui.app import WorkbenchApp
+
+async def main():
+    app = WorkbenchApp(config.load())
+    app._open = lambda: None
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert "Opening the database" in "".join(strip.text for strip in app.screen._compositor.render_strips())
+        slow = {"sqlmodel", "sqlalchemy", "github", "git", "django", "claude_agent_sdk"}
+        print(sorted(slow & {name.partition(".")[0] for name in sys.modules}))
+
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=clinic, capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+def test_a_missing_database_ends_with_message_cure_and_exit_code(clinic: Path) -> None:
+    with Terminal([sys.executable, "-c", OPEN], env=environment(), cwd=clinic) as terminal:
+        shown = terminal.wait_for("workbench db upgrade")
+        assert terminal.wait_for_exit() == 5
+    assert "workbench: There is no database at" in shown
+    assert "workbench db upgrade" in shown
+    assert "Traceback" not in shown
+
+
+def test_a_hangup_ends_it_even_where_hangups_are_ignored(clinic: Path, store: Engine) -> None:
+    argv = [sys.executable, "-c", "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); " + OPEN]
+    with Terminal(argv, env=environment(), cwd=clinic) as terminal:
+        terminal.wait_for("No bugs yet")
+        os.kill(terminal.pid, signal.SIGHUP)
+        assert terminal.wait_for_exit() == 130
+
+
+def test_without_a_terminal_the_commands_are_named(
+    clinic: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(config.load(start=clinic, environ={})) == 2
+    assert "workbench bugs list" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("failure", "code"), [(None, 0), (DatabaseError("It is locked.", cure="Wait."), 5)])
+def test_run_gives_back_the_exit_code(
+    clinic: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    failure: DatabaseError | None,
+    code: int,
+) -> None:
+    def fake_run(self: WorkbenchApp) -> None:
+        self.failure = failure
+
+    for stream in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(getattr(sys, stream), "isatty", lambda: True)
+    monkeypatch.setattr(WorkbenchApp, "run", fake_run)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    assert run(config.load(start=clinic, environ={})) == code
+    assert capsys.readouterr().err == ("workbench: It is locked.\n  Wait.\n" if failure else "")
+
+
+async def test_a_store_that_cannot_be_opened_leaves_the_screen(
+    clinic: Path, make_app: Callable[..., WorkbenchApp], eventually: Any
+) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        await eventually(lambda: app.failure is not None)
+        await pilot.pause()
+    assert isinstance(app.failure, DatabaseError)
+    assert app.return_code == 5
+
+
+async def test_q_leaves_at_once(seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("q")
+    assert app.return_code == 0
+
+
+async def test_the_help_sheet_opens_and_closes(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("question_mark")
+        assert isinstance(app.screen, HelpScreen)
+        assert "Bug list" in text_of(app.screen)
+        await pilot.press("j", "escape")
+        assert not isinstance(app.screen, HelpScreen)
+
+
+async def test_the_palette_offers_every_action_and_does_it(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, eventually: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("ctrl+p")
+        await eventually(lambda: "decide: sign-off" in text_of(app.screen))
+        await pilot.press(*"helx", "backspace", *"p")
+        await eventually(lambda: "go: help" in text_of(app.screen) and "theme" not in text_of(app.screen))
+        await pilot.press("enter")
+        await eventually(lambda: isinstance(app.screen, HelpScreen))
+        await pilot.press("escape")
+
+
+async def test_the_palette_of_a_dialog_offers_only_the_theme(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, eventually: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("question_mark", "ctrl+p")
+        await eventually(lambda: "theme: choose" in text_of(app.screen))
+        assert "fix: fix" not in text_of(app.screen)
+        await pilot.press("escape")
+
+
+def test_the_theme_may_come_from_the_environment(clinic: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = config.load(start=clinic, environ={})
+    assert WorkbenchApp(settings).theme == THEME.name
+    monkeypatch.setenv("TEXTUAL_THEME", "nord")
+    monkeypatch.setattr(app_module.constants, "DEFAULT_THEME", "nord")
+    assert WorkbenchApp(settings).theme == "nord"
+
+
+async def test_the_background_reports_changes_lost_sessions_and_trouble(
+    seeded: Engine, clinic: Path, eventually: Any
+) -> None:
+    """Also: it does what is owed, and ends when it is told to."""
+    with Session(seeded) as session:
+        fix = session.get_one(FixSession, WORKING)
+        fix.host, fix.pid, fix.pid_started = socket.gethostname(), 2**22 + 1, 1.0
+        session.commit()
+    desk = Desk(config.load(start=clinic, environ={}), clock=lambda: NOW)
+    desk.open()
+    heard: list[Any] = []
+    background = Background(
+        desk,
+        Tell(
+            changed=lambda: heard.append("changed"),
+            swept=lambda lost: heard.append(lost),
+            trouble=lambda text: heard.append(text),
+            failed=lambda error: heard.append(error),
+        ),
+    )
+    background.start()
+    try:
+        await eventually(lambda: "changed" in heard and [WORKING] in heard, seconds=10)
+    finally:
+        background.stop()
+        desk.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("workbench-")]
+    assert not [one for one in heard if isinstance(one, BaseException)]
+
+
+def test_a_thread_that_fails_says_so_and_goes_on() -> None:
+    class Broken:
+        config = None
+
+        def watcher(self) -> Any:
+            raise StoreBusy("locked", cure="wait")
+
+    heard: list[BaseException] = []
+    background = Background(Broken(), Tell(print, print, print, heard.append))  # type: ignore[arg-type]
+    thread = threading.Thread(target=background._watch)
+    thread.start()
+    until = time.monotonic() + 5
+    while not heard and time.monotonic() < until:
+        time.sleep(0.02)
+    background.stop()
+    thread.join(5)
+    assert isinstance(heard[0], StoreBusy)
+
+
+async def test_what_a_thread_says_is_shown(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        tell = app._background._tell
+        tell.swept(["x"])
+        await pilot.pause()
+        assert "1 fix session(s) lost their runner" in text_of(app.screen)
+        tell.failed(DatabaseError("It is gone.", cure="Wait."))
+        await pilot.pause()
+        assert "✗ It is gone." in text_of(app.screen)
+        tell.trouble("")
+        tell.changed()
+        await settle(pilot)
+        assert "It is gone" not in text_of(app.screen)
+
+
+def test_any_failure_is_told_with_what_to_do_next() -> None:
+    from sqlalchemy.exc import OperationalError
+
+    assert told(DatabaseError("No.", cure="Do.")) == ("No.", "Do.")
+    message, cure = told(OperationalError("select 1", {}, Exception("disk I/O error\x1b[2J")))
+    assert message == "The database does not answer: disk I/O error␛[2J"
+    assert "by itself" in cure
+    assert told(KeyError("x"))[0] == "KeyError: 'x'"
+
+
+def test_someone_without_a_repository_signs_with_their_login_name(
+    seeded: Engine, clinic: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "ada")
+    desk = Desk(config.load(start=clinic, environ={}), clock=lambda: NOW)
+    desk.open()
+    assert desk.person == "ada"
+    assert desk.ledger().balanced
+    desk.close()

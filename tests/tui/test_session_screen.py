@@ -1,0 +1,289 @@
+"""A fix session, watched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy.engine import Engine
+from sqlmodel import Session, select
+from tui.seeded_store import FINISHED, WORKING, entry
+
+from capture.store.tables import FixSession, SessionRequest
+from capture.testing import NOW
+from workbench.bugs.rows import ApprovalRow, TranscriptRow
+from workbench.tui.app import WorkbenchApp
+from workbench.tui.document import TAIL, Document
+from workbench.tui.documents.transcript import approval_lines, as_text, entry_lines
+from workbench.tui.screens.bugs import BugsScreen
+from workbench.tui.screens.session import SessionScreen
+
+pytestmark = pytest.mark.anyio
+
+
+def shown(kind: str, **body: Any) -> list[str]:
+    return [made.text for made in entry_lines(TranscriptRow(id=1, at=NOW, kind=kind, body=body), 60) if made.text]
+
+
+def test_each_kind_of_entry_has_its_form() -> None:
+    assert shown("text", text="I look.") == ["  I look."]
+    assert shown("thinking", text="hm") == ["  hm"]
+    assert shown("prompt", text="Fix it.", by="Ada") == ["› Ada", "  Fix it."]
+    assert shown("prompt", text="Fix it.") == ["› brief", "  Fix it."]
+    assert shown("notice", text="careful") == ["  · careful"]
+    assert shown("tool_use", tool="Bash", input={"command": "ls"}) == ["  ▸ Bash  ls"]
+    assert shown("tool_use", tool="Edit", input={"file_path": "a.py", "new_string": "x = 1"})[1] == "    + x = 1"
+    assert shown("tool_use", name="Odd", input=None) == ["  ▸ Odd  "]
+    assert shown("tool_result", text="one\n\ntwo", is_error=True) == ["    │ one", "    │ two"]
+    assert shown("evidence", verdict="refuted", reason="It fails.") == ["  Evidence: ✗ refuted", "  It fails."]
+    assert shown("evidence", text="collecting") == ["  ⚖ collecting"]
+    assert shown("result", subtype="success", cost_usd=0.5, turns=2, text="bye") == [
+        "  ■ the agent's turn ended  success · $0.50 · 2 turns",
+        "  bye",
+    ]
+    assert shown("result", error="limit")[1] == "  limit"
+    assert shown("unheard of", a=[1, {"text": "b"}], c=None) == ["  a: 1", "  b", "  c: null"]
+
+
+def test_plain_data_of_any_shape_becomes_text() -> None:
+    assert as_text([{"text": "a"}, "b", 3]) == "a\nb\n3"
+
+
+def test_an_approval_shows_the_exact_tool_and_its_whole_input() -> None:
+    given = {"command": "a\nb", "timeout": 5}
+    body = {"tool": "Bash", "title": "Run", "reason": "outside the worktree", "input": given}
+    row = ApprovalRow(id=1, session_id="s", asked_at=NOW, body=body)
+    text = [made.text for made in approval_lines(row, 80)]
+    assert text[0] == " ASKS YOU  May the agent use Bash?  Run"
+    assert text[1:5] == ["  outside the worktree", "  command: a", "    b", "  timeout: 5"]
+    odd = ApprovalRow(id=1, session_id="s", asked_at=NOW, body={"input": "text"})
+    assert "  input: text" in [made.text for made in approval_lines(odd, 80)]
+
+
+async def open_session(app: WorkbenchApp, pilot: Any, settle: Any, session_id: str = WORKING) -> Document:
+    await settle(pilot)
+    await app.push_screen(SessionScreen(session_id))
+    await settle(pilot)
+    return app.screen.query_one("#main", Document)
+
+
+async def test_the_screen_says_rehearsal_state_cost_tokens_turns_and_time(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any, clock: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_session(app, pilot, settle)
+        assert " REHEARSAL  happy  ? asks you  4:00  $0.04  18k tokens  3 turns" in text_of(app.screen)
+        clock.now = NOW + timedelta(seconds=5)
+        app.screen._draw_head()  # type: ignore[attr-defined]
+        await pilot.pause()
+        assert "4:05" in text_of(app.screen)
+
+
+async def test_new_entries_are_followed_by_who_is_at_the_end(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        document = await open_session(app, pilot, settle)
+        with Session(seeded) as session:
+            for number in range(50):
+                entry(session, WORKING, "text", NOW, text=f"word {number}")
+            session.commit()
+        app.screen.reload()  # type: ignore[attr-defined]
+        await settle(pilot)
+        assert "word 49" in text_of(app.screen)
+        assert document.at_end
+
+
+async def test_who_has_scrolled_up_stays_there(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        document = await open_session(app, pilot, settle)
+        await pilot.press("g")
+        with Session(seeded) as session:
+            entry(session, WORKING, "text", NOW, text="\n".join(f"line {number}" for number in range(100)))
+            session.commit()
+        app.screen.reload()  # type: ignore[attr-defined]
+        await settle(pilot)
+        assert (document.cursor, document.scroll_offset.y) == (0, 0)
+
+
+async def test_the_tail_is_bounded(seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        document = await open_session(app, pilot, settle)
+        with Session(seeded) as session:
+            for _ in range(60):
+                entry(session, WORKING, "text", NOW, text="\n".join(["line"] * 150))
+            session.commit()
+        app.screen.reload()  # type: ignore[attr-defined]
+        await settle(pilot)
+        assert len(document.lines) == TAIL
+        assert document.at_end
+        await pilot.press("g")
+        with Session(seeded) as session:
+            entry(session, WORKING, "text", NOW, text="one more")
+            session.commit()
+        app.screen.reload()  # type: ignore[attr-defined]
+        await settle(pilot)
+        assert len(document.lines) == TAIL
+
+
+async def test_a_transcript_is_laid_out_anew_for_a_new_width(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        document = await open_session(app, pilot, settle)
+        await pilot.resize_terminal(40, 24)
+        await settle(pilot)
+        assert max(line.width for line in document.lines if "touch" in line.text) <= 40
+
+
+@pytest.mark.parametrize(("key", "answer"), [("a", "allow"), ("d", "deny")])
+async def test_a_and_d_answer_what_the_agent_asks(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any, key: str, answer: str
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_session(app, pilot, settle)
+        assert "command: pip install hutch" in text_of(app.screen)
+        await pilot.press(key)
+        await settle(pilot)
+        assert "ASKS YOU" not in text_of(app.screen)
+        await pilot.press(key)
+        assert "The agent asks for nothing now." in text_of(app.screen)
+    with Session(seeded) as session:
+        asked = session.exec(select(SessionRequest)).one()
+        assert (asked.answer, asked.answered_by) == (answer, "Ada Tester <ada@example.com>")
+
+
+async def test_a_message_is_typed_and_sent_and_escape_keeps_it_back(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_session(app, pilot, settle)
+        await pilot.press("m", *"never", "escape")
+        assert isinstance(app.screen, SessionScreen)
+        await pilot.press("m", "enter")
+        await pilot.press("m", *"look at q", "enter")
+        await settle(pilot)
+        assert "Sent." in text_of(app.screen)
+    with Session(seeded) as session:
+        said = session.exec(select(SessionRequest).where(SessionRequest.kind == "message")).one()
+        assert said.body == {"text": "look at q"}
+
+
+async def test_i_asks_the_session_to_stop(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_session(app, pilot, settle)
+        await pilot.press("i")
+        await settle(pilot)
+        assert "Asked the session to stop" in text_of(app.screen)
+    with Session(seeded) as session:
+        assert session.exec(select(SessionRequest).where(SessionRequest.kind == "interrupt")).one()
+
+
+async def test_an_interrupted_session_offers_to_resume(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any, monkeypatch: Any
+) -> None:
+    with Session(seeded) as session:
+        session.get_one(FixSession, WORKING).state = "interrupted"
+        session.commit()
+    app = make_app()
+    resumed: list[str] = []
+
+    def resume(session_id: str) -> Any:
+        resumed.append(session_id)
+        return app.desk.session(session_id)
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        monkeypatch.setattr(app.desk, "resume", resume)
+        await open_session(app, pilot, settle)
+        assert "‖ interrupted" in text_of(app.screen)
+        assert "r resume" in text_of(app.screen)
+        await pilot.press("r")
+        await settle(pilot)
+        assert "The session goes on." in text_of(app.screen)
+        await pilot.press("escape")
+        await settle(pilot)
+        await pilot.press("r")
+        await settle(pilot)
+        assert isinstance(app.screen, SessionScreen)
+    assert resumed == [WORKING, WORKING]
+
+
+async def test_escape_goes_back_and_the_session_goes_on(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("s")
+        await settle(pilot)
+        assert isinstance(app.screen, SessionScreen)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert isinstance(app.screen, BugsScreen)
+    with Session(seeded) as session:
+        assert session.get_one(FixSession, WORKING).state == "needs_input"
+        assert len(session.exec(select(SessionRequest)).all()) == 1
+
+
+async def test_the_clock_of_a_session_stops_with_it(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_session(app, pilot, settle)
+        screen = app.screen
+        assert isinstance(screen, SessionScreen)
+        assert screen._seconds is not None
+        with Session(seeded) as session:
+            fix = session.get_one(FixSession, WORKING)
+            fix.state, fix.ended_at = "done", NOW
+            session.commit()
+        screen.reload()
+        await settle(pilot)
+        assert screen._seconds is None
+        await pilot.press("y")
+        assert app.clipboard == f"workbench/B-001-{WORKING[:8]}"
+
+
+async def test_a_finished_session_leads_to_its_evidence(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await open_session(app, pilot, settle, FINISHED)
+        await pilot.press("e")
+        await settle(pilot)
+        text = text_of(app.screen)
+        assert "✓ demonstrated" in text
+        assert "REHEARSAL" in text
+        assert "$ python -m pytest tests/test_owner.py" in text
+        assert "tests/test_owner.py::test_a_pet_without_an_owner_is_shown  failed" in text
+        assert "fixed" not in text
+        await pilot.press("y")
+        assert app.clipboard == "9d3b77e1" * 5
+
+
+async def test_without_evidence_its_screen_says_when_there_will_be_some(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("e")
+        await settle(pilot)
+        assert "No evidence yet." in text_of(app.screen)
+        await pilot.press("y")

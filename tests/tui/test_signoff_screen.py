@@ -1,0 +1,208 @@
+"""The sign-off: what a person sees before, and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy.engine import Engine
+from sqlmodel import Session, select
+
+from capture.store.tables import Bug, EvidenceRow, SignOff
+from capture.testing import NOW
+from workbench.bugs import queries
+from workbench.tui.app import WorkbenchApp
+from workbench.tui.document import Document
+from workbench.tui.documents.evidence import evidence_lines
+from workbench.tui.documents.signoff import diff_lines
+from workbench.tui.screens.bugs import BugsScreen
+from workbench.tui.screens.session import SessionScreen
+from workbench.tui.screens.signoff import SignOffScreen
+
+pytestmark = pytest.mark.anyio
+
+
+async def open_signoff(app: WorkbenchApp, pilot: Any, settle: Any) -> None:
+    await settle(pilot)
+    await pilot.press("j", "j", "v")
+    await settle(pilot)
+    assert isinstance(app.screen, SignOffScreen)
+
+
+def decisions(engine: Engine) -> list[SignOff]:
+    with Session(engine) as session:
+        return list(session.exec(select(SignOff).where(SignOff.bug_id == 3)))
+
+
+def state(engine: Engine) -> str:
+    with Session(engine) as session:
+        return session.exec(select(Bug).where(Bug.number == 3)).one().state
+
+
+async def test_it_shows_evidence_diff_and_the_question_with_its_object(
+    seeded: Engine, checkout: tuple[str, str], make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 60)) as pilot:
+        await open_signoff(app, pilot, settle)
+        text = text_of(app.screen)
+    assert "REHEARSAL" in text
+    assert "✓ demonstrated" in text
+    assert "+<dd>{{ pet.owner.name|default:'nobody' }}</dd>" in text
+    assert f"Sign off B-003 at {checkout[1][:10]} as Ada Tester <ada@example.com>? (y/N)" in text
+
+
+@pytest.mark.parametrize("key", ["enter", "N", "escape", "space"])
+async def test_only_y_signs(
+    seeded: Engine, checkout: tuple[str, str], make_app: Callable[..., WorkbenchApp], settle: Any, key: str
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await open_signoff(app, pilot, settle)
+        await pilot.press(key)
+        await settle(pilot)
+    assert decisions(seeded) == []
+    assert state(seeded) == "review"
+
+
+async def test_y_records_it_with_the_note_and_shows_what_follows(
+    seeded: Engine, checkout: tuple[str, str], make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(110, 40)) as pilot:
+        await open_signoff(app, pilot, settle)
+        await pilot.press("n", *"seen it", "enter")
+        assert "with the note: seen it" in text_of(app.screen)
+        await pilot.press("y")
+        await settle(pilot)
+        text = text_of(app.screen)
+        assert "✓ B-003 is closed." in text
+        assert "by Ada Tester <ada@example.com>" in text
+        assert "seen it" in text
+        assert "○ owed: comment on the issue" in text
+        assert "○ owed: close the issue" in text
+        assert "○ owed: write the bug file" in text
+        assert f"git merge {checkout[1]}" in text
+        assert "(y/N)" not in text
+        await pilot.press("c")
+        assert app.clipboard == f"git merge {checkout[1]}"
+        await pilot.press("y")
+        assert "The decision is made." in text_of(app.screen)
+    signed = decisions(seeded)
+    assert [(row.decision, row.by, row.commit, row.note) for row in signed] == [
+        ("verified", "Ada Tester <ada@example.com>", checkout[1], "seen it")
+    ]
+    assert state(seeded) == "closed"
+
+
+async def test_what_the_rules_refuse_is_told_with_its_cure(
+    seeded: Engine, checkout: tuple[str, str], make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    with Session(seeded) as session:
+        session.exec(select(EvidenceRow)).one().verdict = "partial"
+        session.commit()
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await open_signoff(app, pilot, settle)
+        await pilot.press("y")
+        await settle(pilot)
+        assert "✗ The evidence says “partial”, so signing it needs a reason." in text_of(app.screen)
+        assert "Give a note that says why you sign it." in text_of(app.screen)
+    assert decisions(seeded) == []
+
+
+async def test_a_rejection_needs_a_reason_and_leads_back_to_the_session(
+    seeded: Engine,
+    checkout: tuple[str, str],
+    make_app: Callable[..., WorkbenchApp],
+    settle: Any,
+    text_of: Any,
+    monkeypatch: Any,
+) -> None:
+    app = make_app()
+    sent: list[tuple[int, str]] = []
+
+    def reject(number: int, reason: str) -> Any:
+        sent.append((number, reason))
+        return queries.sessions(seeded, bug=number)[0]
+
+    async with app.run_test(size=(100, 30)) as pilot:
+        monkeypatch.setattr(app.desk, "reject", reject)
+        await open_signoff(app, pilot, settle)
+        await pilot.press("x", "enter")
+        assert "A rejection needs a reason" in text_of(app.screen)
+        await pilot.press("escape")
+        assert isinstance(app.screen, SignOffScreen)
+        await pilot.press("x", *"no qy", "enter")
+        await settle(pilot)
+        assert isinstance(app.screen, SessionScreen)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert isinstance(app.screen, BugsScreen)
+    assert sent == [(3, "no qy")]
+
+
+async def test_a_bug_that_left_review_cannot_be_signed(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        await app.push_screen(SignOffScreen(1))
+        await settle(pilot)
+        assert "✗ B-001" in text_of(app.screen)
+        await pilot.press("y", "c", "2", "3")
+        assert state(seeded) == "review"
+
+
+async def test_sections_are_reached_by_number(
+    seeded: Engine, checkout: tuple[str, str], make_app: Callable[..., WorkbenchApp], settle: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_signoff(app, pilot, settle)
+        document = app.screen.query_one("#main", Document)
+        names = [name for _, name in document.sections]
+        await pilot.press(str(names.index("diff") + 1))
+        assert document.section == "diff"
+        app.screen.do_section_number()  # type: ignore[attr-defined]
+
+
+def test_missing_evidence_and_an_empty_change_are_said(seeded: Engine) -> None:
+    assert "The change is empty." in diff_lines("\n")[-1].text
+    evidence = queries.bug_page(seeded, 3, now=NOW).evidence
+    assert evidence is not None
+    text = "\n".join(made.text for made in evidence_lines(replace(evidence, runs=(), flags=()), 80))
+    assert "No test was run." in text
+    assert "None: nothing in the change weakens a test." in text
+
+
+def test_runs_are_told_with_their_notes_and_at_most_a_dozen_tests(seeded: Engine) -> None:
+    evidence = queries.bug_page(seeded, 3, now=NOW).evidence
+    assert evidence is not None
+    tests = [{"id": f"t{number}", "outcome": "error" if number == 0 else "skipped"} for number in range(20)]
+    run = {"name": "base", "outcome": "odd", "note": "timed out", "tests": tests, "seconds": "?"}
+    text = "\n".join(made.text for made in evidence_lines(replace(evidence, runs=(run,)), 80))
+    assert "? odd     base" in text
+    assert "    timed out" in text
+    assert "✗ t0  error" in text
+    assert "… 8 more tests" in text
+
+
+def test_a_diff_of_several_files_is_parted() -> None:
+    text = [made.text for made in diff_lines("diff --git a/x b/x\n+1\ndiff --git a/y b/y\n-2\n")]
+    assert text == ["Diff", "  diff --git a/x b/x", "  +1", "", "  diff --git a/y b/y", "  -2"]
+
+
+async def test_a_fix_without_evidence_says_that_nothing_was_run(
+    seeded: Engine, checkout: tuple[str, str], make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    with Session(seeded) as session:
+        session.delete(session.exec(select(EvidenceRow)).one())
+        session.commit()
+    app = make_app()
+    async with app.run_test(size=(100, 40)) as pilot:
+        await open_signoff(app, pilot, settle)
+        assert "None was collected: no test was run." in text_of(app.screen)
