@@ -36,7 +36,7 @@ _SESSION_STATE = (
 )
 _LINES = sa.select(
     BUG,
-    _FIRST_KEY.label("fingerprint"),
+    sa.func.coalesce(_FIRST_KEY, "").label("fingerprint"),
     _SESSION_STATE.label("session_state"),
     ISSUE.c.repository.label("issue_repository"),
     ISSUE.c.number.label("issue_number"),
