@@ -105,7 +105,8 @@ def test_a_person_answers_what_it_asks_and_no_secret_reaches_its_commands(
     assert "outside of the worktree" in outside
     assert "Leave the tests alone." in refused
     assert not (Path(row.worktree).parent / "outside.txt").exists()
-    assert "I have heard you." in said(engine, row)
+    prompts = [entry.body for entry in queries.transcript(engine, row.id) if entry.kind == "prompt"]
+    assert prompts[-1] == {"text": "Are you there?", "by": "Ada"}
     page = queries.bug_page(engine, bug, now=now)
     assert page.row.state == "open"
     assert "the agent changed nothing" in page.history[-1].reason

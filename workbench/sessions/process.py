@@ -56,6 +56,7 @@ class Detached:
                 [sys.executable, "-I", "-S", "-c", _DETACH, str(log), *argv],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,  # the terminal may be showing a screen
                 env=dict(environ),
             )
         except OSError as error:

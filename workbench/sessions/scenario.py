@@ -15,6 +15,7 @@
     input.file_path = "${worktree}/tests/test_x.py"
 
 In texts and inputs, `${worktree}` is the session's worktree and `${python}` the interpreter that runs the tests.
+A message that a person sends while the model works is no prompt of its own: the turn is played to its end.
 """
 
 from __future__ import annotations

@@ -1,0 +1,528 @@
+"""Launching and steering without an agent: what is refused, what is written, and that failures leave nothing behind."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+from sqlmodel import Session
+
+from capture.store.tables import Bug, FixSession, SessionRequest
+from capture.testing import NOW
+from workbench import evidence, fixing
+from workbench.bugs import acts, queries
+from workbench.config import Config, Value
+from workbench.errors import ConfigurationError, DatabaseError, NotFound, OutsideError, Refused, UsageError
+from workbench.fixing import launching, running
+from workbench.fixing.order import Order
+from workbench.git import Repository
+from workbench.sessions import record as records
+from workbench.sessions.process import Detached, Identity
+from workbench.sessions.record import Record
+from workbench.sessions.runner import Outcome
+from workbench.sessions.worktrees import create
+
+REHEARSED = fixing.LaunchOptions(rehearse=str(Path(__file__).parent / "scenarios" / "price.toml"))
+
+
+def with_setting(config: Config, key: str, value: object) -> Config:
+    return Config(config.repo, config.state_dir, {**config.values, key: Value(value, "test")})
+
+
+@pytest.fixture
+def idle(monkeypatch):
+    """Runners that wait for their word and then end, instead of starting an agent."""
+    started: list[Identity] = []
+
+    class Idle(Detached):
+        def __init__(self, argv, *, environ, log):
+            super().__init__([sys.executable, "-c", "import sys; sys.stdin.read()"], environ=environ, log=log)
+            started.append(self.identity)
+
+    monkeypatch.setattr(launching, "Detached", Idle)
+    return started
+
+
+@pytest.fixture
+def nothing_left(config, engine, bug, clinic):
+    """Check that an attempt left no worktree, no branch, no folder, no row and no change of state."""
+
+    def check() -> None:
+        repository = Repository.open(clinic)
+        assert len(repository.worktrees()) == 1
+        assert not repository.exists(f"refs/heads/workbench/B-{bug:03d}-1")
+        sessions = config.state_dir / "sessions"
+        assert not sessions.exists() or list(sessions.iterdir()) == []
+        assert queries.sessions(engine) == []
+        assert queries.bug_page(engine, bug, now=NOW).row.state == "open"
+
+    return check
+
+
+@pytest.fixture
+def make_session(engine, bug, clinic, config):
+    """Write a session's row, with a real worktree, as if a runner were at work on it."""
+
+    def make(state: str = "working", **changes) -> FixSession:
+        place = create(Repository.open(clinic), config.state_dir, bug, base="HEAD", reason="r")
+        me = psutil.Process()
+        fields = {
+            "id": str(uuid.uuid4()),
+            "bug_id": bug,
+            "state": state,
+            "launched_by": "Ada",
+            "repository": str(clinic),
+            "branch": place.branch,
+            "worktree": str(place.path),
+            "base_commit": place.base,
+            "host": socket.gethostname(),
+            "pid": me.pid,
+            "pid_started": me.create_time(),
+            "started_at": NOW,
+            "options": {"phase": "agent", "brief": "the brief", "prompt": "the brief", "max_cost_usd": 5.0},
+        }
+        with records.transaction(engine) as session:
+            fix = FixSession(**(fields | changes))
+            session.add(fix)
+            session.get_one(Bug, bug).state = "fixing"
+        return fix
+
+    return make
+
+
+def test_a_launch_claims_the_bug_and_writes_all_that_the_runner_needs(idle, config, engine, bug, now, clinic):
+    (clinic / "pricing.py").write_text("changed")
+    row = fixing.launch(config, engine, bug, by="Ada", options=REHEARSED, now=now)
+    assert (row.state, row.launched_by, row.rehearsal, row.pid) == ("starting", "Ada", "price", idle[0].pid)
+    assert row.host == socket.gethostname()
+    event_file = config.state_dir / "sessions" / row.id / "event.json"
+    assert event_file.stat().st_mode & 0o777 == 0o600
+    assert event_file.parent.stat().st_mode & 0o777 == 0o700
+    assert json.loads(event_file.read_text())["bug"] == "B-001"
+    notice, prompt = queries.transcript(engine, row.id)
+    assert "not committed (pricing.py)" in notice.body["text"]
+    assert prompt.body == {
+        "text": fixing.brief(config, engine, bug, now=now).prompt.replace("SESSION", row.id),
+        "by": "Ada",
+    }
+    page = queries.bug_page(engine, bug, now=now)
+    assert page.row.state == "fixing"
+    assert "write_file" in {owed.kind for owed in page.owed}
+
+
+def test_the_base_is_the_release_that_the_bug_was_seen_in(idle, config, engine, bug, now, clinic):
+    repository = Repository.open(clinic)
+    first = repository.head()
+    subprocess.run(["git", "commit", "-q", "--allow-empty", "-m", "later"], cwd=clinic, check=True)
+    with records.transaction(engine) as session:
+        session.get_one(Bug, bug).last_release = first[:10]
+    row = fixing.launch(config, engine, bug, by="Ada", options=REHEARSED, now=now)
+    assert row.base_commit == first
+
+
+@pytest.mark.usefixtures("idle")
+@pytest.mark.parametrize(
+    ("options", "error", "told"),
+    [
+        ({"base": "nowhere"}, NotFound, "has no commit 'nowhere'"),
+        ({"rehearse": "sad"}, UsageError, "no rehearsal scenario 'sad'"),
+    ],
+)
+def test_wrong_options_leave_nothing_behind(config, engine, bug, now, nothing_left, options, error, told):
+    chosen = fixing.LaunchOptions(**{"rehearse": REHEARSED.rehearse, **options})
+    with pytest.raises(error, match=told):
+        fixing.launch(config, engine, bug, by="Ada", options=chosen, now=now)
+    nothing_left()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "error"),
+    [
+        ("agent.cli_path", "/nowhere/claude", ConfigurationError),
+        ("agent.cli_path", "/bin/false", OutsideError),
+        ("tests.command", "no-such-program -x", ConfigurationError),
+    ],
+)
+def test_wrong_settings_leave_nothing_behind(config, engine, bug, now, nothing_left, key, value, error):
+    with pytest.raises(error):
+        fixing.launch(with_setting(config, key, value), engine, bug, by="Ada", options=REHEARSED, now=now)
+    nothing_left()
+
+
+def test_a_runner_that_does_not_start_leaves_nothing_behind(config, engine, bug, now, nothing_left, monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise OutsideError("no more processes")
+
+    monkeypatch.setattr(launching, "Detached", refuse)
+    with pytest.raises(OutsideError, match="no more processes"):
+        fixing.launch(config, engine, bug, by="Ada", options=REHEARSED, now=now)
+    nothing_left()
+
+
+@pytest.mark.usefixtures("idle")
+def test_a_runner_that_dies_before_its_word_leaves_nothing_behind(config, engine, bug, now, nothing_left, monkeypatch):
+    def gone(*_: object) -> None:
+        raise OutsideError("The runner ended as it began.")
+
+    monkeypatch.setattr(Detached, "begin", gone)
+    with pytest.raises(OutsideError, match="ended as it began"):
+        fixing.launch(config, engine, bug, by="Ada", options=REHEARSED, now=now)
+    nothing_left()
+
+
+@pytest.mark.usefixtures("idle")
+def test_a_locked_database_leaves_nothing_behind(config, engine, bug, now, nothing_left, monkeypatch):
+    def locked(*_: object, **__: object) -> None:
+        raise DatabaseError("locked")
+
+    monkeypatch.setattr(launching, "_claim", locked)
+    with pytest.raises(DatabaseError):
+        fixing.launch(config, engine, bug, by="Ada", options=REHEARSED, now=now)
+    nothing_left()
+
+
+def test_outside_of_a_repository_nothing_is_launched(config, engine, bug, now, tmp_path):
+    with pytest.raises(ConfigurationError, match="not in a git repository"):
+        fixing.launch(
+            Config(tmp_path, config.state_dir, config.values), engine, bug, by="Ada", options=REHEARSED, now=now
+        )
+    assert queries.sessions(engine) == []
+
+
+@pytest.mark.usefixtures("idle")
+def test_two_launches_at_once_make_one_session(config, engine, bug, now, make_session, monkeypatch):
+    monkeypatch.setattr(launching, "_check_free", lambda *_, **__: make_session())  # the other one, in between
+    with pytest.raises(Refused, match=r"is being worked on by Ada on"):
+        fixing.launch(config, engine, bug, by="Bob", options=REHEARSED, now=now)
+    assert len(queries.sessions(engine)) == 1
+
+
+@pytest.mark.parametrize(("state", "cure"), [("review", "reject it"), ("closed", "reopen"), ("muted", "Unmute")])
+def test_the_state_of_a_bug_may_refuse_a_session(config, engine, bug, now, state, cure):
+    with records.transaction(engine) as session:
+        session.get_one(Bug, bug).state = state
+    with pytest.raises(Refused, match=f"B-001 is {state}") as caught:
+        fixing.launch(config, engine, bug, by="Ada", options=REHEARSED, now=now)
+    assert cure in caught.value.cure
+
+
+@pytest.mark.usefixtures("idle")
+def test_a_bug_that_was_closed_meanwhile_is_refused(config, engine, bug, now, monkeypatch):
+    acts.change_state(engine, bug, "closed", by=launching.Actor("person", "Bob"), reason="r", now=now)
+    monkeypatch.setattr(launching, "_check_free", lambda *_, **__: None)
+    with pytest.raises(Refused, match="closed"):
+        fixing.launch(config, engine, bug, by="Ada", options=REHEARSED, now=now)
+
+
+def test_without_a_login_the_happy_rehearsal_answers(idle, config, engine, bug, now, monkeypatch):
+    monkeypatch.setattr("workbench.sessions.claude.has_login", lambda *_: False)
+    assert fixing.rehearsal_needed(config)
+    row = fixing.launch(config, engine, bug, by="Ada", options=fixing.LaunchOptions(), now=now)
+    assert row.rehearsal == "happy"
+
+
+def test_with_a_login_it_is_a_real_session(idle, config, engine, bug, now, monkeypatch):
+    monkeypatch.setattr("workbench.sessions.claude.has_login", lambda *_: True)
+    assert not fixing.rehearsal_needed(config)
+    row = fixing.launch(config, engine, bug, by="Ada", options=fixing.LaunchOptions(model="opus"), now=now)
+    assert (row.rehearsal, row.model) == (None, "opus")
+
+
+def test_a_clean_checkout_has_no_notice(config, clinic):
+    assert fixing.uncommitted_notice(config) is None
+    (clinic / "bugs").mkdir()
+    (clinic / "bugs" / "B-001.md").write_text("ours")
+    assert fixing.uncommitted_notice(config) is None
+    for number in range(7):
+        (clinic / f"new{number}.py").write_text("")
+    assert "(new0.py, new1.py, new2.py, new3.py, new4.py …)" in fixing.uncommitted_notice(config)
+
+
+@pytest.mark.usefixtures("idle")
+def test_resuming_continues_with_the_right_words(config, engine, now, make_session, bug):
+    heard = {"phase": "agent", "brief": "the brief", "prompt": "the brief", "conversation": True}
+    for state, options, message, told in [
+        ("interrupted", heard, None, "You were interrupted."),
+        ("interrupted", heard, "Mind the cats", "Mind the cats"),
+        ("done", heard, "Mind the cats", "sends it back:\n\nMind the cats"),
+        ("failed", heard | {"conversation": False}, None, "the brief"),
+        ("failed", heard | {"conversation": False}, "Mind the cats", "the brief\n\nMind the cats"),
+    ]:
+        fix = make_session(state, options=options, started_at=now)
+        row = fixing.resume(config, engine, fix.id, by="Ada", message=message, now=now)
+        assert row.state == "starting"
+        assert told in queries.transcript(engine, fix.id)[-1].body["text"]
+        assert (config.state_dir / "sessions" / fix.id / "event.json").exists()
+        with records.transaction(engine) as session:
+            session.get_one(FixSession, fix.id).state = "done"
+
+
+@pytest.mark.usefixtures("idle")
+def test_a_session_that_stopped_in_its_evidence_resumes_there(config, engine, now, make_session):
+    fix = make_session("interrupted", options={"phase": "evidence", "conversation": True, "brief": "b"})
+    fixing.resume(config, engine, fix.id, by="Ada", now=now)
+    assert Record(engine, fix.id).load().options["phase"] == "evidence"
+    assert queries.transcript(engine, fix.id) == []
+
+
+def test_a_session_of_another_machine_or_without_money_is_not_resumed(config, engine, now, make_session):
+    with pytest.raises(Refused, match="ran on elsewhere"):
+        fixing.resume(config, engine, make_session("done", host="elsewhere").id, by="Ada", now=now)
+    with pytest.raises(Refused, match=r"has cost \$5\.00") as caught:
+        fixing.resume(config, engine, make_session("done", cost_usd=5.0).id, by="Ada", now=now)
+    assert "higher cap" in caught.value.cure
+
+
+@pytest.mark.usefixtures("idle")
+def test_a_resumed_runner_that_dies_before_its_word_leaves_it_interrupted(
+    config, engine, now, make_session, monkeypatch
+):
+    def gone(*_: object) -> None:
+        raise OutsideError("The runner ended as it began.")
+
+    monkeypatch.setattr(Detached, "begin", gone)
+    fix = make_session("interrupted")
+    with pytest.raises(OutsideError):
+        fixing.resume(config, engine, fix.id, by="Ada", now=now)
+    assert queries.session(engine, fix.id).state == "interrupted"
+
+
+def test_sweeping_finds_runners_that_are_gone_on_this_host_only(engine, now, make_session):
+    alive, elsewhere = make_session(), make_session(host="elsewhere", pid=1, pid_started=1.0)
+    reused, never = make_session(pid_started=1.0), make_session("starting", pid=None, pid_started=None)
+    with records.transaction(engine) as session:
+        session.add(SessionRequest(session_id=reused.id, kind="approval", body={}, asked_at=now, asked_by="agent"))
+        session.add(SessionRequest(session_id=reused.id, kind="message", body={}, asked_at=now, asked_by="Ada"))
+    assert sorted(fixing.sweep(engine, now=now)) == sorted([reused.id, never.id])
+    states = {row.id: row.state for row in queries.sessions(engine)}
+    assert states == {
+        alive.id: "working",
+        elsewhere.id: "working",
+        reused.id: "interrupted",
+        never.id: "interrupted",
+    }
+    assert queries.approvals(engine, reused.id) == []
+    assert fixing.sweep(engine, now=now) == []
+
+
+def test_a_session_that_ends_while_it_is_swept_stays_as_it_ended(engine, now, make_session, monkeypatch):
+    from workbench.fixing import steering
+
+    fix = make_session(pid_started=1.0)
+    looks = iter([False, True])
+    monkeypatch.setattr(steering, "_is_running", lambda _: next(looks))
+    fixing.sweep(engine, now=now)
+    assert queries.session(engine, fix.id).state == "working"
+
+
+def test_waiting_ends_with_the_session_or_the_time(engine, make_session, monkeypatch):
+    monkeypatch.setattr("workbench.fixing.steering.SWEEP_SECONDS", 0.0)
+    fix = make_session()
+    assert fixing.wait(engine, fix.id, timeout=0.3).is_live
+    with records.transaction(engine) as session:
+        session.get_one(FixSession, fix.id).pid_started = 1.0
+    assert fixing.wait(engine, fix.id).state == "interrupted"
+
+
+def test_only_questions_that_are_open_can_be_answered(engine, now, make_session):
+    with pytest.raises(NotFound, match="no question 7"):
+        fixing.answer(engine, 7, allow=True, by="Ada", now=now)
+    fix = make_session()
+    with pytest.raises(Refused, match="nothing to say"):
+        fixing.say(engine, fix.id, "  ", by="Ada", now=now)
+    asked = Record(engine, fix.id).ask({"tool": "Bash"})
+    fixing.answer(engine, asked, allow=False, note="no", by="Ada", now=now)
+    assert Record(engine, fix.id).answer(asked) == ("deny", "no")
+
+
+def test_a_locked_database_is_waited_for(engine, make_session, monkeypatch):
+    fix = make_session()
+    record = Record(engine, fix.id, pause=0.0)
+    real, failures = records.transaction, [DatabaseError("locked")] * 3
+
+    def sometimes(engine):
+        if failures:
+            raise failures.pop()
+        return real(engine)
+
+    monkeypatch.setattr(records, "transaction", sometimes)
+    record.entry("text", text="x" * 300_000, more={"a": "y" * 300_000, "b": 1})
+    assert failures == []
+    monkeypatch.setattr(records, "PATIENCE_SECONDS", -1.0)
+    failures.append(DatabaseError("locked"))
+    with pytest.raises(DatabaseError):
+        record.load()
+    body = queries.transcript(engine, fix.id)[0].body
+    assert body["text"].endswith("(100000 more characters)")
+    assert len(body["more"]["a"]) < 210_000
+
+
+def test_a_request_is_settled_once(engine, now, make_session):
+    fix = make_session()
+    fixing.say(engine, fix.id, "hello", by="Ada", now=now)
+    record = Record(engine, fix.id)
+    (asked,) = record.asked()
+    assert (asked.kind, asked.text, asked.by) == ("message", "hello", "Ada")
+    assert record.settle(asked.id)
+    assert not record.settle(asked.id)
+
+
+def test_an_order_comes_back_as_it_was(config, engine):
+    order = Order.decode(Order.of(config, engine).encode())
+    assert order.config == config
+    assert order.database_url == str(engine.url)
+
+
+def run_main(monkeypatch, session_id: str, given: bytes) -> int:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+    return fixing.main([session_id])
+
+
+def test_a_runner_without_an_order_does_nothing(monkeypatch):
+    assert run_main(monkeypatch, "x", b"") == 0
+
+
+@pytest.fixture
+def run(config, engine, make_session, monkeypatch, clinic):
+    """Run a runner in this process, with a turn of the agent that ends as told and leaves `change` in the tree."""
+
+    def run(outcome: Outcome | Exception | None, *, change: bool = True, **changes) -> tuple[int, FixSession]:
+        def turn(session: running._Session) -> Outcome:
+            if isinstance(outcome, Exception):
+                raise outcome
+            if change:
+                Path(session.fix.worktree, "pricing.py").write_text("changed\n")
+            return outcome
+
+        monkeypatch.setattr(running._Session, "_turn", turn)
+        fix = make_session(**changes)
+        code = run_main(monkeypatch, fix.id, Order.of(config, engine).encode())
+        return code, Record(engine, fix.id).load()
+
+    return run
+
+
+def state_of(engine, bug) -> str:
+    return queries.bug_page(engine, bug, now=NOW).row.state
+
+
+def test_evidence_follows_a_finished_turn(run, engine, bug, monkeypatch):
+    asked = []
+
+    def collect(request, *, progress):
+        asked.append(request)
+        progress("running the tests")
+        at = datetime.now(UTC)
+        return evidence.EvidenceReport("partial", "only half", (), (), request.base, request.result, at, at)
+
+    monkeypatch.setattr(evidence, "collect", collect)
+    code, fix = run(Outcome("finished", "fixed"))
+    assert (code, fix.state, fix.activity) == (0, "done", "partial: only half")
+    assert asked[0].fault.function == "price_of"
+    assert asked[0].result == fix.result_commit
+    assert state_of(engine, bug) == "review"
+    assert [entry.kind for entry in queries.transcript(engine, fix.id)] == ["notice", "evidence"]
+
+
+def test_evidence_that_cannot_be_made_is_a_failed_session(run, engine, bug, monkeypatch):
+    def collect(*_: object, **__: object) -> None:
+        raise OutsideError("the disk is full")
+
+    monkeypatch.setattr(evidence, "collect", collect)
+    _, fix = run(Outcome("finished", "fixed"))
+    assert (fix.state, fix.activity) == ("failed", "no evidence could be made: the disk is full")
+    assert state_of(engine, bug) == "open"
+
+
+def test_evidence_can_be_interrupted_by_a_person_and_by_a_signal(run, engine, bug, monkeypatch, now):
+    def by_person(*_: object, **__: object) -> None:
+        row = queries.sessions(engine)[0]
+        fixing.interrupt(engine, row.id, by="Bob", now=now)
+        threading.Event().wait(20)
+
+    def by_signal(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        threading.Event().wait(20)
+
+    for collect, told in ((by_person, "by Bob"), (by_signal, "the runner got SIGTERM")):
+        monkeypatch.setattr(evidence, "collect", collect)
+        _, fix = run(Outcome("finished", "fixed"))
+        assert (fix.state, fix.activity) == ("interrupted", f"interrupted while the evidence was made: {told}")
+        assert fix.options["phase"] == "evidence"
+        assert state_of(engine, bug) == "fixing"
+
+
+def test_only_the_evidence_is_made_where_only_that_is_missing(run, engine, clinic, monkeypatch):
+    seen = []
+    monkeypatch.setattr(evidence, "collect", lambda request, progress: seen.append(request.result))
+    monkeypatch.setattr(evidence, "save", lambda *_: 1)
+    head = Repository.open(clinic).head()
+    run(None, options={"phase": "evidence"}, result_commit=head)
+    assert seen == [head]
+
+
+def test_a_turn_that_changed_nothing_opens_the_bug_again(run, engine, bug):
+    code, fix = run(Outcome("finished", "It is no bug\x1b."), change=False)
+    assert (code, fix.state, fix.activity) == (0, "done", "the agent changed nothing: It is no bug⟦U+001B⟧.")
+    assert state_of(engine, bug) == "open"
+    assert fix.result_commit is None
+
+
+def test_what_a_failed_or_interrupted_turn_left_is_kept(run, engine, bug, clinic):
+    repository = Repository.open(clinic)
+    for kind, state in (("interrupted", "fixing"), ("failed", "open")):
+        _, fix = run(Outcome(kind, "why"))
+        assert (fix.state, fix.activity, state_of(engine, bug)) == (kind, "why", state)
+        assert repository.read(f"refs/workbench/{fix.id}/work", "pricing.py") == b"changed\n"
+
+
+def test_a_runner_that_falls_over_says_so(run, engine, bug):
+    code, fix = run(ValueError("boom"))
+    assert (code, fix.state, fix.activity) == (1, "failed", "the runner failed: ValueError")
+    assert state_of(engine, bug) == "open"
+
+
+def test_a_bug_that_a_person_moved_meanwhile_stays_where_it_is(run, engine, bug, make_session, now):
+    fix = make_session()
+    acts.change_state(engine, bug, "muted", by=launching.Actor("person", "Bob"), reason="later", now=now)
+    Record(engine, fix.id).end("done", "x", to="open", reason="r")
+    assert state_of(engine, bug) == "muted"
+
+
+def test_the_login_is_kept_from_commands_where_that_is_possible(config, engine, make_session, monkeypatch):
+    fix = make_session()
+    session = running._Session(config, Record(engine, fix.id))
+    for found, expected in (("/usr/bin/bwrap", {"CLAUDE_CODE_SUBPROCESS_ENV_SCRUB": "1"}), (None, {})):
+        monkeypatch.setattr("shutil.which", lambda _, found=found: found)
+        assert session._rehearsal(running.ExitStack(), ["python"]) == expected
+
+
+def test_a_session_needs_no_import_of_the_sdk_before_its_runner():
+    code = "import sys, workbench.fixing; print('claude_agent_sdk' in sys.modules, 'git' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "False False\n"
+
+
+def test_rows_of_a_session_are_a_real_transaction(engine, make_session):
+    fix = make_session()
+
+    def fail() -> None:
+        with records.transaction(engine) as session:
+            session.get_one(FixSession, fix.id).state = "failed"
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    with Session(engine) as session:
+        assert session.get_one(FixSession, fix.id).state == "working"
