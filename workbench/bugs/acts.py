@@ -14,7 +14,7 @@ from capture.event import Event, Fingerprint, Part, new_event_id
 from capture.store import creation, intake, lifecycle, outbox
 from capture.store.engine import shown_url, writing
 from capture.store.lifecycle import Actor, State, label
-from capture.store.tables import Bug
+from capture.store.tables import Bug, storable
 from workbench.bugs.store import database_errors
 from workbench.errors import NotFound, Refused, UsageError
 
@@ -24,7 +24,7 @@ def new_bug(engine: Engine, *, title: str, text: str, by: str, project: str = ""
 
     Raises `UsageError` without a title.
     """
-    title = " ".join(title.split())
+    title, text = " ".join(storable(title).split()), storable(text)
     if not title:
         raise UsageError("A bug needs a title.", cure="Say in one line what is wrong.")
     event_id = new_event_id()

@@ -41,8 +41,8 @@ def write(page: BugPage, directory: Path) -> Path:
         old = _read(path)
         new = _bytes(_text(page, None if old is None else _decoded(old)))
         if new == old or _replace(path, new, expected=old):
-            break
-    return path
+            return path
+    raise OSError(f"{path} keeps changing while it is written")
 
 
 def _text(page: BugPage, old: str | None) -> str:
