@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from capture.event import ExceptionInfo, Frame
 from capture.testing import make_event
 from workbench.evidence import RecordedFault
-from workbench.evidence.changed_tests import TestEdit, edits
+from workbench.evidence.changed_tests import TestEdit, conditional, edits
 from workbench.evidence.collecting import _modules
 from workbench.evidence.flags import FileDiff, of_changes
 from workbench.evidence.split import Split
@@ -45,6 +45,9 @@ from workbench.git import Change, Repository
         ("site/page.py", "A", "source"),
         ("calendar.md", "A", "source"),
         ("src", "A", "source"),
+        ("clinic/settings_test.py", "M", "harness"),
+        ("clinic/settings/testing.py", "M", "harness"),
+        ("clinic/settings/base.py", "M", "source"),
     ],
 )
 def test_each_path_is_one_of_four(path: str, status: str, kind: str) -> None:
@@ -106,6 +109,22 @@ def test_edits_of_existing_tests_are_found(old: str, new: str, found: list[TestE
     assert edits(OLD, OLD.replace(old, new)) == found
 
 
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("assert price() == 1", []),
+        ("def inner():\n        return 1\n    assert price(inner, lambda: 1)", []),
+        ("return", [("test_new", 2)]),
+        ("try: price()\n    except KeyError: pass", [("test_new", 2)]),
+        ("for x in y:\n        if x: price()", [("test_new", 3)]),
+    ],
+)
+def test_new_tests_that_may_pass_unread_are_found(body: str, found: list[tuple[str, int]]) -> None:
+    assert conditional("", f"def test_new():\n    {body}\n") == found
+    assert conditional(f"def test_new():\n    {body}\n", f"def test_new():\n    {body}\n") == []
+    assert conditional("", f"def test_new():\n    {body}\n)") == []
+
+
 def test_what_is_not_python_cannot_be_compared() -> None:
     assert edits("def", "pass") is None
 
@@ -135,7 +154,10 @@ TEST_FILE = "tests/test_pricing.py"
         ({"tests/test_b.py": "exec(compile('', 'a', 'exec'))\n"}, [("builds code in test", "tests/test_b.py")]),
         ({"tests/test_b.py": "import pytest\npytest.skip('')\n"}, [("skip in test", "tests/test_b.py")]),
         ({"tests/test_b.py": "monkeypatch.setattr(p, 'price_of', f)\n"}, [("mocks the fault", "tests/test_b.py")]),
-        ({"tests/data/new.json": "skip\n"}, []),
+        ({"tests/data/new.json": "pytest.skip()\n"}, []),
+        ({"tests/test_b.py": "def test_skips_what_is_empty():\n    assert skip(1)\n"}, []),
+        ({"tests/test_b.py": "import inspect\n"}, [("reads code in test", "tests/test_b.py")]),
+        ({"tests/test_b.py": "def test_x():\n    if y:\n        price()\n"}, [("conditional test", "tests/test_b.py")]),
         ({"clinic/logo.png": "\0\0"}, [("binary", "clinic/logo.png")]),
     ],
 )

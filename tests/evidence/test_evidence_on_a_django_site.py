@@ -64,13 +64,21 @@ def test_a_fault_while_a_template_is_rendered(django_site: Any, django_files: An
 def test_a_bare_status_is_shown_by_the_response_of_the_recorded_route(django_site: Any, django_files: Any) -> None:
     fixed = changed(django_files, "pk > 3", "pk > 9")
     fault = RecordedFault(None, "", "", 404, "GET", "/pets/999/", "/pets/<int:pk>/")
-    seen = f"{CLIENT}def test_pet():\n    assert Client().get('/pets/7/').status_code == 200\n"
+    seen = """
+        import asyncio
+
+        from django.test import AsyncClient
+
+
+        def test_pet():
+            assert asyncio.run(AsyncClient().get('/pets/7/')).status_code == 200
+        """
     report = django_site.prove({VIEWS: fixed, "tests/test_pet.py": seen}, fault=fault)
     assert report.verdict == "demonstrated", report.reason
     assert "with the recorded 404 of GET /pets/<int:pk>/" in report.reason
 
 
-def test_a_bare_status_of_another_route_is_not_the_recorded_one(django_site: Any, django_files: Any) -> None:
+def test_a_bare_status_of_another_path_is_not_the_recorded_one(django_site: Any, django_files: Any) -> None:
     fixed = changed(django_files, "pk > 3", "pk > 9")
     fault = RecordedFault(None, "", "", 404, "GET", "/price/", None)
     seen = f"{CLIENT}def test_pet():\n    assert Client().get('/pets/7/').status_code == 200\n"

@@ -111,6 +111,7 @@ def test_a_fix_that_breaks_the_suite_is_refuted(plain: Any) -> None:
     report = plain.prove({**HONEST, "clinic/pricing.py": FIXED.replace("'cat': 30", "'cat': 31")})
     assert report.verdict == "refuted"
     assert "tests/test_pricing.py::test_cat passed on the base and fails on the fix" in report.reason
+    assert report.runs[-1].name == "broken tests again"
 
 
 def test_a_weakened_test_and_a_deleted_one_are_flagged(plain: Any) -> None:

@@ -184,6 +184,27 @@ def test_a_junit_file_that_says_otherwise_is_noticed(run: Any) -> None:
         assert note in found.note
 
 
+def test_an_outcome_that_was_turned_is_noticed(run: Any) -> None:
+    turning = """
+        import _pytest.reports
+        import pytest
+
+        original = _pytest.reports.TestReport.from_item_and_call
+
+        def turned(item, call):
+            report = original(item, call)
+            report.outcome = 'passed'
+            return report
+
+        _pytest.reports.TestReport.from_item_and_call = turned
+
+        def test_a():
+            assert 0
+        """
+    found = run({"test_a.py": textwrap.dedent(turning)})
+    assert found.note == "test_a.py::test_a raised AssertionError and was reported as passed"
+
+
 def test_an_exit_code_that_says_otherwise_is_noticed(run: Any) -> None:
     conftest = "def pytest_sessionfinish(session):\n    session.exitstatus = 0\n"
     found = run({"conftest.py": conftest, "test_a.py": "def test_a():\n    assert 0\n"})

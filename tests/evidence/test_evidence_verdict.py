@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from workbench.evidence.fault import Raised, RecordedFault, Response
 from workbench.evidence.report import (
     BASE,
+    BROKEN_AGAIN,
     NEW_ON_BASE,
     NEW_ON_FIX,
     OLD_ON_FIX,
@@ -137,6 +138,33 @@ CASES: dict[str, tuple[dict[str, Run], Changed, list[Flag], str, str]] = {
         [],
         "refuted",
         "passed on the base and fail on the fix",
+    ),
+    "an old test fails now and then": (
+        {
+            **honest(suite_on_fix=[failed(OLD), passed(OTHER), passed(NEW)]),
+            BROKEN_AGAIN: Run(BROKEN_AGAIN, "c0ffee", tests=(passed(OLD),)),
+        },
+        CHANGED,
+        [],
+        "inconclusive",
+        f"{OLD} failed on the fix once and passed once",
+    ),
+    "an old test breaks every time": (
+        {
+            **honest(suite_on_fix=[failed(OLD), passed(OTHER), passed(NEW)]),
+            BROKEN_AGAIN: Run(BROKEN_AGAIN, "c0ffee", tests=(failed(OLD),)),
+        },
+        CHANGED,
+        [],
+        "refuted",
+        f"{OLD} passed on the base and fails on the fix.",
+    ),
+    "the new test is skipped on the base": (
+        honest(new_tests_on_base=[skipped(NEW)]),
+        CHANGED,
+        [],
+        "inconclusive",
+        f"{NEW} is skipped on the base",
     ),
     "an old test breaks, with another harness": (
         honest(suite_on_fix=[failed(OLD), passed(OTHER), passed(NEW)]),

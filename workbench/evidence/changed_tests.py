@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+_ASKING = (ast.If, ast.Try, ast.Match, ast.Return)
+
 
 @dataclass(frozen=True)
 class TestEdit:
@@ -35,6 +37,34 @@ def edits(before: str, after: str) -> list[TestEdit] | None:
             found.append(TestEdit(name, lines))
     added = [lines for name, (_, lines) in new.items() if name not in old and name.startswith("<")]
     return found + [TestEdit("", lines) for lines in added]
+
+
+def conditional(before: str, after: str) -> list[tuple[str, int]]:
+    """Return the new or changed tests of `after` that can pass without reaching their end, each with a line.
+
+    A test that asks a question first, swallows exceptions or returns early may look at the code instead of what it
+    does. What functions inside of a test do is their own matter.
+    """
+    try:
+        known = {dump for dump, _ in _pieces(ast.parse(before)).values()}
+        tree = ast.parse(after)
+    except (SyntaxError, ValueError):
+        return []
+    found = []
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not node.name.startswith("test"):
+            continue
+        asking = next((part for part in _own(node) if isinstance(part, _ASKING)), None)
+        if asking is not None and ast.dump(node) not in known:
+            found.append((node.name, asking.lineno))
+    return found
+
+
+def _own(node: ast.AST) -> Iterable[ast.AST]:
+    for part in ast.iter_child_nodes(node):
+        if not isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            yield part
+            yield from _own(part)
 
 
 def _pieces(tree: ast.Module) -> dict[str, tuple[str, tuple[int, int]]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
@@ -12,6 +13,7 @@ from workbench.evidence import trees
 from workbench.evidence.command import NotSupported, TestCommand
 from workbench.evidence.report import (
     BASE,
+    BROKEN_AGAIN,
     NEW_ON_BASE,
     NEW_ON_FIX,
     OLD_ON_FIX,
@@ -24,7 +26,7 @@ from workbench.evidence.report import (
 )
 from workbench.evidence.runs import Runner
 from workbench.evidence.split import Split
-from workbench.evidence.verdict import Changed, decide
+from workbench.evidence.verdict import Changed, decide, newly_red
 from workbench.git import Repository
 
 Progress = Callable[[str], None]
@@ -70,20 +72,24 @@ def collect(
     request.workdir.mkdir(parents=True, exist_ok=True)
     trees.sweep(repository, request.workdir)
     runner = Runner(command, request.timeout, repository.root, request.workdir.resolve(), _modules(split.source))
-    made: list[Run] = []
-    for plan in _plans(base, result, split) if changes else []:
+    runs: dict[str, Run] = {}
+    plans = deque(_plans(base, result, split) if changes else [])
+    while plans:
+        plan = plans.popleft()
         progress(f"running {plan.words}")
         with trees.clean_tree(
             repository, request.workdir, base=plan.start, overlay=plan.overlay, paths=plan.paths
         ) as tree:
-            made.append(runner.run(plan.name, plan.start, tree, plan.only))
-        progress(_told(made[-1]))
-        if made[-1].trouble == "infrastructure":
+            run = runner.run(plan.name, plan.start, tree, plan.only)
+        runs[plan.name] = run
+        progress(_told(run))
+        if run.trouble == "infrastructure":
             break  # What keeps one run from working keeps the others, and each may cost its whole time limit.
-    runs = {run.name: run for run in made}
+        if plan.name == OLD_ON_FIX and (broken := newly_red(runs)):
+            plans.append(_once_more(plan, broken))
     found += tamper.of_runs(runs.get(BASE), runs.get(SUITE_ON_FIX))
     verdict, reason = decide(request.fault, changed, runs, found)
-    return report(verdict, reason, found, made)
+    return report(verdict, reason, found, list(runs.values()))
 
 
 def _plans(base: str, result: str, split: Split) -> list[_Plan]:
@@ -101,6 +107,12 @@ def _plans(base: str, result: str, split: Split) -> list[_Plan]:
         _Plan(OLD_ON_FIX, base, result, split.source, words=f"the base's own tests on the fixed source {result[:7]}"),
     ]
     return (new if split.test_files else []) + suite
+
+
+def _once_more(old: _Plan, broken: frozenset[str]) -> _Plan:
+    """Return the run that tells tests that the fix broke from tests that fail now and then."""
+    files = tuple(sorted({id_.partition("::")[0] for id_ in broken}))
+    return replace(old, name=BROKEN_AGAIN, only=files, words=f"once more what broke: {', '.join(files[:3])}")
 
 
 def _modules(source: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from workbench.errors import NotFound
-from workbench.evidence.changed_tests import edits
+from workbench.evidence.changed_tests import conditional, edits
 from workbench.evidence.fault import RecordedFault
 from workbench.evidence.report import Flag, Run
 from workbench.evidence.split import Split, is_ci, is_test_file
@@ -23,11 +23,15 @@ _LOCKS = re.compile(
     r"(^|/)([^/]*\.lock|package-lock\.json|yarn\.lock|pnpm-lock\.yaml|requirements[^/]*\.txt|constraints[^/]*\.txt)$"
 )
 _DETECTS_TESTS = re.compile(
-    r"PYTEST_|\bpytest\b|\bunittest\b|sys\.argv|\btestserver\b|settings\.TESTING|django\.test|\bmail\.outbox\b"
+    r"PYTEST_|\b_?pytest\b|sys\.modules|\bunittest\b|sys\.argv|\btestserver\b|settings\.TESTING|django\.test|\bmail\.outbox\b"
 )
 _ENDS_RUN = re.compile(r"os\._exit|sys\.exit|\batexit\b|os\.kill|SystemExit|pytest\.exit")
 _BUILDS_CODE = re.compile(r"\b(exec|compile|eval)\(|with_traceback|__traceback__|sys\.settrace|CodeType")
-_SKIPS = re.compile(r"skip|xfail|expectedFailure|__test__|collect_ignore|deselect", re.IGNORECASE)
+_SKIPS = re.compile(
+    r"\bpytest\.(skip|xfail)|\bmark\.(skip|xfail)|skipif|skipUnless|unittest\.skip|@skip|\bskipTest|importorskip"
+    r"|SkipTest|\bxfail\(|expectedFailure|__test__|collect_ignore|deselect"
+)
+_READS_CODE = re.compile(r"\binspect\b|getsource|__file__|__code__|\.py['\"]|\blinecache\b|\btokenize\b|import ast\b")
 _PATCHES = re.compile(r"\b(patch|monkeypatch|mock|Mock|MagicMock|setattr)\b")
 _SETTINGS = re.compile(r"(^|/)settings([^/]*\.py|/.*)$")
 
@@ -147,16 +151,20 @@ def _of_tests(
     before, after = _read(repository, base, path), _read(repository, result, path)
     if before is not None and after is not None and is_test_file(path):
         yield from _edited(path, before, after, diff)
+    for name, number in conditional(before or "", after or ""):
+        message = f"{name} may pass without reaching its end: it asks, swallows or returns."
+        yield Flag("conditional test", path, message, _shown((n, "+", text) for n, text in diff.added if n == number))
     for kind, pattern, message in (
         ("exits in test", _ENDS_RUN, "may end the run before its results are in."),
         ("builds code in test", _BUILDS_CODE, "builds or rewrites code or tracebacks."),
         ("skip in test", _SKIPS, "may keep tests from running."),
+        ("reads code in test", _READS_CODE, "looks at the code itself, and not only at what it does."),
     ):
         if lines := diff.added_like(pattern):
             yield Flag(kind, path, f"{path} {message}", lines)
     if fault is not None and fault.function:
-        name = re.compile(rf"\b{re.escape(fault.function.rpartition('.')[2])}\b")
-        mocked = [(number, "+", text) for number, text in diff.added if _PATCHES.search(text) and name.search(text)]
+        function = re.compile(rf"\b{re.escape(fault.function.rpartition('.')[2])}\b")
+        mocked = [(number, "+", text) for number, text in diff.added if _PATCHES.search(text) and function.search(text)]
         if mocked:
             message = f"{path} replaces {fault.function}, the function under repair."
             yield Flag("mocks the fault", path, message, _shown(mocked))

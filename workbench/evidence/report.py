@@ -19,6 +19,7 @@ NEW_ON_BASE = "new tests on base"
 NEW_ON_FIX = "new tests on fix"
 SUITE_ON_FIX = "suite on fix"
 OLD_ON_FIX = "old tests on fix"
+BROKEN_AGAIN = "broken tests again"  # made only where something broke: does it break every time?
 
 
 @dataclass(frozen=True)

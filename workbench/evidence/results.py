@@ -110,10 +110,13 @@ def _machine_trouble(tests: tuple[TestResult, ...]) -> Results | None:
     return Results(trouble="infrastructure", note=f"no test could start: {stopped[0].message}")
 
 
-def _incomplete(tests: tuple[TestResult, ...], records: Iterable[Mapping[str, Any]]) -> Results | None:
-    """Return the trouble of a run that ended before all of its tests had."""
+def _incomplete(tests: tuple[TestResult, ...], records: list[dict[str, Any]]) -> Results | None:
+    """Return the trouble of a run that ended before all of its tests had, or that reworded an outcome."""
     ended = sum(test.phase != "collect" for test in tests)
     chosen = next((record["count"] for record in records if record["kind"] == "chosen"), ended)
+    for record in records:
+        if record["kind"] == "phase" and record["outcome"] == "passed" and record["chain"]:
+            return _disagree(f"{record['id']} raised {record['chain'][0]['type']} and was reported as passed")
     begun = next((test.id for test in tests if (test.outcome, test.phase) == ("passed", "setup")), None)
     if begun is not None:
         return _disagree(f"{begun} began and never ended")

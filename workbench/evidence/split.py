@@ -6,6 +6,7 @@ first test. Evidence always runs with the base's harness, so that whoever change
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ _SHADOWING = (sys.stdlib_module_names - {"test"}) | {
     *("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "xdist", "execnet", "pytest_django", "pytest_cov"),
     *("coverage", "django", "workbench_evidence_plugin"),
 }
+# Settings that only the tests use, whatever pattern for tests their names fit.
+_TEST_SETTINGS = re.compile(r"(^|/)(settings/(.*/)?\w*test\w*|(\w+_)?settings_?tests?|tests?_?settings)\.py$")
 # Imported by Python itself, before anything else.
 _STARTERS = frozenset({"sitecustomize", "usercustomize"})
 
@@ -94,6 +97,8 @@ def _single(changes: Iterable[Change]) -> Iterable[tuple[str, str]]:
 def _kind(path: str, status: str) -> str:
     place = PurePosixPath(path)
     if place.name in _HARNESS_NAMES or place.suffix == ".pth" or place.stem in _STARTERS or is_ci(path):
+        return "harness"
+    if _TEST_SETTINGS.search(path):
         return "harness"
     if is_test_file(path):
         return "gone_tests" if status == "D" else "tests"

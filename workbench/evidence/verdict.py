@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from workbench.evidence.fault import RecordedFault
 from workbench.evidence.report import (
     BASE,
+    BROKEN_AGAIN,
     NEW_ON_BASE,
     NEW_ON_FIX,
     OLD_ON_FIX,
@@ -98,11 +99,14 @@ def _still_red(fault: RecordedFault | None, changed: Changed, runs: Mapping[str,
 
 def _broke(changed: Changed, runs: Mapping[str, Run]) -> Decision | None:
     """Return the decision where a test that passed on the base fails with the fix."""
-    passed = runs[BASE].ids("passed")
-    suite, old = runs[SUITE_ON_FIX], runs[OLD_ON_FIX]
-    broken = _newly_red(passed, suite) | _newly_red(passed, old)
+    broken = newly_red(runs)
     if not broken:
         return None
+    again = runs.get(BROKEN_AGAIN)
+    unstable = sorted(broken & again.ids("passed")) if again is not None else []
+    broken -= frozenset(unstable)
+    if not broken:
+        return "inconclusive", f"{_names(unstable)} failed on the fix once and passed once, so it proves nothing."
     # Where the agent edited the test file itself, an old test that fails may have asserted the fault.
     edited = {*changed.test_files, *changed.gone_tests}
     elsewhere = sorted(id_ for id_ in broken if id_.partition("::")[0] not in edited)
@@ -116,6 +120,12 @@ def _broke(changed: Changed, runs: Mapping[str, Run]) -> Decision | None:
     return "inconclusive", (
         f"{_names(sorted(broken))} {_s('fails', broken)} on the fix as the base has it; the session edited that file."
     )
+
+
+def newly_red(runs: Mapping[str, Run]) -> frozenset[str]:
+    """Return the tests that passed on the base and fail with the fix, in its own suite or in the base's."""
+    passed = runs[BASE].ids("passed")
+    return _newly_red(passed, runs[SUITE_ON_FIX]) | _newly_red(passed, runs[OLD_ON_FIX])
 
 
 def _newly_red(passed: frozenset[str], run: Run) -> frozenset[str]:
@@ -142,7 +152,10 @@ def _proof(fault: RecordedFault | None, runs: Mapping[str, Run], flags: Sequence
 
 
 def _never_red(before: Sequence[tuple[TestResult, TestResult | None]], on_base: Run) -> Decision:
-    passing = [found for _, found in before if found is not None and not found.is_red]
+    skipped = [found for _, found in before if found is not None and found.outcome == "skipped"]
+    if skipped:
+        return "inconclusive", f"{_names(_ids(skipped))} {_s('is', skipped)} skipped on the base, which shows no fault."
+    passing = [found for _, found in before if found is not None and found.outcome == "passed"]
     if passing:
         return "inconclusive", (
             f"{_names(_ids(passing))} {_s('passes', passing)} on the base as well, so it shows no fault."

@@ -55,6 +55,7 @@ class _Seen:
         self.attached = True
         signals.got_request_exception.connect(self._on_exception, weak=False)
         original = handlers.BaseHandler.get_response
+        original_async = handlers.BaseHandler.get_response_async
         seen = self
 
         def get_response(handler: Any, request: Any) -> Any:
@@ -62,7 +63,13 @@ class _Seen:
             seen.on_response(request, response)
             return response
 
+        async def get_response_async(handler: Any, request: Any) -> Any:
+            response = await original_async(handler, request)
+            seen.on_response(request, response)
+            return response
+
         handlers.BaseHandler.get_response = get_response
+        handlers.BaseHandler.get_response_async = get_response_async
 
     def _on_exception(self, **_: Any) -> None:
         if self.watching and len(self.raised) < _SEEN_LIMIT:
