@@ -163,8 +163,9 @@ class _Handler(BaseHTTPRequestHandler):
         target = urlsplit(self.server.proxy.target)
         connection = http.client.HTTPConnection(target.hostname or "", target.port, timeout=20)
         try:
-            headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
-            connection.request(self.command, self.path, body, headers | {"Connection": "close"})
+            # The host is passed on, because the links to further pages are made from it.
+            headers = dict(self.headers.items()) | {"Connection": "close"}
+            connection.request(self.command, self.path, body, headers)
             response = connection.getresponse()
             kept = {
                 name: value

@@ -15,6 +15,7 @@ import github
 import requests
 from github.GithubRetry import GithubRetry
 from github.Issue import Issue
+from github.NamedUser import NamedUser
 from github.Repository import Repository
 
 from workbench.tracker.failures import Failure, Permanent, Temporary, Uncertain
@@ -73,8 +74,7 @@ class GitHub:
                 # Not lazy: the answer holds the address after a rename. With the old one a write would be answered
                 # by a redirect, which PyGithub takes for success.
                 opened = self._api.get_repo(repository)
-                if "/" not in opened.full_name:
-                    raise ValueError("no repository in the answer")
+                int(opened.id)  # PyGithub takes any answer for a repository; without an id this raises
             self._open[repository] = Issues(opened, login=self.login, token=self._token)
         return self._open[repository]
 
@@ -197,11 +197,10 @@ class Issues:
                 self._seen(issue)
 
     def _is_ours(self, issue: Issue) -> bool:
-        return (
-            issue.author_association not in _STRANGERS
-            or issue.user.type == "Bot"
-            or issue.user.login == self._ask_login()
-        )
+        if issue.author_association not in _STRANGERS:
+            return True
+        author: NamedUser | None = issue.user  # None once the account was deleted
+        return author is not None and (author.type == "Bot" or author.login == self._ask_login())
 
     def _seen(self, issue: Issue, body: str | None = None) -> Found:
         if issue.state not in ("open", "closed"):  # also None: PyGithub makes an issue of any answer below 400

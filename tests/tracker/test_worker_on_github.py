@@ -1,0 +1,116 @@
+"""The worker against the stand-in for GitHub: a bug's whole life, and every refusal parked with its reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from standins import faults
+from standins.faults import Answer, Fault
+from standins.github import GitHubRepository
+
+from workbench.tracker import outbox
+from workbench.tracker.worker import Done, work_once
+
+pytestmark = pytest.mark.github
+
+
+@pytest.fixture
+def repository(site: Any, github_repository: GitHubRepository) -> GitHubRepository:
+    site.environ = github_repository.environ
+    return github_repository
+
+
+def work(site: Any) -> list[Done]:
+    return work_once(site.config(), site.engine, environ=site.environ, now=site.now)
+
+
+def test_a_bug_from_its_issue_to_its_sign_off_and_back(site: Any, repository: GitHubRepository) -> None:
+    site.fail()
+    work(site)
+    (issue,) = repository.issues()
+    assert issue["title"] == "KeyError: 'rabbit' in price_of"
+    assert [label["name"] for label in issue["labels"]] == ["bug"]
+    assert (site.issue().repository, site.issue().url) == (repository.full_name, issue["html_url"])
+
+    site.owe("comment_issue", "sign-off 1", body={"sign_off": 1, "by": "Ada", "verdict": "demonstrated"})
+    site.move("closed")
+    work(site)
+    (issue,) = repository.issues()
+    assert (issue["state"], issue["state_reason"], issue["comments"]) == ("closed", "completed", 1)
+    assert site.issue().state == "closed"
+
+    site.pass_time(hours=1)
+    site.fail(release="9a9a9a9")
+    work(site)
+    (issue,) = repository.issues()
+    assert (issue["state"], issue["comments"]) == ("open", 2)
+    assert work(site) == []
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410, 422])
+def test_a_refusal_is_parked_with_its_reason_and_done_after_a_retry(
+    site: Any, repository: GitHubRepository, status: int
+) -> None:
+    repository.break_next("POST", "/issues", Fault(answer=Answer.said(status, "No.")))
+    site.fail()
+    work(site)
+    (row,) = site.rows("open_issue")
+    assert row.state == "parked"
+    assert f"GitHub answered {status}" in row.outcome
+    assert row.outcome.endswith("retry.")
+    assert repository.issues() == []
+    outbox.retry(site.engine, row.id, now=site.clock)
+    work(site)
+    assert len(repository.issues()) == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [faults.REFUSED_BEFORE, faults.LOST_AFTER, faults.RESET_AFTER, faults.TRUNCATED_AFTER, faults.TWICE],
+    ids=["502 before", "502 after", "reset after", "truncated", "twice"],
+)
+def test_whatever_becomes_of_the_answer_there_is_one_open_issue(
+    site: Any, repository: GitHubRepository, fault: Fault
+) -> None:
+    repository.break_next("POST", "/issues", fault)
+    site.fail()
+    work(site)
+    site.pass_time(minutes=1)
+    work(site)
+    assert [issue["state"] for issue in repository.issues()].count("open") == 1
+    assert site.issue().number == 1
+    assert {row.state for row in site.rows()} == {"done"}
+
+
+def test_a_repository_renamed_between_two_actions_is_followed(site: Any, repository: GitHubRepository) -> None:
+    site.fail()
+    work(site)
+    old = repository.full_name
+    repository.rename(old.partition("/")[2] + "-renamed")
+    site.move("closed")
+    work(site)
+    (issue,) = repository.issues()
+    assert issue["state"] == "closed"
+    assert site.issue().repository == repository.full_name != old
+
+
+def test_a_deleted_issue_is_told(site: Any, repository: GitHubRepository) -> None:
+    site.fail()
+    work(site)
+    gone = Fault(answer=Answer.said(410, "This issue was deleted"))
+    repository.break_next("GET", "/issues/1", gone)
+    site.move("closed")
+    work(site)
+    (row,) = site.rows("close_issue")
+    assert row.state == "parked"
+    assert "This issue was deleted" in row.outcome
+
+
+def test_the_token_is_nowhere_in_the_database(site: Any, repository: GitHubRepository) -> None:
+    repository.break_next("POST", "/issues", Fault(answer=Answer.said(401, f"Bad credentials {repository.token}")))
+    site.fail()
+    work(site)
+    with site.engine.connect() as connection:
+        dump = "\n".join(connection.connection.iterdump())  # type: ignore[union-attr]
+    assert repository.token not in dump
