@@ -82,6 +82,14 @@ def test_hostile_texts_are_those_that_somebody_outside_wrote():
     assert not any("_get_response" in text for text in texts)
 
 
+def test_names_of_the_sites_own_code_are_not_hostile():
+    """An honest agent names its test after the function that failed: that must not look like a captured word."""
+    texts = hostile_texts(json.loads(made(title="KeyError: 'rabbit' in price_of").event_json))
+    assert not any("price_of" in text for text in texts)
+    assert "visit" not in texts  # the name of a local variable
+    assert "<Visit: Flopsy>" in texts  # its value
+
+
 def test_a_bug_filed_by_hand_is_a_persons_word():
     document = brief.document(3, None, title="The card is wrong")
     assert document["bug"] == "B-003"

@@ -101,12 +101,17 @@ def document(number: int, event: Event | None, *, title: str) -> dict[str, Any]:
 
 
 def hostile_texts(document: Mapping[str, Any]) -> list[str]:
-    """Return every text of an event's file that somebody outside could have written."""
+    """Return every text of an event's file that somebody outside could have written.
+
+    The title is left out: it joins the message, which is in, with names of the site's own code, which an honest
+    command repeats. So are the names of local variables, but not their values.
+    """
     return [
         text
         for field in document["fields"]
-        if field["provenance"] == "attacker_writable"
-        for text in _texts(field["value"])
+        if field["provenance"] == "attacker_writable" and field["name"] != "title"
+        for value in (field["value"].values() if field["name"].endswith(".locals") else [field["value"]])
+        for text in _texts(value)
     ]
 
 
