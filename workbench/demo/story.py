@@ -203,12 +203,12 @@ def _follow(telling: Telling, engine: Engine, row: SessionRow) -> None:
         row = queries.session(engine, row.id)
         for entry in queries.transcript(engine, row.id, after=last):
             last = entry.id
-            for line in words.entry(entry):
+            for line in words.entry(entry, row.worktree):
                 telling.out(line)
         for approval in queries.approvals(engine, row.id):
             if approval.id > asked:
                 asked = approval.id
-                telling.out(f"  ? it asks: {plain(approval.body, words.WIDTH)} – answer it in the screen")
+                telling.out(words.question(approval))
         if not row.is_live:
             break
         time.sleep(LOOK_SECONDS)

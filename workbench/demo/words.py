@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench.bugs.rows import BugRow, EvidenceView, SessionRow, TranscriptRow
+from workbench.bugs.rows import ApprovalRow, BugRow, EvidenceView, SessionRow, TranscriptRow
 from workbench.demo.traffic import Answered
 from workbench.text import plain, plain_lines
 
@@ -48,27 +48,34 @@ def session(row: SessionRow) -> Iterator[str]:
 
 
 def ended(row: SessionRow) -> str:
-    """Return what a session came to."""
+    """Return what a session came to and cost."""
+    why = "" if row.state == "done" else f" – {plain(row.activity, WIDTH)}"
+    nobody = ", which nobody pays" if row.rehearsal else ""
     seconds = (row.ended_at - row.started_at).total_seconds() if row.ended_at else 0.0
-    rehearsal = " (rehearsal: nobody is charged)" if row.rehearsal else ""
     return (
-        f"  {row.state}: {plain(row.activity)} – {row.turns} turns, {row.tokens:,} tokens, "
-        f"${row.cost_usd:.2f}{rehearsal}, {seconds:.0f} s"
+        f"  {row.state} in {seconds:.0f} s: {row.turns} turns, {row.tokens:,} tokens, ${row.cost_usd:.2f}{nobody}{why}"
     )
 
 
-def entry(row: TranscriptRow) -> Iterator[str]:
+def entry(row: TranscriptRow, worktree: str) -> Iterator[str]:
     """Yield one entry of a transcript. Nothing for what the story tells elsewhere: the brief and the evidence."""
+    text = _text(row.body).replace(f"{worktree}/", "")
     if row.kind == "text":
-        yield from (f"  {line}" for line in plain_lines(_text(row.body), most=TEXT_LINES, limit=WIDTH * 3))
+        yield from (f"  {line}".rstrip() for line in plain_lines(text, most=TEXT_LINES, limit=WIDTH * 3))
     elif row.kind == "tool_use":
-        yield f"    > {plain(row.body.get('name') or 'tool')} {plain(_telling(row.body), WIDTH)}"
+        yield f"    > {plain(text, WIDTH)}"
     elif row.kind == "tool_result":
-        failed = bool(row.body.get("is_error"))
-        lines = [line for line in plain_lines(_text(row.body), most=10_000, limit=WIDTH) if line.strip()]
-        yield from (f"    {'!' if failed else '|'} {line}" for line in lines[-RESULT_LINES:])
+        lines = [line for line in plain_lines(text, most=10_000, limit=WIDTH) if line.strip()]
+        mark = "!" if row.body.get("is_error") else "|"
+        yield from (f"    {mark} {line}" for line in lines[-RESULT_LINES:])
     elif row.kind == "notice":
-        yield f"  · {plain(_text(row.body), WIDTH * 3)}"
+        yield f"  · {plain(text, WIDTH * 3)}"
+
+
+def question(row: ApprovalRow) -> str:
+    """Return what the agent asks a person."""
+    what = row.body.get("title") or row.body.get("tool")
+    return f"  ? it asks: {plain(what, WIDTH)} ({plain(row.body.get('reason') or '', WIDTH)}) – answer it in the screen"
 
 
 def evidence(view: EvidenceView) -> Iterator[str]:
@@ -91,13 +98,5 @@ def _failed(run: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _text(body: Mapping[str, Any]) -> str:
-    said = next((body[name] for name in ("text", "content", "message") if body.get(name)), "")
+    said = body.get("text", "")
     return said if isinstance(said, str) else json.dumps(said)
-
-
-def _telling(body: Mapping[str, Any]) -> str:
-    """Return the one input of a tool call that says most."""
-    given = body.get("input")
-    if not isinstance(given, Mapping):
-        return ""
-    return str(next((given[name] for name in ("command", "file_path", "pattern", "path") if given.get(name)), ""))
