@@ -99,3 +99,11 @@ def site(engine: Engine, tmp_path: Path) -> Site:
     folder = tmp_path / "checkout"
     folder.mkdir()
     return Site(engine, folder)
+
+
+@pytest.fixture
+def any_site(any_engine: Engine, tmp_path: Path) -> Site:
+    """The same, once on SQLite and once on PostgreSQL."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    return Site(any_engine, folder)

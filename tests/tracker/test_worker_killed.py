@@ -64,10 +64,10 @@ def assert_one_of_everything(site: Any) -> None:
 STEPS = 29
 
 
-def test_the_steps_of_a_whole_life_are_all_tried(site: Any) -> None:
-    whole_life(site, site.work)
-    assert_one_of_everything(site)
-    assert len(site.tracker.steps) == STEPS
+def test_the_steps_of_a_whole_life_are_all_tried(any_site: Any) -> None:
+    whole_life(any_site, any_site.work)
+    assert_one_of_everything(any_site)
+    assert len(any_site.tracker.steps) == STEPS
 
 
 @pytest.mark.parametrize("fatal", range(1, STEPS + 1))
@@ -117,16 +117,20 @@ def test_a_worker_that_dies_in_the_transaction_that_settles_leaves_one_of_everyt
     assert_one_of_everything(site)
 
 
-def test_many_workers_at_once_leave_one_of_everything(site: Any) -> None:
+def test_many_workers_at_once_leave_one_of_everything(any_site: Any) -> None:
     """Six threads as six processes: each with an engine and a client of its own, all on the same tracker."""
     for number in range(5):
-        site.fail(key=f"{number:016x}")
-        site.owe("comment_issue", "note", number=number + 1, body={"text": "a word"})
+        any_site.fail(key=f"{number:016x}")
+        any_site.owe("comment_issue", "note", number=number + 1, body={"text": "a word"})
 
     def run(_worker: int) -> None:
-        engine = open_engine(str(site.engine.url))
+        engine = open_engine(any_site.engine.url.render_as_string(hide_password=False))
         one = worker.Worker(
-            site.config(), engine, environ=site.environ, now=site.now, connect=lambda _settings: site.tracker
+            any_site.config(),
+            engine,
+            environ=any_site.environ,
+            now=any_site.now,
+            connect=lambda _settings: any_site.tracker,
         )
         for _round in range(5):
             one.round()
@@ -134,8 +138,8 @@ def test_many_workers_at_once_leave_one_of_everything(site: Any) -> None:
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(run, range(6)))
-    site.work()
-    assert {row.state for row in site.rows()} == {"done"}
-    opened = site.tracker.repositories["bot/clinic"].opened
+    any_site.work()
+    assert {row.state for row in any_site.rows()} == {"done"}
+    opened = any_site.tracker.repositories["bot/clinic"].opened
     assert len(opened) == 5
     assert [len(issue.comments) for issue in opened.values()] == [1] * 5
