@@ -71,7 +71,7 @@ def _store(config: Config, now: datetime) -> Iterator[Finding]:
 
         yield Finding("database", "ok", f"{shown_url(engine.url)} has this version's schema")
         yield _ledger(engine)
-        yield _outbox(engine, now)
+        yield _outbox(engine, config, now)
     finally:
         engine.dispose()
 
@@ -92,13 +92,16 @@ def _ledger(engine: Engine) -> Finding:
     )
 
 
-def _outbox(engine: Engine, now: datetime) -> Finding:
+def _outbox(engine: Engine, config: Config, now: datetime) -> Finding:
     import sqlalchemy as sa
     from sqlmodel import col
 
     from capture.store.tables import OutboxRow
+    from workbench.tracker.outbox import FILE_KINDS, ISSUE_KINDS
 
-    overdue = sa.and_(col(OutboxRow.state) == "due", col(OutboxRow.due_at) <= now)
+    # Without GitHub, what is owed to it waits for the day that it is set up.
+    kinds = (*FILE_KINDS, *(ISSUE_KINDS if config["github.repository"] else ()))
+    overdue = sa.and_(col(OutboxRow.state) == "due", col(OutboxRow.due_at) <= now, col(OutboxRow.kind).in_(kinds))
     with engine.connect() as connection:
         parked, due = connection.execute(
             sa.select(
@@ -107,11 +110,9 @@ def _outbox(engine: Engine, now: datetime) -> Finding:
             )
         ).one()
     if parked:
-        return Finding(
-            "outbox", "wrong", f"{parked} actions were set aside", "Read why: workbench bugs show, at the bug's end."
-        )
+        return Finding("outbox", "wrong", f"{parked} set aside", "Read why at the bug: workbench bugs show B-…")
     if due:
-        return Finding("outbox", "note", f"{due} actions are due", "Do them: workbench worker --once")
+        return Finding("outbox", "note", f"{due} due", "Do them: workbench worker --once")
     return Finding("outbox", "ok", "nothing is due")
 
 

@@ -14,11 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.engine import Engine
+from sqlmodel import Session, SQLModel
 
 from capture.event import Event
+from capture.store import lifecycle
 from capture.store.engine import open_engine
 from capture.store.intake import Batch, take_in
+from capture.store.lifecycle import Actor
+from capture.store.tables import Bug, EvidenceRow, FixSession, TranscriptEntry
 from capture.testing import NOW, make_event
 from workbench.cli import output
 from workbench.cli.edge import run
@@ -133,3 +138,74 @@ def bug(happened: Callable[..., tuple[int, ...]]) -> str:
     """A KeyError of production, as bug B-001."""
     happened(make_event())
     return "B-001"
+
+
+@dataclass(frozen=True)
+class Fix:
+    """A fix that waits for a person: its session, its worktree and its commit."""
+
+    session: str
+    worktree: Path
+    commit: str
+
+
+@pytest.fixture
+def fixed(store: Engine, repo: Path, bug: str, tmp_path: Path) -> Fix:
+    """B-001 in review: a real branch in a real worktree, its session and its evidence as they are left in the store."""
+    worktree = tmp_path / "state" / "B-001-1"
+    base = git(repo, "rev-parse", "HEAD")
+    git(repo, "worktree", "add", "--quiet", "-b", "workbench/B-001-1", str(worktree))
+    (worktree / "pricing.py").write_text("PRICES = {'rabbit': 20}\n")
+    git(worktree, "add", ".")
+    git(worktree, "commit", "--quiet", "--message=Know the price of a rabbit")
+    commit = git(worktree, "rev-parse", "HEAD")
+    fix = FixSession(
+        id="74baef19-355d-4a5e-8e73-5e9f0182ac70",
+        bug_id=1,
+        state="done",
+        activity="demonstrated: red, then green",
+        rehearsal="happy",
+        launched_by="Ada",
+        cost_usd=0.25,
+        repository=str(repo),
+        branch="workbench/B-001-1",
+        worktree=str(worktree),
+        base_commit=base,
+        result_commit=commit,
+        started_at=NOW,
+        ended_at=NOW,
+    )
+    run = {"commit": commit, "command": ["pytest"], "passed": 1, "failed": 0, "errors": 0, "skipped": 0, "seconds": 0.5}
+    evidence = EvidenceRow(
+        bug_id=1,
+        session_id=fix.id,
+        base_commit=base,
+        result_commit=commit,
+        verdict="demonstrated",
+        reason="The new test fails on the base and passes on the fix.",
+        runs=[run | {"name": "new tests on fix", "outcome": "passed", "tests": [], "note": ""}],
+        started_at=NOW,
+        ended_at=NOW,
+    )
+    with Session(store) as session:
+        session.add(fix)
+        session.add(TranscriptEntry(session_id=fix.id, at=NOW, kind="text", body={"text": "I wrote \x1b[31ma test."}))
+        session.flush()
+        session.add(evidence)
+        found = session.get_one(Bug, 1)
+        agent = Actor("agent", fix.id)
+        lifecycle.move(session, found, "fixing", by=agent, reason="launched", now=NOW)
+        lifecycle.move(session, found, "review", by=agent, reason="evidence", now=NOW)
+        session.commit()
+    return Fix("74baef19-355d-4a5e-8e73-5e9f0182ac70", worktree, commit)
+
+
+@pytest.fixture
+def changed(store: Engine) -> Callable[..., None]:
+    """Change the one row of a table."""
+
+    def call(table: type[SQLModel], **values: Any) -> None:
+        with store.begin() as connection:
+            connection.execute(sa.update(table).values(**values))
+
+    return call

@@ -8,7 +8,7 @@ import typer
 
 from workbench.cli.given import given, now
 from workbench.cli.opening import attended
-from workbench.cli.output import agreed, say
+from workbench.cli.output import agreed, say, tell
 from workbench.cli.words import noun, taught
 from workbench.errors import Refused
 
@@ -53,7 +53,7 @@ def demo(
         _start_over(config)
     return story(
         config,
-        out=say,
+        out=tell,
         open_screen=_screen if attended() and not no_screen else None,
         port=port,
         github=github,

@@ -24,6 +24,11 @@ def say(text: str = "") -> None:
     print(text, file=sys.stdout)
 
 
+def tell(text: str) -> None:
+    """Print what is happening right now: a reader of a pipe gets it at once."""
+    print(text, file=sys.stdout, flush=True)
+
+
 def note(text: str) -> None:
     """Print what is no data on stderr: what is going on, or what to do next."""
     print(text, file=sys.stderr, flush=True)
@@ -100,6 +105,7 @@ def say_lines(lines: Iterable[Line]) -> None:
     """Print lines of the screens' documents."""
     for line in lines:
         say("".join(paint(text, ink) for text, ink in line.spans).rstrip())
+    sys.stdout.flush()
 
 
 def ask(question: str) -> str:

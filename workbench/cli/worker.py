@@ -38,8 +38,10 @@ def worker(
     call = given(ctx)
     with call.store() as engine:
         if not once:
+            from workbench.tracker.settings import github_settings
             from workbench.tracker.worker import Worker
 
+            github_settings(call.config)  # what cannot work is said here and not only in the status of a thread
             stop = threading.Event()
             signal.signal(signal.SIGTERM, lambda *_: stop.set())
             note("Working. Ctrl+C ends it.")

@@ -1,0 +1,130 @@
+"""`workbench doctor`: each finding with what to do about it; exit 1 if something is wrong."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from capture.store.tables import JournalRow, OutboxRow
+from capture.testing import NOW
+from workbench import doctor
+from workbench.errors import Exit
+from workbench.sessions import claude
+
+pytestmark = pytest.mark.usefixtures("no_login")
+
+
+@pytest.fixture
+def no_login(monkeypatch):
+    """Nobody asks the real Claude Code whether it has a login."""
+    monkeypatch.setattr(claude, "has_login", lambda program, environ=None: False)
+
+
+def findings(workbench, code=Exit.DONE):
+    ran = workbench("doctor", "--json")
+    assert ran.code == code, ran.out
+    return {found["subject"]: found for found in ran.json}
+
+
+def test_all_is_well(workbench, store):
+    found = findings(workbench)
+    assert set(found) == {
+        "configuration", "state directory", "database", "ledger", "outbox", "git", "claude", "agent login", "GitHub",
+        "sandbox",
+    }  # fmt: skip
+    assert {one["status"] for one in found.values()} <= {"ok", "note"}
+    assert all(one["cure"] for one in found.values() if one["status"] != "ok")
+    assert found["agent login"]["status"] == "note"
+
+
+def test_people_get_a_line_and_a_cure_for_each(workbench, repo):
+    ran = workbench("doctor")
+    assert ran.code == Exit.NO
+    assert "✗ database" in ran.out
+    assert "→ Run `workbench db upgrade`" in ran.out
+
+
+def test_a_login_is_found(workbench, store, monkeypatch):
+    monkeypatch.setattr(claude, "has_login", lambda program, environ=None: True)
+    assert findings(workbench)["agent login"]["status"] == "ok"
+
+
+def test_a_setting_that_cannot_work_is_a_finding(workbench, repo):
+    (repo / "workbench.toml").write_text('tests.timeout = "soon"')
+    found = findings(workbench, Exit.NO)
+    assert list(found) == ["configuration"]
+    assert "tests.timeout" in found["configuration"]["message"]
+
+
+def test_no_git_repository(workbench, store, repo):
+    shutil.rmtree(repo / ".git")
+    assert findings(workbench, Exit.NO)["git"]["status"] == "wrong"
+
+
+def test_a_claude_that_is_missing_or_broken(workbench, store, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_AGENT_CLI_PATH", str(tmp_path / "claude"))
+    assert "no such program" in findings(workbench, Exit.NO)["claude"]["message"]
+    (tmp_path / "claude").write_text("#!/bin/sh\necho broken >&2\nexit 3\n")
+    (tmp_path / "claude").chmod(0o755)
+    found = findings(workbench, Exit.NO)
+    assert "broken" in found["claude"]["message"]
+    assert found["claude"]["cure"]
+    assert "agent login" not in found
+
+
+@pytest.mark.parametrize(("token", "status"), [("", "wrong"), ("ghp_x", "ok")])
+def test_github(workbench, store, monkeypatch, token, status):
+    monkeypatch.setenv("WORKBENCH_GITHUB_REPOSITORY", "acme/clinic")
+    monkeypatch.setenv("GITHUB_TOKEN", token)
+    assert findings(workbench, Exit.NO if status == "wrong" else Exit.DONE)["GitHub"]["status"] == status
+
+
+def test_what_is_owed(workbench, bug, changed, monkeypatch):
+    assert findings(workbench)["outbox"]["message"] == "1 due"
+    monkeypatch.setenv("WORKBENCH_GITHUB_REPOSITORY", "acme/clinic")
+    monkeypatch.setenv("GITHUB_TOKEN", "ghp_x")
+    assert findings(workbench)["outbox"]["message"] == "2 due"
+    changed(OutboxRow, state="parked")
+    assert findings(workbench, Exit.NO)["outbox"]["status"] == "wrong"
+    changed(OutboxRow, state="done")
+    assert findings(workbench)["outbox"]["status"] == "ok"
+
+
+def test_a_ledger_that_does_not_balance(workbench, bug, changed):
+    changed(JournalRow, seen=3)
+    found = findings(workbench)["ledger"]
+    assert found["status"] == "note"
+    assert found["message"].startswith("3 seen ≠ 1 stored")
+    assert "capture_drain" in found["cure"]
+
+
+def test_a_state_directory_that_cannot_be_written(workbench, store, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("WORKBENCH_STATE_DIR", str(tmp_path / "file" / "below"))
+    found = findings(workbench, Exit.NO)["state directory"]
+    assert found["status"] == "wrong"
+    assert "WORKBENCH_STATE_DIR" in found["cure"]
+
+
+@pytest.mark.parametrize(("tools", "status"), [((), "note"), (("bwrap",), "note"), (("bwrap", "socat"), "ok")])
+def test_the_sandbox(monkeypatch, tmp_path, tools, status):
+    for name in tools:
+        (tmp_path / name).symlink_to("/bin/sh")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = doctor._sandbox()
+    assert found.status == status
+    assert all(name in found.message for name in ("bwrap", "socat") if name not in tools or status == "ok")
+
+
+def test_it_looks_and_changes_nothing(workbench, repo, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    workbench("doctor")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_answer_of_the_function_itself_is_a_row(repo):
+    from workbench import config
+
+    first = next(doctor.examine(config.load(), now=NOW))
+    assert (first.subject, first.status) == ("configuration", "ok")

@@ -1,0 +1,89 @@
+"""`workbench sessions`: what agents did, in a table, as a transcript and as JSON."""
+
+from __future__ import annotations
+
+import pytest
+
+from capture.store.tables import FixSession
+from workbench import fixing
+from workbench.bugs import queries
+from workbench.errors import Exit
+
+# "Interfaces that stay": others build on these keys.
+STAYS = {
+    "id", "bug", "state", "rehearsal", "model", "cost_usd", "tokens", "turns", "branch", "worktree", "started_at",
+    "ended_at",
+}  # fmt: skip
+
+
+def test_the_list_as_json_has_the_keys_that_stay(workbench, fixed):
+    (found,) = workbench("sessions", "list", "--json").json
+    assert set(found) >= STAYS
+    assert (found["bug"], found["state"], found["rehearsal"], found["cost_usd"]) == ("B-001", "done", "happy", 0.25)
+    assert found["worktree"] == str(fixed.worktree)
+
+
+def test_people_get_a_table(workbench, fixed):
+    out = workbench("sessions", "list").out
+    assert out.splitlines()[0].split() == ["SESSION", "BUG", "STATE", "COST", "STARTED", "MODEL", "ACTIVITY"]
+    assert "74baef19" in out
+    assert "rehearsal happy" in out
+
+
+def test_only_those_of_one_bug(workbench, fixed):
+    assert len(workbench("sessions", "list", "--bug", "B-001", "--json").json) == 1
+    ran = workbench("sessions", "list", "--bug", "B-002")
+    assert (ran.code, ran.out) == (Exit.DONE, "")
+    assert "workbench fix" in ran.err
+
+
+def test_one_session_with_its_transcript(workbench, fixed):
+    ran = workbench("sessions", "show", "74ba")
+    assert ran.code == Exit.DONE
+    for words in (fixed.session, "workbench/B-001-1", str(fixed.worktree), "done", "I wrote ␛[31ma test."):
+        assert words in ran.out
+    found = workbench("sessions", "show", fixed.session, "--json").json
+    assert found["transcript"][0]["kind"] == "text"
+
+
+@pytest.mark.parametrize("words", [["show", "ffff"], ["interrupt", "ffff"], ["resume", "ffff"]])
+def test_an_unknown_session_is_a_no(workbench, fixed, words):
+    ran = workbench("sessions", *words)
+    assert ran.code == Exit.NO
+    assert "sessions list" in ran.err
+
+
+def test_a_session_that_ended_cannot_be_interrupted(workbench, fixed):
+    ran = workbench("sessions", "interrupt", "74ba")
+    assert ran.code == Exit.NO
+    assert "not running" in ran.err
+
+
+def test_a_running_one_is_asked_to_stop(workbench, fixed, changed, store):
+    changed(FixSession, state="working")
+    ran = workbench("sessions", "interrupt", "74ba")
+    assert (ran.code, ran.out) == (Exit.DONE, "Asked 74baef19 to stop.\n")
+    assert workbench("sessions", "interrupt", "74ba", "--json").json["id"] == fixed.session
+
+
+def test_resuming_hands_the_message_on(workbench, fixed, monkeypatch):
+    told = []
+
+    def resumed(config, engine, session_id, *, by, message, now):
+        told.append((session_id, message))
+        return queries.session(engine, session_id)
+
+    monkeypatch.setattr(fixing, "resume", resumed)
+    ran = workbench("sessions", "resume", "74ba", "--message", "And hares?")
+    assert ran.code == Exit.DONE
+    assert told == [(fixed.session, "And hares?")]
+    assert fixed.session in ran.out
+
+
+def test_watching_a_session_that_has_ended_gives_its_verdict(workbench, fixed, monkeypatch):
+    monkeypatch.setattr(fixing, "resume", lambda config, engine, session_id, **_: queries.session(engine, session_id))
+    ran = workbench("sessions", "resume", "74ba", "--wait")
+    assert ran.code == Exit.DONE
+    assert "✓ demonstrated" in ran.out
+    found = workbench("sessions", "resume", "74ba", "--wait", "--json").json
+    assert found["evidence"]["verdict"] == "demonstrated"
