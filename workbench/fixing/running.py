@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+STOPS = (signal.SIGTERM, signal.SIGINT)
+
 
 class _Told(BaseException):
     """The runner was told to go."""
@@ -195,7 +197,7 @@ async def _until_told(turn: object, prompt: str) -> Outcome:
 
     assert isinstance(turn, Turn)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in STOPS:
         loop.add_signal_handler(number, turn.stop, f"the runner got {signal.Signals(number).name}")
     return await turn.run(prompt)
 
@@ -220,7 +222,7 @@ def _told_by_signal(record: Record) -> Iterator[None]:
                     return
             record.update(heartbeat_at=record.clock())
 
-    before = {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    before = {number: signal.signal(number, told) for number in STOPS}
     watcher = threading.Thread(target=watch, name="requests", daemon=True)
     watcher.start()
     try:
