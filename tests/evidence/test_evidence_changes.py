@@ -13,7 +13,8 @@ from capture.testing import make_event
 from workbench.evidence import RecordedFault
 from workbench.evidence.changed_tests import TestEdit, conditional, edits
 from workbench.evidence.collecting import _modules
-from workbench.evidence.flags import FileDiff, of_changes
+from workbench.evidence.flags import FileDiff, of_changes, of_runs
+from workbench.evidence.report import Run, TestResult
 from workbench.evidence.split import Split
 from workbench.git import Change, Repository
 
@@ -163,6 +164,22 @@ TEST_FILE = "tests/test_pricing.py"
 )
 def test_what_needs_a_look_is_flagged(plain: Any, recorded: Any, files: Any, found: list[tuple[str, str]]) -> None:
     assert flags(plain, files, recorded) == found
+
+
+def test_tests_that_no_longer_run_are_flagged_by_what_ran() -> None:
+    def run(*tests: TestResult) -> Run:
+        return Run("base", "c0ffee", tests=tests)
+
+    a, b, c = (TestResult(f"tests/{name}.py::test", "passed", "call") for name in "abc")
+    skipped = TestResult(a.id, "skipped", "setup")
+    unreadable = TestResult("tests/c.py", "error", "collect")
+    found = of_runs(run(a, b, c), run(skipped, unreadable))
+    assert [(flag.kind, flag.path, flag.lines) for flag in found] == [
+        ("test lost", "tests/b.py", (b.id,)),
+        ("test skipped", "tests/a.py", (a.id,)),
+    ]
+    assert of_runs(run(a), None) == []
+    assert of_runs(run(a), Run("suite on fix", "c0ffee", trouble="disagreement")) == []
 
 
 def test_links_are_flagged(plain: Any) -> None:

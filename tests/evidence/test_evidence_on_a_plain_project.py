@@ -77,12 +77,6 @@ def test_without_any_change_it_is_refuted_and_nothing_is_run(plain: Any) -> None
     assert (report.verdict, report.runs) == ("refuted", ())
 
 
-def test_without_a_new_test_it_is_inconclusive(plain: Any) -> None:
-    report = plain.prove({"clinic/pricing.py": FIXED})
-    assert report.verdict == "inconclusive"
-    assert "added no test" in report.reason
-
-
 def test_a_test_that_passes_on_the_base_shows_nothing(plain: Any) -> None:
     report = plain.prove({**HONEST, "tests/test_rabbit.py": TEST.replace("rabbit') == 50", "dog') == 40")})
     assert report.verdict == "inconclusive"

@@ -80,7 +80,7 @@ pytestmark = pytest.mark.usefixtures("measured")
 def run(tmp_path: Path) -> Any:
     """Runs the tests of a folder made of the given files."""
 
-    def run(files: dict[str, str], command: str = "", only: tuple[str, ...] = (), timeout: int = 60) -> Any:
+    def run(files: dict[str, str], command: str = "", only: tuple[str, ...] = (), watched: tuple[str, ...] = ()) -> Any:
         tree = tmp_path / "tree"
         for name, text in files.items():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ def run(tmp_path: Path) -> Any:
         work = tmp_path / "work"
         work.mkdir(exist_ok=True)
         parsed = TestCommand.parse(command or "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 python -m pytest", tmp_path)
-        run = Runner(parsed, timeout, tmp_path / "checkout", work).run("base", "c0ffee", tree, only)
+        run = Runner(parsed, 60, tmp_path / "checkout", work, watched).run("base", "c0ffee", tree, only)
         assert list(work.iterdir()) == []
         return run
 
@@ -121,11 +121,22 @@ def test_each_outcome_is_recorded_with_its_phase(run: Any, workers: int) -> None
 
 def test_only_the_named_files_are_run_whatever_the_command_names(run: Any) -> None:
     one = "def test_one():\n    pass\n"
-    command = "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 python -m pytest tests"
+    command = "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 python -m pytest tests/test_a.py"
     found = run({"tests/test_a.py": one, "tests/test_b.py": one}, command, only=("tests/test_b.py",))
     assert found.note == ""
     assert found.ids() == {"tests/test_b.py::test_one"}
-    assert found.command == (sys.executable, "-m", "pytest", "tests", "tests/test_b.py")
+    assert found.command == (sys.executable, "-m", "pytest", "tests/test_a.py", "tests/test_b.py")
+
+
+def test_a_changed_module_from_elsewhere_is_noticed(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere" / "shop").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "shop" / "price.py").touch()
+    command = f"PYTHONPATH={tmp_path / 'elsewhere'} PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 python -m pytest"
+    test = "import shop.price\n\n\ndef test_a():\n    pass\n"
+    assert run({"test_a.py": test}, command).trouble == ""
+    found = run({"test_a.py": test}, command, watched=("shop.price",))
+    assert found.trouble == "infrastructure"
+    assert "from outside of the tree under test: shop.price from " in found.note
 
 
 def test_coverage_and_its_threshold_are_switched_off(run: Any) -> None:

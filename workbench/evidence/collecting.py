@@ -83,8 +83,8 @@ def collect(
             run = runner.run(plan.name, plan.start, tree, plan.only)
         runs[plan.name] = run
         progress(_told(run))
-        if run.trouble == "infrastructure":
-            break  # What keeps one run from working keeps the others, and each may cost its whole time limit.
+        if run.trouble in ("infrastructure", "disagreement"):
+            break  # That decides. What keeps one run from working keeps the others, each for its whole time limit.
         if plan.name == OLD_ON_FIX and (broken := newly_red(runs)):
             plans.append(_once_more(plan, broken))
     found += tamper.of_runs(runs.get(BASE), runs.get(SUITE_ON_FIX))
