@@ -37,7 +37,7 @@ def test_a_morning_becomes_seven_bugs_and_their_files(site: Site) -> None:
     assert landed.ledger.balanced
     assert landed.ledger.seen == landed.ledger.stored == traffic.failures() == 9
     assert {(bug.status_code, bug.exception_type, bug.route, bug.count) for bug in landed.bugs} == {
-        (404, None, "/api/pets/<int:pk>/", 2),
+        (404, "Http404", "/api/pets/<int:pk>/", 2),
         (403, None, "/owners/new/", 1),
         (405, None, "/api/visits/", 1),
         (422, None, "/api/visits/", 1),
