@@ -227,6 +227,13 @@ def test_a_forked_child_begins_a_journal_of_its_own(journal, read_records):
     assert [record.seen for record in read_records(journal.folder)] == [1, 1]
 
 
+def test_a_fork_without_hooks_is_noticed(journal, read_records):
+    journal.append_count(COUNT)
+    journal._pid = 0
+    journal.append_count(COUNT)
+    assert [record.seen for record in read_records(journal.folder)] == [1, 1]
+
+
 def test_making_the_folder_twice_changes_nothing(tmp_path):
     make_folder(tmp_path / "a" / "b")
     make_folder(tmp_path / "a" / "b")

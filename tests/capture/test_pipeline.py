@@ -200,6 +200,24 @@ def test_a_record_that_breaks_the_observer_breaks_nobody(django_site, captured):
     assert NotingHandler().handle(logging.makeLogRecord({}))
 
 
+def test_after_a_fork_nothing_of_the_parents_is_used(django_site, capture_settings, install):
+    pipeline = install(Pipeline(replace(capture_settings, background=True)))
+    assert pipeline.recorder is not None
+    pipeline.recorder.wake = lambda: None
+    pipeline.capture(Failure(message="before"))
+    before, lock = pipeline.journal.path, pipelines._lock
+    pipelines._after_fork()
+    assert pipelines._lock is not lock
+    assert pipeline.journal.path is None
+    assert pipeline.capture(Failure(message="after"))
+    assert pipeline.journal.path != before
+    pipelines._at_exit()
+    assert pipeline.journal.path is None
+    pipelines.install(None)
+    pipelines._after_fork()
+    pipelines._at_exit()
+
+
 def test_a_forked_child_captures_into_a_journal_of_its_own(django_site, with_settings, read_records):
     pipeline = with_settings()
     pipeline.capture(Failure(message="parent"))

@@ -80,6 +80,8 @@ def test_the_first_event_imports_nothing_heavy_in_the_request_thread_and_arrives
 import django
 django.setup()
 from django.test import Client
+from capture import pipeline
+pipeline.EXIT_SECONDS = 30
 client = Client(raise_request_exception=False)
 for path in ("/fault/", "/api/pets/1/", "/api/pets/2/"):
     client.get(path)
@@ -131,6 +133,7 @@ import os, sys, time, django
 django.setup()
 from django.test import Client
 from capture import pipeline
+pipeline.EXIT_SECONDS = 30
 client = Client(raise_request_exception=False)
 client.get("/fault/")
 while pipeline.pipeline().recorder._carrier is None:

@@ -336,6 +336,21 @@ def test_a_forked_child_forgets_its_parents_turn(journal, recorder, capture_sett
     assert wait_for(lambda: rows() == 2), "the parent still has its turn"
 
 
+def test_after_a_fork_the_parents_connections_are_kept_from_the_collector(journal, recorder, capture_settings):
+    put(journal)
+    recorder.wake()
+    assert wait_for(lambda: recorder._carrier is not None)
+    carrier, thread = recorder._carrier, recorder._thread
+    recorder._stopping.set()  # the child has no such thread
+    thread.join()
+    recorder._stopping.clear()
+    recorder._carrier, recorder._lock_fd = carrier, os.open("/dev/null", os.O_RDONLY)
+    recorder._pid = 0
+    recorder.wake()
+    assert recorder._pid == os.getpid()
+    assert recorders._inherited.pop() is carrier
+
+
 def test_the_ledger_counts_what_is_still_in_journals(journal, capture_settings):
     put(journal)
     journal.drop("too_large")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import io
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -119,7 +121,13 @@ def asgi_server(path: str, method: str = "GET", **headers: str) -> int:
             pass
         return int(start["status"])
 
-    return asyncio.run(run())
+    # Django leaves the file of the request's body to the garbage collector when a response breaks off.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            return asyncio.run(run())
+        finally:
+            gc.collect()
 
 
 @pytest.fixture(params=[wsgi_client, wsgi_server, asgi_client, asgi_server], ids=lambda serve: serve.__name__)
@@ -212,11 +220,12 @@ def test_a_rescued_fault_is_no_error(serve, captured, middleware):
     assert captured() == []
 
 
-def test_a_fault_behind_a_400_is_known_by_its_fault(serve, captured, middleware):
+def test_a_fault_that_a_middleware_answered_is_captured_by_its_answer(serve, captured, middleware):
+    """Django shows the exception to nobody else; the final response is still one event."""
     middleware("TurnsFaultsInto400")
     assert serve("/fault/") == 400
     [event] = captured()
-    assert (event.kind, event.status, event.surfaced.type) == ("exception", 400, "KeyError")
+    assert (event.kind, event.status) == ("status", 400)
 
 
 def test_listed_twice_gives_one_event(serve, captured, middleware):
@@ -248,13 +257,11 @@ def test_propagated_exceptions_are_captured_and_still_propagate(captured):
 
 @pytest.mark.parametrize("debug", [True, False])
 def test_a_template_fault_names_the_place_in_the_template(serve, captured, debug):
-    from django.template import engines
+    from django.conf import settings
+    from django.test import override_settings
 
-    engines["django"].engine.debug = debug
-    try:
+    with override_settings(TEMPLATES=[{**settings.TEMPLATES[0], "OPTIONS": {"debug": debug}}]):
         serve("/template/")
-    finally:
-        engines["django"].engine.debug = False
     [event] = captured()
     assert event.template.lineno == 3
     assert event.template.name.endswith("broken.html")
