@@ -60,15 +60,16 @@ def count_up(
         if bug.state == "closed" and earlier.is_recurrence(sighting):
             _reopen(session, bug, sighting, now=now)
             reopened.append(bug.number)
-        _note(bug, sighting, now)
+        _note(bug, sighting)
+    for (bug_id, _hour), count in tallies.items():
+        bugs[bug_id].count += count
+        bugs[bug_id].changed_at = now
     _add_tallies(session, tallies)
     session.flush()
     return tuple(reopened)
 
 
-def _note(bug: Bug, sighting: Sighting, now: datetime) -> None:
-    bug.count += sighting.count
-    bug.changed_at = now
+def _note(bug: Bug, sighting: Sighting) -> None:
     if sighting.at < bug.first_seen:
         bug.first_seen, bug.first_release = sighting.at, sighting.release
     if sighting.at >= bug.last_seen:

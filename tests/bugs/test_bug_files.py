@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capture.event import Event, ExceptionInfo, Frame
+from capture.event import Event, ExceptionInfo, Frame, Request
 from capture.testing import NOW, make_event
 from workbench.bugs import files, sections
 from workbench.bugs.rows import BugPage, EvidenceView, IssueLink, SignOffRow, TransitionRow
@@ -91,6 +91,17 @@ def test_library_frames_stay_out_but_where_there_is_nothing_else(page_of: PageOf
     assert "in f1" not in text
     text = files.render(page_of(make_event(key="none", exceptions=(ExceptionInfo(type="E", module="m"),))))
     assert "no frames" in text
+
+
+def test_a_frame_without_source_and_a_request_without_view_leave_lines_out(page_of: PageOf) -> None:
+    frame = Frame(module="m", function="f", filename="/a.py", lineno=3)
+    error = ExceptionInfo(type="E", module="m", frames=(frame,))
+    bare = make_event(exceptions=(error,), request=Request(method="GET", path="/x"), status=None)
+    text = files.render(page_of(bare))
+    assert "```text\n/a.py:3 in f\n```" in text
+    assert "- GET /x\n<!-- workbench:end request -->" in text
+    assert "- Where: GET no route\n" in text
+    assert "- Status:" not in text
 
 
 def test_a_deep_stack_shows_its_inner_end(page_of: PageOf) -> None:

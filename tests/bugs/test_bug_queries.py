@@ -208,6 +208,15 @@ def test_sessions_are_listed_the_latest_first(any_engine: Engine, carry_into: Ca
     assert [(row.id, row.bug) for row in queries.sessions(any_engine, bug=2)] == [("ab-2", 2)]
 
 
+@pytest.mark.parametrize(("state", "is_live"), [("working", True), ("needs_input", True), ("done", False)])
+def test_a_session_is_live_while_a_runner_is_expected(
+    engine: Engine, carry_into: Carry, state: str, is_live: bool
+) -> None:
+    carry_into(engine, make_event())
+    add(engine, fix("s1", state=state))
+    assert queries.session(engine, "s1").is_live == is_live
+
+
 def test_a_session_is_found_by_the_beginning_of_its_id(any_engine: Engine, carry_into: Carry) -> None:
     carry_into(any_engine, make_event())
     add(any_engine, fix("aa"), fix("ab"), fix("aab"))
