@@ -41,15 +41,14 @@ class CaptureMiddleware:
         token = current.set(noted)
         try:
             response = self.get_response(request)
-            if response.status_code >= 400 or response.streaming:
-                finish(noted, response)
+            look(noted, response)
         except Exception as error:
             raised(noted, error)
             raise
         else:
             return response  # type: ignore[no-any-return]
         finally:
-            noted.finished = True
+            leave(noted)
             current.reset(token)
 
     async def _respond_async(self, request: HttpRequest) -> Response:
@@ -59,15 +58,14 @@ class CaptureMiddleware:
         token = current.set(noted)
         try:
             response = await self.get_response(request)
-            if response.status_code >= 400 or response.streaming:
-                finish(noted, response)
+            look(noted, response)
         except Exception as error:
             raised(noted, error)
             raise
         else:
             return response  # type: ignore[no-any-return]
         finally:
-            noted.finished = True
+            leave(noted)
             current.reset(token)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> None:
@@ -81,60 +79,74 @@ def enter(request: HttpRequest) -> Scope | None:
     """Return the scope that a request begins with us, or None where we are listed twice: the outer one decides."""
     noted: Scope | None = request.__dict__.get(ATTRIBUTE)
     if noted is None:
-        noted = request.__dict__[ATTRIBUTE] = Scope(request)
+        noted = request.__dict__[ATTRIBUTE] = Scope()
     elif noted.entered:
         return None
     noted.entered = True
+    noted.request = request
     return noted
 
 
+def leave(noted: Scope) -> None:
+    """Let go of the request and of the traceback, which would keep each other alive until the collector comes."""
+    noted.finished = True
+    noted.request = noted.error = None
+
+
+def look(noted: Scope, response: Any) -> None:
+    """Capture a failed response; watch over the body of a streamed one. Never raises."""
+    try:
+        if response.status_code >= 400:
+            finish(noted, response)
+        elif response.streaming and not isinstance(response, FileResponse):
+            _watch(noted, response)
+    except Exception:  # noqa: BLE001  (a response that is none goes its way without us)
+        return
+
+
 def finish(noted: Scope, response: Any) -> None:
-    """Capture a failed response; watch over the body of a streamed one."""
-    if response.status_code >= 400:
-        error = noted.error
-        if error is None or error not in noted.told:
-            failure = Failure(
-                error=error,
-                request=noted.request,
-                status=response.status_code,
-                reason=noted.reason,
-                tags=noted.tags,
-            )
-            noted.event_id = capture(failure) or ""
-    elif isinstance(response, StreamingHttpResponse) and not isinstance(response, FileResponse):
-        _watch(noted, response)
-    noted.error = None  # a traceback would keep the whole request alive
+    """Capture a failed response with what was noted on its way."""
+    error = noted.error
+    if error is None or not noted.was_told(error):
+        failure = Failure(
+            error=error,
+            request=noted.request,
+            status=response.status_code,
+            reason=noted.reason,
+            tags=noted.tags,
+        )
+        noted.event_id = capture(failure) or ""
 
 
 def raised(noted: Scope, error: Exception) -> None:
     """Capture an exception that Django was told to let through (DEBUG_PROPAGATE_EXCEPTIONS)."""
-    if error not in noted.told and noted.event_id is None:
+    if not noted.was_told(error) and noted.event_id is None:
         noted.event_id = capture(Failure(error=error, request=noted.request, status=500, tags=noted.tags)) or ""
 
 
 def _watch(noted: Scope, response: StreamingHttpResponse) -> None:
-    if response.is_async:
-        response.streaming_content = _watched_async(noted, response.streaming_content, response.status_code)  # type: ignore[arg-type]
-    else:
-        response.streaming_content = _watched(noted, response.streaming_content, response.status_code)  # type: ignore[arg-type]
+    request, tags, status = noted.request, noted.tags, response.status_code
+
+    def broke(error: Exception) -> None:
+        if not isinstance(error, ConnectionError):  # a client that went away is no error
+            capture(Failure(error=error, request=request, status=status, tags=tags))
+
+    content: Any = response.streaming_content
+    response.streaming_content = _watched_async(content, broke) if response.is_async else _watched(content, broke)
 
 
-def _watched(noted: Scope, content: Iterator[bytes], status: int) -> Iterator[bytes]:
+def _watched(content: Iterator[bytes], broke: Callable[[Exception], None]) -> Iterator[bytes]:
     try:
         yield from content
-    except ConnectionError:  # the client went away
-        raise
     except Exception as error:
-        capture(Failure(error=error, request=noted.request, status=status, tags=noted.tags))
+        broke(error)
         raise
 
 
-async def _watched_async(noted: Scope, content: AsyncIterator[bytes], status: int) -> AsyncIterator[bytes]:
+async def _watched_async(content: AsyncIterator[bytes], broke: Callable[[Exception], None]) -> AsyncIterator[bytes]:
     try:
         async for chunk in content:
             yield chunk
-    except ConnectionError:
-        raise
     except Exception as error:
-        capture(Failure(error=error, request=noted.request, status=status, tags=noted.tags))
+        broke(error)
         raise

@@ -54,16 +54,16 @@ class NotingHandler(logging.Handler):
         noted = scope.of_or_new(request)
         error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
         if noted.finished or not noted.entered:
-            self._late(noted, record, error)
+            self._late(noted, request, record, error)
             return
         noted.note(error)
         if record.name == "django.security.csrf" and isinstance(record.args, tuple) and record.args:
             noted.reason = str(record.args[0])
 
-    def _late(self, noted: scope.Scope, record: logging.LogRecord, error: BaseException | None) -> None:
+    def _late(self, noted: scope.Scope, request: Any, record: logging.LogRecord, error: BaseException | None) -> None:
         """Capture what a middleware outside of ours answered, before us or after our healthy response."""
         status = getattr(record, "status_code", 0)
-        if noted.event_id is None and isinstance(status, int) and status >= 400 and error not in noted.told:
+        if noted.event_id is None and isinstance(status, int) and status >= 400 and not noted.was_told(error):
             from capture.pipeline import capture
 
-            noted.event_id = capture(Failure(error=error, request=noted.request, status=status)) or ""
+            noted.event_id = capture(Failure(error=error, request=request, status=status)) or ""

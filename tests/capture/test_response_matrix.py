@@ -228,6 +228,37 @@ def test_a_fault_that_a_middleware_answered_is_captured_by_its_answer(serve, cap
     assert (event.kind, event.status) == ("status", 400)
 
 
+def test_a_request_is_freed_as_soon_as_it_was_answered(captured):
+    """No circle through our notes: nothing waits for the garbage collector."""
+    import weakref
+
+    from django.http import HttpResponse
+    from django.test import RequestFactory
+
+    from capture.middleware import CaptureMiddleware
+
+    gc.collect()
+    gc.disable()
+    try:
+        for status in (200, 404):
+            request = RequestFactory().get("/")
+            ref = weakref.ref(request)
+            CaptureMiddleware(lambda _request, status=status: HttpResponse(status=status))(request)
+            del request
+            assert ref() is None
+    finally:
+        gc.enable()
+
+
+def test_a_response_that_is_none_goes_its_way(captured):
+    from django.test import RequestFactory
+
+    from capture.middleware import CaptureMiddleware
+
+    assert CaptureMiddleware(lambda request: None)(RequestFactory().get("/")) is None
+    assert captured() == []
+
+
 def test_listed_twice_gives_one_event(serve, captured, middleware):
     from django.test import override_settings
 
