@@ -306,10 +306,10 @@ def test_a_tree_of_a_killed_process_is_swept_and_one_of_a_living_is_not(
 ) -> None:
     repository = Repository.open(plain.root)
     with trees.clean_tree(repository, plain.workdir, base=plain.base) as tree:
-        trees.sweep(repository, plain.workdir)
+        trees.sweep(repository)
         assert tree.exists()
         monkeypatch.setattr(psutil, "pid_exists", lambda _: False)
-        trees.sweep(repository, plain.workdir)
+        trees.sweep(repository)
         assert not tree.exists()
         repository.add_worktree(tree, base=plain.base, reason="so that there is one to remove")
     assert plain.left_behind() == []

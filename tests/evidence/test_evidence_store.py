@@ -10,7 +10,7 @@ from capture.store.tables import Bug, EvidenceRow
 from capture.testing import NOW
 from workbench.errors import NotFound
 from workbench.evidence import EvidenceReport, save
-from workbench.evidence.report import Flag, Run, TestResult
+from workbench.evidence.report import MOST_LISTED, Flag, Run, TestResult
 
 REPORT = EvidenceReport(
     verdict="partial",
@@ -42,3 +42,12 @@ def test_evidence_is_kept_with_its_runs_and_flags(engine: Engine) -> None:
 def test_evidence_on_an_unknown_bug_is_not_found(engine: Engine) -> None:
     with pytest.raises(NotFound, match="B-012"):
         save(engine, 12, None, REPORT)
+
+
+def test_of_very_many_passing_tests_only_the_first_are_listed() -> None:
+    passing = [TestResult(f"test_{number}", "passed", "call") for number in range(MOST_LISTED + 3)]
+    shown = Run("base", "c0ffee", tests=(*passing, TestResult("test_red", "failed", "call"))).as_dict()
+    assert shown["passed"] == MOST_LISTED + 3
+    assert len(shown["tests"]) == MOST_LISTED + 1
+    assert shown["tests"][-1]["id"] == "test_red"
+    assert shown["note"] == "3 more passing tests are not listed"

@@ -70,7 +70,7 @@ def collect(
         return report("not run", f"No test was run: {error}.", found, [])
     changed = Changed(bool(changes), split.test_files, split.gone_tests, split.harness)
     request.workdir.mkdir(parents=True, exist_ok=True)
-    trees.sweep(repository, request.workdir)
+    trees.sweep(repository)
     runner = Runner(command, request.timeout, repository.root, request.workdir.resolve(), _modules(split.source))
     runs: dict[str, Run] = {}
     plans = deque(_plans(base, result, split) if changes else [])

@@ -33,14 +33,10 @@ def clean_tree(
         _remove(repository, path)
 
 
-def sweep(repository: Repository, workdir: Path) -> None:
-    """Remove trees of ours whose process was killed before it could."""
+def sweep(repository: Repository) -> None:
+    """Remove trees of ours whose process was killed before it could, wherever they are."""
     for tree in repository.worktrees():
-        if (
-            tree.path.parent == workdir.resolve()
-            and tree.path.name.startswith(_PREFIX)
-            and _is_left(tree.locked_reason)
-        ):
+        if tree.path.name.startswith(_PREFIX) and _is_left(tree.locked_reason):
             _remove(repository, tree.path)
 
 
