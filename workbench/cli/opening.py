@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 
@@ -10,7 +11,9 @@ from workbench.errors import UsageError
 
 def open_screen(flags: Mapping[str, str | None]) -> int:
     """Open the terminal program and return its exit code. Raises `UsageError` where there is no terminal."""
-    require_terminal("The screen needs a terminal on its input and output.", cure="Without one: workbench bugs list")
+    # In a browser (`workbench serve`), textual-serve stands in for the terminal and says so.
+    if "web_driver" not in os.environ.get("TEXTUAL_DRIVER", ""):
+        require_terminal("The screen needs a terminal.", cure="Without one, use the commands: workbench bugs list")
     from workbench import config
     from workbench.tui.app import run
 

@@ -156,8 +156,9 @@ class WorkbenchApp(App[None], inherit_bindings=False):
 
 def run(config: Config) -> int:
     """Open the workbench, and return the exit code once it is left."""
-    # Textual draws on stderr, so that has to be the terminal too.
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+    # Textual draws on stderr, so that has to be the terminal too. In a browser (`workbench serve`) there is none.
+    is_web = "web_driver" in os.environ.get("TEXTUAL_DRIVER", "")
+    if not is_web and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         return _refuse("The screen needs a terminal.", "Without one, use the commands: workbench bugs list", code=2)
     # A closed terminal must end us: with SIGHUP ignored (nohup) the screen would go on at a dead line, burning CPU.
     # Nothing is lost by leaving at once: sessions run by themselves, and the store is only ever left consistent.
