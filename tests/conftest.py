@@ -25,6 +25,8 @@ POSTGRES = os.environ.get("WORKBENCH_TEST_POSTGRES", "postgresql://postgres@127.
 def clean_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Take the developer's own settings out of the environment, and return the empty home put in their place."""
     for name in list(os.environ):
+        if name.startswith("TEXTUAL_SNAPSHOT"):
+            continue  # pytest-textual-snapshot's own
         if name.startswith(("WORKBENCH_", "GIT_", "GITHUB_", "CLAUDE", "ANTHROPIC", "TEXTUAL")) or name == "NO_COLOR":
             monkeypatch.delenv(name)
     home = tmp_path_factory.mktemp("home")

@@ -129,8 +129,11 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def checkout(clinic: Path, seeded: Engine) -> tuple[str, str]:
+def checkout(clinic: Path, seeded: Engine, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     """Make the folder a repository in which the story's finished session has a result; return base and result."""
+
+    for name in ("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"):
+        monkeypatch.setenv(name, "2026-11-22T12:00:00+00:00")
 
     def git(*arguments: str) -> str:
         done = subprocess.run(["git", *arguments], cwd=clinic, check=True, capture_output=True, text=True)

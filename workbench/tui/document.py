@@ -65,7 +65,7 @@ class Document(Pane):
         """Append lines; who is at the end stays at the end, who reads further up is not moved."""
         if not lines:
             return
-        following = self.follow and self.at_end
+        following = self.follow and (not self.lines or self.at_end)
         self.lines.extend(lines)
         dropped = max(len(self.lines) - TAIL, 0)
         top = round(self.scroll_y)

@@ -215,6 +215,11 @@ class Pane(ScrollView, can_focus=True):
         if self.line_count:
             self.post_message(self.Chosen(self, self.cursor))
 
+    def on_resize(self) -> None:
+        """Keep the cursor in sight when the room changes."""
+        if self.has_cursor:
+            self.move_to(self.cursor)
+
     def on_click(self, event: events.Click) -> None:
         """Put the cursor on a clicked line; a click on the cursor's line chooses it."""
         index = event.y + round(self.scroll_y)

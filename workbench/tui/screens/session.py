@@ -107,11 +107,8 @@ class SessionScreen(BugActs):
             self.reload()  # a reading is bounded: there may be more
 
     def _append(self, entries: list[TranscriptRow]) -> None:
-        was_empty = not self.transcript.lines
         self.transcript.add([made for entry in entries for made in entry_lines(entry, self.transcript.room)])
         self._drawn_width = self.transcript.room
-        if was_empty:
-            self.call_after_refresh(self.transcript.action_bottom)
 
     def _count_seconds(self) -> None:
         """Let the elapsed time run only while the session does."""
