@@ -25,7 +25,7 @@ MAX_DESCRIPTION = 500
 MAX_INTEGER_BITS = 400
 
 # Types whose own repr is known to be short and harmless.
-_PLAIN = (datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, uuid.UUID, pathlib.PurePath, complex)
+_PLAIN = (datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, uuid.UUID, complex)
 _CALLABLE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 
 
@@ -85,7 +85,7 @@ def _describe(value: Any, depth: int) -> str:
         return _text(str.__getitem__(value, slice(0, MAX_TEXT * 3)), str.__len__(value))
     if issubclass(kind, bytes | bytearray):
         return _text(bytes(value[: MAX_TEXT * 3]), len(value))
-    if kind in _PLAIN or (kind.__module__ == "pathlib" and issubclass(kind, pathlib.PurePath)):
+    if kind in _PLAIN or (issubclass(kind, pathlib.PurePath) and kind.__module__.startswith("pathlib")):
         return repr(value)
     return _describe_container(value, kind, depth)
 

@@ -120,14 +120,14 @@ def test_hostile_messages_cost_only_themselves():
 
 
 def test_source_that_is_not_there():
-    assert source("<string>", 1) == ((), "", ())
+    assert source("<nowhere>", 1) == ((), "", ())
     assert source(__file__, 10_000_000) == ((), "", ())
     assert source(__file__, 1)[0] == ()
 
 
 def test_remembered_sources_are_bounded(monkeypatch):
     monkeypatch.setattr(frames, "_sources", {("x", n): ((), "", ()) for n in range(5_000)})
-    source("<string>", 1)
+    source("<nowhere>", 1)
     assert len(frames._sources) == 1
 
 
