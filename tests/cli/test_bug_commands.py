@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import datetime, timedelta
 
 import pytest
@@ -141,6 +142,13 @@ def test_a_bug_is_written_by_hand(workbench, store):
     assert page["title"] == "Prices lack the tax"
     assert page["event"]["message"] == "Since Monday.\n"
     assert page["history"][0]["actor"] == "Ada Tester <ada@example.com>"
+
+
+def test_without_git_the_user_of_the_system_has_written_it(workbench, store, repo, monkeypatch):
+    shutil.rmtree(repo / ".git")
+    monkeypatch.setenv("LOGNAME", "ada")
+    workbench("bugs", "new", "--title", "No tax")
+    assert workbench("bugs", "show", "B-001", "--json").json["history"][0]["actor"] == "ada"
 
 
 def test_a_bug_written_by_hand_as_json(workbench, store):

@@ -47,6 +47,7 @@ def raising(monkeypatch):
         (IllegalTransition("B-001", "closed", "review", "from closed only to open"), 1, "workbench bugs show B-001"),
         (OperationalError("SELECT 1", {}, sqlite3.OperationalError("database is locked")), 5, "locked"),
         (PermissionError(13, "Permission denied", "/srv/bugs"), 3, "/srv/bugs: Permission denied"),
+        (ModuleNotFoundError("No module named 'textual'", name="textual"), 3, "bug-workbench[terminal]"),
         (KeyboardInterrupt(), 130, "Interrupted."),
     ],
     ids=lambda value: type(value).__name__,
@@ -57,6 +58,24 @@ def test_each_error_has_its_exit_code_and_its_words(raising, workbench, error, c
     assert (ran.code, ran.out) == (code, "")
     assert said in ran.err
     assert ran.err.startswith("workbench: ")
+
+
+@pytest.mark.parametrize(
+    "error", [ModuleNotFoundError("x", name="workbench.nosuch"), OSError("no file"), ValueError("x")]
+)
+def test_a_mistake_of_ours_is_told_as_one(raising, workbench, error):
+    raising(error)
+    ran = workbench("anything")
+    assert ran.code == Exit.NO
+    assert "nobody expected" in ran.err
+
+
+def test_only_what_is_imported_is_asked_whose_error_it_is():
+    script = (
+        "import sys; from workbench.cli.translation import expected; assert expected(ValueError('x')) is None;"
+        "assert not {'typer', 'sqlalchemy', 'capture.store.lifecycle'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, timeout=60)
 
 
 def test_captured_text_in_a_message_is_inert(raising, workbench):

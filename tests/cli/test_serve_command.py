@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import signal
 import socket
+import subprocess
 import sys
+import time
 
 import pytest
 from aiohttp import ClientSession, web
@@ -69,3 +72,36 @@ def test_it_listens_on_loopback(workbench, store, monkeypatch):
     assert ran.code == Exit.DONE
     assert served == [("127.0.0.1", 8124)]
     assert "http://127.0.0.1:8124" in ran.err
+
+
+def test_a_visit_gets_the_real_screen(bug, repo):
+    """What a browser would do: open the page's websocket, and read what the screen draws."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    async def visit():
+        url, drawn = f"http://127.0.0.1:{port}", b""
+        async with ClientSession() as client, client.ws_connect(f"{url}/ws", headers={"Origin": url}) as screen:
+            while b"B-001" not in drawn:
+                message = await screen.receive(timeout=30)
+                drawn += message.data if isinstance(message.data, bytes) else b""
+        return drawn
+
+    command = [sys.executable, "-m", "workbench", "serve", "--port", str(port)]
+    with subprocess.Popen(command, cwd=repo, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert f"http://127.0.0.1:{port}" in process.stderr.readline()
+        while "Press Ctrl+C" not in process.stdout.readline():
+            assert process.poll() is None
+        while not _answers(port):
+            time.sleep(0.05)
+        assert b"KeyError" in asyncio.run(visit())
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert "Traceback" not in err
+    assert process.returncode in (Exit.DONE, Exit.INTERRUPTED)
+
+
+def _answers(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
