@@ -503,6 +503,7 @@ def test_a_bug_that_a_person_moved_meanwhile_stays_where_it_is(run, engine, bug,
 def test_the_login_is_kept_from_commands_where_that_is_possible(config, engine, make_session, monkeypatch):
     fix = make_session()
     session = running._Session(config, Record(engine, fix.id))
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
     for found, expected in (("/usr/bin/bwrap", {"CLAUDE_CODE_SUBPROCESS_ENV_SCRUB": "1"}), (None, {})):
         monkeypatch.setattr("shutil.which", lambda _, found=found: found)
         assert session._rehearsal(running.ExitStack(), ["python"]) == expected

@@ -217,13 +217,18 @@ def test_an_sdk_without_a_client_is_noticed(monkeypatch):
     ],
 )
 def test_the_client_itself_says_whether_it_has_a_login(tmp_path, body, has):
-    assert claude.has_login(Path(program(tmp_path, body))) is has
+    named = Path(program(tmp_path, body))
+    for environ in ({"ANTHROPIC_API_KEY": "k"}, {"HOME": str(tmp_path), "CLAUDE_CONFIG_DIR": str(tmp_path)}):
+        assert claude.has_login(named, environ | {"PATH": "/bin"}) is has
 
 
 @pytest.mark.agent
 def test_the_real_client_knows_a_key_and_an_empty_home(tmp_path):
     real = claude.find("")
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    assert not claude.has_login(real, environ)
+    assert list(tmp_path.iterdir()) == []  # it was not even asked, and so wrote nothing
+    (tmp_path / ".claude").mkdir()
     assert not claude.has_login(real, environ)
     assert claude.has_login(real, environ | {"ANTHROPIC_API_KEY": "made up"})
 

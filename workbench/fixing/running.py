@@ -126,10 +126,13 @@ class _Session:
 
     def _rehearsal(self, stack: ExitStack, tests: Sequence[str]) -> dict[str, str]:
         """Start the rehearsal model if one is to answer, and return what the agent's environment needs."""
+        from workbench.sessions import environment
+
         if self.fix.rehearsal is None:
-            # It keeps the login from the agent's shell commands, and needs bubblewrap for it.
-            return {"CLAUDE_CODE_SUBPROCESS_ENV_SCRUB": "1"} if shutil.which("bwrap") else {}
-        from workbench.sessions import environment, scenario
+            # Keeps a key that stands in the environment from the agent's commands; Claude Code needs bubblewrap for it.
+            has_key = any(name in os.environ for name in environment.KEYS)
+            return {"CLAUDE_CODE_SUBPROCESS_ENV_SCRUB": "1"} if has_key and shutil.which("bwrap") else {}
+        from workbench.sessions import scenario
         from workbench.sessions.rehearsal import RehearsalModel
 
         played = scenario.load(self.fix.options["scenario"])

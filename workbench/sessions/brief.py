@@ -190,6 +190,3 @@ def _texts(value: Any) -> Iterable[str]:
         for key, each in value.items():
             yield str(key)
             yield from _texts(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _texts(each)

@@ -52,6 +52,8 @@ def find(cli_path: str, environ: Mapping[str, str] | None = None) -> Path:
 def has_login(program: Path, environ: Mapping[str, str] | None = None) -> bool:
     """Say whether the user's own Claude Code has a login or a key, by asking it. The answer is kept for a while."""
     allowed = environment.for_client(os.environ if environ is None else environ)
+    if not _was_ever_used(allowed):
+        return False  # asking would make it write its first files into the user's home
     return _asked_login(program, tuple(sorted(allowed.items())))
 
 
@@ -63,6 +65,14 @@ def _asked_login(program: Path, allowed: tuple[tuple[str, str], ...]) -> bool:
     except (OSError, subprocess.TimeoutExpired, ValueError):
         return False
     return isinstance(answer, dict) and answer.get("loggedIn") is True
+
+
+def _was_ever_used(environ: Mapping[str, str]) -> bool:
+    if any(name in environ for name in environment.KEYS | environment.CLOUDS):
+        return True
+    home = Path(environ.get("HOME", "~")).expanduser()
+    named = environ.get("CLAUDE_CONFIG_DIR")
+    return any(path.exists() for path in ([Path(named)] if named else [home / ".claude", home / ".claude.json"]))
 
 
 def _bundled() -> Path | None:
