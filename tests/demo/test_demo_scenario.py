@@ -56,6 +56,7 @@ def fails_with(conditions: dict[str, Any], printed: str) -> bool:
     )
 
 
+@pytest.mark.timeout(300)  # four runs of pytest
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: str(script.conditions["function"]))
 def test_each_script_writes_a_test_that_fails_as_recorded_and_passes_on_its_fix(
     script: scenario.Script, site: Site

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -43,6 +45,7 @@ def test_it_is_ended_when_whoever_started_it_is_killed(site: Site) -> None:
     script = f"""
 import sys
 from pathlib import Path
+from typing import Any
 from workbench import config
 from workbench.demo.serving import serve
 from workbench.demo.site import Site
@@ -133,21 +136,33 @@ def test_the_keeper_ends_a_server_whose_starter_is_gone() -> None:
 
 
 def test_the_keeper_kills_a_server_that_will_not_listen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workbench.demo.keeper.GRACE_SECONDS", 1.5)
-    monkeypatch.setattr("workbench.demo.keeper.LOOK_SECONDS", 0.5)
-    deaf = "import signal, os, time; signal.signal(15, signal.SIG_IGN); os.write(1, b'x'); time.sleep(600)"
     reader, writer = os.pipe()
-    script = f"import os, sys; os.close({writer}); os.execv(sys.executable, [sys.executable, '-c', {deaf!r}])"
-
-    # The server itself closes the pipe, once it no longer listens to signals.
     os.set_inheritable(writer, True)
-    assert keep([sys.executable, "-c", script], _closing_later(reader, writer)) == -signal.SIGKILL
+    popen = subprocess.Popen
+
+    def start(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        server = popen(*arguments, **options)
+        os.close(writer)  # now the server holds the only one, and closes it once it is deaf
+        return server
+
+    monkeypatch.setattr("workbench.demo.keeper.GRACE_SECONDS", 0.2)
+    monkeypatch.setattr("workbench.demo.keeper.subprocess.Popen", start)
+    deaf = f"import os, signal, time; signal.signal(15, signal.SIG_IGN); os.close({writer}); time.sleep(600)"
+
+    assert keep([sys.executable, "-c", deaf], reader) == -signal.SIGKILL
+
     os.close(reader)
 
 
-def _closing_later(reader: int, writer: int) -> int:
-    """Return `reader`, whose other end is closed in a second."""
-    import threading
+def test_the_keeper_is_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    monkeypatch.setattr(sys, "argv", ["keeper.py", sys.executable, "-c", "raise SystemExit(5)"])
 
-    threading.Timer(1.0, os.close, (writer,)).start()
-    return reader
+    stdin = os.fdopen(reader)
+    monkeypatch.setattr(sys, "stdin", stdin)
+
+    with pytest.raises(SystemExit, match="5"):
+        runpy.run_path(str(serving.KEEPER), run_name="__main__")
+
+    stdin.close()
+    os.close(writer)

@@ -52,7 +52,7 @@ def remains(config: Config, *, now: datetime | None = None) -> Remains | None:
 
 
 def reset(config: Config, *, discard: bool = False, now: datetime | None = None) -> Remains | None:
-    """Take away the demo's repository, its worktrees and its database, and return what that was.
+    """Take away the demo's repository with its database, its worktrees and its sessions, and return what that was.
 
     Raises `Refused` when a person's work is among it, unless `discard` says that this person agreed.
     """
@@ -69,6 +69,8 @@ def reset(config: Config, *, discard: bool = False, now: datetime | None = None)
         for tree in repository.worktrees()[1:]:
             repository.remove_worktree(tree.path, discard=True)
         shutil.rmtree(found.folder)
+        for row in found.sessions:
+            shutil.rmtree(config.state_dir / "sessions" / Path(row.id).name, ignore_errors=True)
     return found
 
 
