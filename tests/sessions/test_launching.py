@@ -18,6 +18,7 @@ import psutil
 import pytest
 from sqlmodel import Session
 
+from capture.store.lifecycle import Actor
 from capture.store.tables import Bug, FixSession, SessionRequest
 from capture.testing import NOW
 from workbench import evidence, fixing
@@ -186,7 +187,7 @@ def test_a_locked_database_leaves_nothing_behind(config, engine, bug, now, nothi
     def locked(*_: object, **__: object) -> None:
         raise DatabaseError("locked")
 
-    monkeypatch.setattr(launching, "_claim", locked)
+    monkeypatch.setattr(launching, "claim", locked)
     with pytest.raises(DatabaseError):
         fixing.launch(config, engine, bug, by="Ada", options=REHEARSED, now=now)
     nothing_left()
@@ -202,7 +203,7 @@ def test_outside_of_a_repository_nothing_is_launched(config, engine, bug, now, t
 
 @pytest.mark.usefixtures("idle")
 def test_two_launches_at_once_make_one_session(config, engine, bug, now, make_session, monkeypatch):
-    monkeypatch.setattr(launching, "_check_free", lambda *_, **__: make_session())  # the other one, in between
+    monkeypatch.setattr(launching, "check_free", lambda *_, **__: make_session())  # the other one, in between
     with pytest.raises(Refused, match=r"is being worked on by Ada on"):
         fixing.launch(config, engine, bug, by="Bob", options=REHEARSED, now=now)
     assert len(queries.sessions(engine)) == 1
@@ -219,8 +220,8 @@ def test_the_state_of_a_bug_may_refuse_a_session(config, engine, bug, now, state
 
 @pytest.mark.usefixtures("idle")
 def test_a_bug_that_was_closed_meanwhile_is_refused(config, engine, bug, now, monkeypatch):
-    acts.change_state(engine, bug, "closed", by=launching.Actor("person", "Bob"), reason="r", now=now)
-    monkeypatch.setattr(launching, "_check_free", lambda *_, **__: None)
+    acts.change_state(engine, bug, "closed", by=Actor("person", "Bob"), reason="r", now=now)
+    monkeypatch.setattr(launching, "check_free", lambda *_, **__: None)
     with pytest.raises(Refused, match="closed"):
         fixing.launch(config, engine, bug, by="Ada", options=REHEARSED, now=now)
 
@@ -495,7 +496,7 @@ def test_a_runner_that_falls_over_says_so(run, engine, bug):
 
 def test_a_bug_that_a_person_moved_meanwhile_stays_where_it_is(run, engine, bug, make_session, now):
     fix = make_session()
-    acts.change_state(engine, bug, "muted", by=launching.Actor("person", "Bob"), reason="later", now=now)
+    acts.change_state(engine, bug, "muted", by=Actor("person", "Bob"), reason="later", now=now)
     Record(engine, fix.id).end("done", "x", to="open", reason="r")
     assert state_of(engine, bug) == "muted"
 

@@ -15,16 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import Engine
-from sqlmodel import Session, col, select
 
-from capture.store.lifecycle import Actor, IllegalTransition, label
-from capture.store.tables import Bug, FixSession, TranscriptEntry
+from capture.store.tables import FixSession, TranscriptEntry
 from workbench.bugs import queries
 from workbench.bugs.rows import BugPage, SessionRow
 from workbench.config import Config
 from workbench.errors import Refused, WorkbenchError
+from workbench.fixing.claiming import check_free, claim, reclaim, unclaim
 from workbench.fixing.order import Order
-from workbench.fixing.steering import LIVE, sweep
+from workbench.fixing.steering import sweep
 from workbench.git import Repository
 from workbench.sessions import brief as briefs
 from workbench.sessions import claude, environment, record, scenario, worktrees
@@ -77,7 +76,7 @@ def launch(
     """
     sweep(engine, now=now)
     page = queries.bug_page(engine, number, now=now)
-    _check_free(page)
+    check_free(page)
     program = claude.find(config["agent.cli_path"])
     wanted = options.rehearse or (None if claude.has_login(program) else DEFAULT_REHEARSAL)
     played = scenario.load(wanted) if wanted else None
@@ -121,11 +120,11 @@ def launch(
         notice = _uncommitted_notice(config, repository)
         with _runner(config, fix) as runner:
             with record.transaction(engine) as session:
-                _claim(session, number, fix, runner.identity, by=by, now=now)
+                claim(session, number, fix, runner.identity, by=by, now=now)
                 if notice:
                     session.add(TranscriptEntry(session_id=fix.id, at=now, kind="notice", body={"text": notice}))
                 session.add(TranscriptEntry(session_id=fix.id, at=now, kind="prompt", body=_prompted(made.prompt, by)))
-            undo.append(lambda: _unclaim(engine, fix.id, by=by, now=now))
+            undo.append(lambda: unclaim(engine, fix.id, by=by, now=now))
             runner.begin(Order.of(config, engine).encode())
     return queries.session(engine, session_id)
 
@@ -154,7 +153,7 @@ def resume(
             cure="Launch a new session with a higher cap.",
         )
     repository = Repository.open(Path(fix.repository))
-    _check_free(queries.bug_page(engine, row.bug, now=now), resumed=row)
+    check_free(queries.bug_page(engine, row.bug, now=now), resumed=row)
     if fix.pid is not None and fix.pid_started is not None:
         end_leftovers(Identity(fix.pid, fix.pid_started))
     place = worktrees.Place(Path(fix.worktree), fix.branch, fix.base_commit)
@@ -164,7 +163,7 @@ def resume(
     changed = options | {"prompt": prompt, "phase": options.get("phase", "agent") if message is None else "agent"}
     with _runner(config, fix) as runner:
         with record.transaction(engine) as session:
-            _reclaim(session, fix, changed, runner.identity, by=by, now=now)
+            reclaim(session, fix, changed, runner.identity, by=by, now=now)
             if made_again:
                 notice = "The worktree was gone and has been made again from what was kept of it."
                 session.add(TranscriptEntry(session_id=fix.id, at=now, kind="notice", body={"text": notice}))
@@ -189,77 +188,6 @@ def _brief(config: Config, page: BugPage, event_file: Path, note: str) -> briefs
 def _default_base(repository: Repository, page: BugPage) -> str:
     release = page.row.release
     return repository.resolve(release) if release and repository.exists(release) else repository.head()
-
-
-def _check_free(page: BugPage, *, resumed: SessionRow | None = None) -> None:
-    """Raise `Refused` when the bug's state does not allow a session, or somebody is at work on it."""
-    live = next((row for row in page.sessions if row.is_live), None)
-    if live is not None:
-        raise Refused(
-            f"{page.row.label} is being worked on: session {live.id[:8]}, launched by {live.launched_by} on"
-            f" {live.host} at {live.started_at:%Y-%m-%d %H:%M} UTC.",
-            cure=f"Watch it: workbench sessions show {live.id[:8]}. Or interrupt it.",
-        )
-    cures = {
-        "closed": "It is closed. File what is wrong now with `workbench bugs new`, or reopen it.",
-        "muted": "Unmute it first.",
-    }
-    if resumed is None:
-        cures["review"] = "Verify the fix that waits for review, or reject it with a reason."
-    if page.row.state in cures:
-        raise Refused(f"{page.row.label} is {page.row.state}.", cure=cures[page.row.state])
-
-
-def _claim(session: Session, number: int, fix: FixSession, runner: Identity, *, by: str, now: datetime) -> None:
-    """Write the session's row and move its bug, unless somebody was faster."""
-    bug = _locked_bug(session, col(Bug.number) == number)
-    assert bug.id is not None
-    fix.bug_id, fix.pid, fix.pid_started, fix.heartbeat_at = bug.id, runner.pid, runner.started, now
-    session.add(fix)
-    session.flush()
-    _to_fixing(session, bug, reason=f"session {fix.id[:8]} launched", by=by, now=now)
-
-
-def _reclaim(
-    session: Session, fix: FixSession, options: dict[str, Any], runner: Identity, *, by: str, now: datetime
-) -> None:
-    bug = _locked_bug(session, col(Bug.id) == fix.bug_id)
-    again = session.get_one(FixSession, fix.id)
-    again.state, again.activity, again.ended_at, again.options = "starting", "starting Claude Code", None, options
-    again.pid, again.pid_started, again.heartbeat_at = runner.pid, runner.started, now
-    session.add(again)
-    _to_fixing(session, bug, reason=f"session {fix.id[:8]} resumed", by=by, now=now)
-
-
-def _locked_bug(session: Session, condition: Any) -> Bug:
-    bug = session.exec(select(Bug).where(condition).with_for_update()).one()
-    others = select(FixSession).where(FixSession.bug_id == bug.id, col(FixSession.state).in_(LIVE))
-    if other := session.exec(others).first():
-        raise Refused(f"{label(bug.number)} is being worked on by {other.launched_by} on {other.host}.")
-    return bug
-
-
-def _to_fixing(session: Session, bug: Bug, *, reason: str, by: str, now: datetime) -> None:
-    bug.changed_at = now
-    session.add(bug)
-    if bug.state == "fixing":
-        return
-    try:
-        record.move(session, bug, "fixing", by=Actor("person", by), reason=reason, now=now)
-    except IllegalTransition as error:
-        raise Refused(f"{error}.") from error
-
-
-def _unclaim(engine: Engine, session_id: str, *, by: str, now: datetime) -> None:
-    """Take back what `_claim` wrote, for a runner that never began."""
-    with record.transaction(engine) as session:
-        fix = session.get_one(FixSession, session_id)
-        bug = session.get_one(Bug, fix.bug_id)
-        for entry in session.exec(select(TranscriptEntry).where(TranscriptEntry.session_id == session_id)):
-            session.delete(entry)
-        session.flush()
-        session.delete(fix)
-        record.move(session, bug, "open", by=Actor("system", "launch"), reason="the runner did not start", now=now)
 
 
 def _runner(config: Config, fix: FixSession) -> Detached:
