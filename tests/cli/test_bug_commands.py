@@ -110,6 +110,13 @@ def test_one_bug_shows_where_why_and_what_was_done(workbench, bug, written):
         assert words in out
 
 
+def test_the_page_names_no_keys_of_the_screen(workbench, bug):
+    out = workbench("bugs", "show", bug).out
+    assert "launches a fix session" not in out
+    assert "enter shows one" not in out
+    assert "newer" not in out
+
+
 def test_one_bug_as_json_holds_the_event_and_its_history(workbench, bug):
     found = workbench("bugs", "show", bug, "--json").json
     assert set(found) >= STAYS

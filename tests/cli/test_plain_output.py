@@ -10,7 +10,6 @@ import pytest
 from workbench.cli import output
 from workbench.tui.lines import line
 
-
 REFUTED = line(("✗ refuted", "bad"), "  ", ("", "good"), ("plain", "name"))
 
 

@@ -91,7 +91,7 @@ def show(ctx: typer.Context, bug: BUG, as_json: JSON = False) -> None:
 
     width = line_width()
     say_lines([*head_lines(page, width, at), BLANK])
-    say_lines(page_lines(page, View(width=width, now=at, event=page.event)))
+    say_lines(page_lines(page, View(width=width, now=at, event=page.event, keys=False)))
 
 
 @app.command(

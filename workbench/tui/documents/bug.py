@@ -41,12 +41,13 @@ OWED_WORDS = {
 
 @dataclass(frozen=True)
 class View:
-    """How the page is looked at: which occurrence is open, what is unfolded, how wide, and when."""
+    """How the page is looked at: which occurrence is open, what is unfolded, how wide, when, and with keys or not."""
 
     width: int
     now: datetime
     event: Event | None
     unfolded: frozenset[str] = frozenset()
+    keys: bool = True
 
 
 def head_lines(page: BugPage, width: int, now: datetime) -> list[Line]:
@@ -132,7 +133,8 @@ def _which(page: BugPage, view: View) -> str:
     assert view.event is not None
     for index, seen in enumerate(page.occurrences):
         if seen.id == view.event.id:
-            return f"occurrence {index + 1} of {len(page.occurrences)}, {ago(seen.at, view.now)} · [ newer  ] older"
+            keys = " · [ newer  ] older" if view.keys else ""
+            return f"occurrence {index + 1} of {len(page.occurrences)}, {ago(seen.at, view.now)}{keys}"
     return f"occurrence of {ago(view.event.at, view.now)}"
 
 
@@ -194,7 +196,7 @@ def _table(values: dict[str, str], width: int) -> Iterator[Line]:
 
 
 def _occurrences(page: BugPage, view: View) -> Iterator[Line]:
-    yield heading("Occurrences", section="occurrences", note="enter shows one")
+    yield heading("Occurrences", section="occurrences", note="enter shows one" if view.keys else "")
     if not page.occurrences:
         yield line(("  None is stored any more.", "muted"))
     for seen in page.occurrences[:OCCURRENCES_SHOWN]:
@@ -220,7 +222,8 @@ def _occurrence(seen: OccurrenceRow, view: View) -> Line:
 def _fix(page: BugPage, view: View) -> Iterator[Line]:
     yield heading("Fix", section="fix")
     if not page.sessions:
-        yield line(("  Nobody has worked on it. ", "muted"), ("f", "key"), (" launches a fix session.", "muted"))
+        launch: list[Span] = [("f", "key"), (" launches a fix session.", "muted")] if view.keys else []
+        yield line(("  Nobody has worked on it. ", "muted"), *launch)
     for session in page.sessions:
         yield _session(session, view.now)
     if page.evidence is not None:
