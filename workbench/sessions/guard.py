@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench.sessions.brief import hostile_texts
+from workbench.sessions.brief import hostile_texts, own_identifiers
 from workbench.sessions.commands import ALLOWED, Commands, Decision
-from workbench.sessions.overlap import Overlap
+from workbench.sessions.overlap import LONG, Overlap
 from workbench.sessions.paths import Paths
 
 TOOLS = ("Read", "Glob", "Grep", "Edit", "Write", "Bash")
@@ -25,14 +25,15 @@ class Guard:
     """The rules of one session."""
 
     def __init__(self, worktree: Path, event_file: Path, tests: Sequence[str]) -> None:
-        hostile = hostile_texts(json.loads(event_file.read_text(encoding="utf-8")))
+        event = json.loads(event_file.read_text(encoding="utf-8"))
         # A path of ours may be spelled in the event as well without meaning anything.
         ours = [tests[0], str(worktree), str(event_file)]
         ours += [shlex.join([name, *tests[1:]]) for name in (tests[0], Path(tests[0]).name, "python", "python3")]
+        ours += own_identifiers(event, LONG)
         self.worktree = worktree
         self._paths = Paths.of(worktree, event_file)
         self._commands = Commands(self._paths, tests)
-        self._overlap = Overlap(hostile, sorted(ours, key=len, reverse=True))
+        self._overlap = Overlap(hostile_texts(event), sorted(ours, key=len, reverse=True))
 
     def decide(self, tool: str, given: Mapping[str, Any], cwd: str | None = None) -> Decision:
         """Return what is said to a call of `tool`. Whatever goes wrong here is a refusal."""
