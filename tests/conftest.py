@@ -15,8 +15,9 @@ from sqlalchemy.engine import URL, Engine
 
 from capture.store import migrate
 from capture.store.engine import open_engine
+from capture.store.tables import metadata
 
-pytest_plugins = ["standins.github"]
+pytest_plugins = ["no_skips", "standins.github"]
 
 POSTGRES = os.environ.get("WORKBENCH_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 
@@ -27,7 +28,10 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
     for name in list(os.environ):
         if name.startswith("TEXTUAL_SNAPSHOT"):
             continue  # pytest-textual-snapshot's own
-        if name.startswith(("WORKBENCH_", "GIT_", "GITHUB_", "CLAUDE", "ANTHROPIC", "TEXTUAL")) or name == "NO_COLOR":
+        if name.startswith(("WORKBENCH_", "GIT_", "GITHUB_", "CLAUDE", "ANTHROPIC", "TEXTUAL")) or name in (
+            "NO_COLOR",
+            "AI_AGENT",
+        ):
             monkeypatch.delenv(name)
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
@@ -74,14 +78,13 @@ def postgres_server() -> URL:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: URL) -> Iterator[str]:
-    """The name of a PostgreSQL database with the current schema and nothing in it."""
+def postgres_database(postgres_server: URL) -> Iterator[URL]:
+    """A PostgreSQL database with the current schema, of this test process alone."""
     with _database(postgres_server) as url:
         engine = open_engine(url.render_as_string(hide_password=False))
         migrate.prepare(engine)
         engine.dispose()
-        assert url.database is not None
-        yield url.database
+        yield url
 
 
 @pytest.fixture
@@ -92,12 +95,24 @@ def postgres_url(postgres_server: URL) -> Iterator[str]:
 
 
 @pytest.fixture
-def postgres_engine(postgres_server: URL, postgres_template: str) -> Iterator[Engine]:
-    """An empty store on PostgreSQL."""
-    with _database(postgres_server, template=postgres_template) as url:
-        engine = open_engine(url.render_as_string(hide_password=False))
-        yield engine
-        engine.dispose()
+def postgres_engine(postgres_database: URL) -> Iterator[Engine]:
+    """An empty store on PostgreSQL.
+
+    Emptied and used again, because each dropped database makes the server write a checkpoint.
+    """
+    engine = open_engine(postgres_database.render_as_string(hide_password=False))
+    yield engine
+    engine.dispose()
+    names = ", ".join(f'"{name}"' for name in metadata.tables)
+    with _administering(postgres_database) as connection:
+        connection.execute(
+            sa.text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+        )
+        connection.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+        connection.execute(sa.text(f"UPDATE {migrate.VERSION_TABLE} SET version_num = :head"), {"head": migrate.HEAD})
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -137,11 +152,11 @@ def _administering(url: URL) -> Iterator[sa.Connection]:
 
 
 @contextmanager
-def _database(server: URL, *, template: str = "template1") -> Iterator[URL]:
+def _database(server: URL) -> Iterator[URL]:
     """Make a database of a name that no other test run uses, and drop it afterwards."""
     name = f"workbench_test_{secrets.token_hex(8)}"
     with _administering(server) as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
     try:
         yield server.set(database=name)
     finally:

@@ -95,7 +95,7 @@ def picture(rows: Callable[..., list[Any]]) -> dict[str, Any]:
     return shown
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(entries=STREAMS, cuts=CUTS, times=st.integers(1, 3))
 def test_cuts_and_repeats_change_nothing(
     wipe: Callable[[], Engine], rows: Callable[..., list[Any]], entries: list[Any], cuts: list[int], times: int
@@ -122,7 +122,7 @@ def test_cuts_and_repeats_change_nothing(
         assert journal["seen"] == journal["stored"] + journal["counted"] + dropped
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(entries=STREAMS, cuts=CUTS)
 def test_a_copy_of_a_journal_adds_no_event(
     wipe: Callable[[], Engine], rows: Callable[..., list[Any]], entries: list[Any], cuts: list[int]
