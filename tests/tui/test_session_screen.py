@@ -39,12 +39,19 @@ def test_each_kind_of_entry_has_its_form() -> None:
     assert shown("tool_result", text="one\n\ntwo", is_error=True) == ["    │ one", "    │ two"]
     assert shown("evidence", verdict="refuted", reason="It fails.") == ["  Evidence: ✗ refuted", "  It fails."]
     assert shown("evidence", text="collecting") == ["  ⚖ collecting"]
-    assert shown("result", subtype="success", cost_usd=0.5, turns=2, text="bye") == [
-        "  ■ the agent's turn ended  success · $0.50 · 2 turns",
-        "  bye",
+    assert shown("result", ok=True, cost_usd=0.5, turns=2, text="bye") == [
+        "  ■ the agent's turn ended  $0.50 · 2 turns",
     ]
-    assert shown("result", error="limit")[1] == "  limit"
+    assert shown("result", ok=False, interrupted=True, text="by Ada") == [
+        "  ■ the agent's turn ended  interrupted",
+        "  by Ada",
+    ]
     assert shown("unheard of", a=[1, {"text": "b"}], c=None) == ["  a: 1", "  b", "  c: null"]
+
+
+def test_paths_are_shown_from_the_worktree() -> None:
+    row = TranscriptRow(id=1, at=NOW, kind="tool_use", body={"tool": "Read", "input": {"file_path": "/w/t/a.py"}})
+    assert entry_lines(row, 60, worktree="/w/t")[0].text == "  ▸ Read  a.py"
 
 
 def test_plain_data_of_any_shape_becomes_text() -> None:

@@ -21,13 +21,13 @@ APPROVAL_LINES = 60
 _TELLING = ("command", "file_path", "path", "pattern", "url", "query", "description", "prompt")
 
 
-def entry_lines(entry: TranscriptRow, width: int) -> list[Line]:
-    """Return one entry as lines."""
+def entry_lines(entry: TranscriptRow, width: int, *, worktree: str = "") -> list[Line]:
+    """Return one entry as lines; paths below `worktree` are shown from there."""
     body = entry.body
     if entry.kind == "tool_use":
-        return _tool_use(body, width)
+        return _tool_use(body, worktree)
     if entry.kind == "tool_result":
-        return _tool_result(body, width)
+        return _tool_result(body)
     if entry.kind == "evidence":
         return _evidence(body, width)
     if entry.kind == "result":
@@ -66,11 +66,12 @@ def _block(text: str, width: int, *, ink: Ink = "", most: int) -> list[Line]:
     return paragraphs(plain_lines(text, most=most), width, indent="  ", ink=ink)
 
 
-def _tool_use(body: Mapping[str, Any], width: int) -> list[Line]:
+def _tool_use(body: Mapping[str, Any], worktree: str) -> list[Line]:
     given = body.get("input")
     inputs: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
     telling = next((name for name in _TELLING if inputs.get(name)), "")
-    first = plain_lines(inputs.get(telling, ""), most=1)[0] if telling else ""
+    told = as_text(inputs.get(telling, ""))
+    first = plain_lines(told.replace(f"{worktree}/", "") if worktree else told, most=1)[0]
     out = [
         line(("  ▸ ", "accent"), (body.get("name") or body.get("tool") or "tool", "strong"), "  ", (first, "accent"))
     ]
@@ -80,7 +81,7 @@ def _tool_use(body: Mapping[str, Any], width: int) -> list[Line]:
     return out
 
 
-def _tool_result(body: Mapping[str, Any], width: int) -> list[Line]:
+def _tool_result(body: Mapping[str, Any]) -> list[Line]:
     content = next((body[name] for name in ("text", "content", "output") if body.get(name)), "")
     failed = bool(body.get("is_error") or body.get("error"))
     texts = plain_lines(as_text(content), most=RESULT_LINES)
@@ -99,17 +100,15 @@ def _evidence(body: Mapping[str, Any], width: int) -> list[Line]:
 
 
 def _result(body: Mapping[str, Any], width: int) -> list[Line]:
-    cost = body.get("cost_usd", body.get("total_cost_usd"))
-    turns = body.get("turns", body.get("num_turns"))
+    cost, turns = body.get("cost_usd"), body.get("turns")
     facts = [
-        str(body.get("subtype") or body.get("reason") or ""),
+        "interrupted" if body.get("interrupted") else "",
         money(cost) if isinstance(cost, int | float) else "",
         plural(turns, "turn") if isinstance(turns, int) else "",
     ]
     out = [line(("  ■ the agent's turn ended  ", "muted"), (" · ".join(fact for fact in facts if fact), "muted"))]
-    for name in ("text", "result", "error"):
-        if isinstance(body.get(name), str) and body[name]:
-            out += _block(body[name], width, ink="bad" if name == "error" else "muted", most=20)
+    if not body.get("ok"):  # a turn that went well ends in the agent's own words, which stand above already
+        out += _block(_text(body), width, ink="warn", most=20)
     return out
 
 

@@ -107,8 +107,12 @@ class SessionScreen(BugActs):
             self.reload()  # a reading is bounded: there may be more
 
     def _append(self, entries: list[TranscriptRow]) -> None:
-        self.transcript.add([made for entry in entries for made in entry_lines(entry, self.transcript.room)])
+        self.transcript.add([made for entry in entries for made in self._made(entry)])
         self._drawn_width = self.transcript.room
+
+    def _made(self, entry: TranscriptRow) -> list[Line]:
+        worktree = self._session.worktree if self._session else ""
+        return entry_lines(entry, self.transcript.room, worktree=worktree)
 
     def _count_seconds(self) -> None:
         """Let the elapsed time run only while the session does."""
@@ -129,7 +133,7 @@ class SessionScreen(BugActs):
             asks.show(approval_lines(self._approvals[0], self.size.width - 2))
         if self._entries and self._drawn_width != self.transcript.room:
             self._drawn_width = self.transcript.room
-            lines: list[Line] = [made for entry in self._entries for made in entry_lines(entry, self._drawn_width)]
+            lines: list[Line] = [made for entry in self._entries for made in self._made(entry)]
             self.transcript.show(lines[-TAIL:])
 
     def _draw_head(self) -> None:
