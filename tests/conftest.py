@@ -112,7 +112,7 @@ def postgres_engine(postgres_database: URL) -> Iterator[Engine]:
             )
         )
         connection.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
-        connection.execute(sa.text(f"UPDATE {migrate.VERSION_TABLE} SET version_num = :head"), {"head": migrate.HEAD})
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = :head"), {"head": migrate.HEAD})
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
