@@ -27,17 +27,19 @@ _FIRST_KEY = (
     .limit(1)
     .scalar_subquery()
 )
-_SESSION_STATE = (
-    sa.select(SESSION.c.state)
+_SESSION_STATE, _SESSION_REHEARSAL = (
+    sa.select(column)
     .where(SESSION.c.bug_id == BUG.c.id)
     .order_by(SESSION.c.started_at.desc(), SESSION.c.id.desc())
     .limit(1)
     .scalar_subquery()
+    for column in (SESSION.c.state, SESSION.c.rehearsal)
 )
 _LINES = sa.select(
     BUG,
     sa.func.coalesce(_FIRST_KEY, "").label("fingerprint"),
     _SESSION_STATE.label("session_state"),
+    _SESSION_REHEARSAL.label("session_rehearsal"),
     ISSUE.c.repository.label("issue_repository"),
     ISSUE.c.number.label("issue_number"),
     ISSUE.c.url.label("issue_url"),

@@ -43,6 +43,7 @@ class BugRow:
     release: str | None
     issue: IssueLink | None
     session_state: str | None  # of the latest fix session, or None without one
+    session_rehearsal: str | None = None  # its scenario, where it is or was a rehearsal
 
     @property
     def label(self) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 NARROW = 100
 ROOMY = 150
+REHEARSAL = " REHEARSAL "
 # Session states that say more than the bug's own state does.
 _TELLING = frozenset({"starting", "working", "needs_input", "waiting", "quiet", "failed", "interrupted"})
 
@@ -116,6 +117,7 @@ def row_line(row: BugRow, width: int, now: datetime) -> Line:
         issue=f"#{row.issue.number}" if row.issue else "–",
         session=session,
         ink="",
+        is_rehearsal=row.session_rehearsal is not None and row.state in ("fixing", "review"),
     )
 
 
@@ -133,6 +135,7 @@ def _columns(
     issue: str,
     session: tuple[str, Ink],
     ink: Ink,
+    is_rehearsal: bool = False,
 ) -> Line:
     trend_width = 24 if width >= ROOMY else 12 if width >= NARROW else 9
     bars = cell(trend if isinstance(trend, str) else sparkline(trend, trend_width), trend_width)
@@ -152,7 +155,9 @@ def _columns(
     head: list[Span] = [(cell(number, 6), ink or "muted"), (" ", ""), (cell(state[0], 13), state[1]), (" ", "")]
     middle = width - sum(len(text) for text, _ in head) - sum(len(text) for text, _ in tail) - 2
     route_width = min(middle // 3, 40) if width >= ROOMY else 0
-    body: list[Span] = [(cell(title, max(middle - route_width, 4)), ink or "")]
+    badge: list[Span] = [(REHEARSAL, "rehearsal"), (" ", "")] if is_rehearsal else []
+    title_width = middle - route_width - (len(REHEARSAL) + 1 if is_rehearsal else 0)
+    body: list[Span] = [*badge, (cell(title, max(title_width, 4)), ink or "")]
     if route_width:
         body.append((cell(f" {route}", route_width), "muted"))
     return line(*head, *body, "  ", *tail)
