@@ -31,7 +31,7 @@ def test_a_bare_repository_says_so(tmp_path, run_git):
 
 def test_a_repository_of_somebody_else_says_so(checkout, monkeypatch):
     monkeypatch.setattr(
-        "workbench.git._git", _raising("fatal: detected dubious ownership in repository at '/srv/clinic'")
+        "workbench.git.reading.run_git", _raising("fatal: detected dubious ownership in repository at '/srv/clinic'")
     )
     with pytest.raises(ConfigurationError) as caught:
         Repository.open(checkout)
@@ -39,10 +39,10 @@ def test_a_repository_of_somebody_else_says_so(checkout, monkeypatch):
 
 
 def _raising(stderr):
-    from workbench.git import _Failed
+    from workbench.git.process import Failed
 
     def fail(*arguments, **options):
-        raise _Failed(("rev-parse",), 128, stderr)
+        raise Failed(("rev-parse",), 128, stderr)
 
     return fail
 
@@ -172,7 +172,7 @@ def test_variables_of_whoever_started_us_change_nothing(repository, monkeypatch,
 
 def test_a_call_that_hangs_is_ended(repository, monkeypatch, run_git):
     run_git("config", "alias.hang", "!sleep 60")
-    monkeypatch.setattr("workbench.git.TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr("workbench.git.process.TIMEOUT_SECONDS", 0.3)
     with pytest.raises(OutsideError, match="Timeout"):
         repository._git("hang")
 

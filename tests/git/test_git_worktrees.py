@@ -206,7 +206,7 @@ def test_a_branch_is_deleted_only_while_it_holds_nothing_of_its_own(repository, 
 
 
 def test_a_writer_that_never_ends_is_reported(repository, tmp_path, monkeypatch):
-    monkeypatch.setattr("workbench.git.LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("workbench.git.locking.LOCK_SECONDS", 0.1)
     with (
         FileLock(repository.common_dir / "workbench.lock"),
         pytest.raises(OutsideError, match="Another workbench has been writing"),

@@ -1,0 +1,85 @@
+"""The door to git: the one place that starts it, with the same precautions every time.
+
+Every call runs without hooks, without a prompt, with a time limit, and without the `GIT_*` variables of whoever
+started us.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from workbench.errors import OutsideError
+
+TIMEOUT_SECONDS = 120
+
+# A repository's own configuration can name programs (hooks, fsmonitor) and start work in the background (gc).
+_SAFE = (
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "core.quotePath=false",
+    "advice.detachedHead=false",
+)
+# Who a person is and where configuration is read from may come from the environment; which repository may not.
+_KEPT = frozenset(
+    {"GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_CONFIG_NOSYSTEM"}
+)
+
+
+class Failed(OutsideError):
+    """Git ended with an error."""
+
+    def __init__(self, arguments: Sequence[str], status: int, stderr: str) -> None:
+        said = stderr.strip().strip("'").strip() or f"exit code {status}"
+        super().__init__(f"git {arguments[0]} failed: {said}", cure="Run the same in the repository to see more.")
+        self.status = status
+        self.stderr = stderr
+
+
+def run_git(cwd: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> bytes:
+    """Run git in `cwd` and return what it printed. Raises `Failed`, or `OutsideError` where there is no git."""
+    try:
+        from git.cmd import Git
+        from git.exc import GitCommandNotFound
+    except ImportError as error:
+        raise _no_git() from error
+    set_by_us = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", **(environ or {})}
+    # GitPython adds to our environment and cannot take away from it; `env -u` does.
+    foreign = [name for name in os.environ if name.startswith("GIT_") and name not in (_KEPT | set_by_us.keys())]
+    command = ["env", *(word for name in foreign for word in ("-u", name)), "git"]
+    for setting in _SAFE:
+        command += ["-c", setting]
+    try:
+        status, printed, stderr = Git(str(cwd)).execute(
+            [*command, *arguments],
+            with_extended_output=True,
+            with_exceptions=False,
+            stdout_as_string=False,
+            strip_newline_in_stdout=False,
+            kill_after_timeout=TIMEOUT_SECONDS,
+            env=set_by_us,
+        )
+    except GitCommandNotFound as error:  # pragma: no cover - `env` is part of every POSIX system
+        raise _no_git() from error
+    if status == 127:
+        raise _no_git()
+    if status:
+        raise Failed(arguments, status, str(stderr))
+    return printed
+
+
+def text(printed: bytes) -> str:
+    """Return one line that git printed."""
+    return os.fsdecode(printed).rstrip("\n")
+
+
+def fields(printed: bytes) -> list[str]:
+    """Return what git printed with `-z`."""
+    return [os.fsdecode(field) for field in printed.split(b"\0") if field]
+
+
+def _no_git() -> OutsideError:
+    return OutsideError("There is no git on the PATH.", cure="Install git 2.36 or later.")

@@ -1,0 +1,84 @@
+"""A whole repository: what reading and worktrees give, and its files recorded as commits and laid out again."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from workbench.git.process import fields, run_git, text
+from workbench.git.worktrees import Worktrees
+
+_OURS = {"NAME": "Bug workbench", "EMAIL": "bug-workbench@localhost"}
+
+
+@dataclass(frozen=True)
+class Repository(Worktrees):
+    """A git repository with a checkout. `root` is the checkout's top folder, `common_dir` what its worktrees share."""
+
+    @classmethod
+    def create(cls, path: Path, *, message: str) -> Self:
+        """Make the folder `path` a repository of its own, and commit the files in it in our name."""
+        run_git(path, "init", "--quiet", "--template=", "--initial-branch=main")
+        repository = cls.open(path)
+        run_git(path, "add", "--all")
+        tree = text(run_git(path, "write-tree"))
+        commit = text(run_git(path, "commit-tree", tree, "-m", message, environ=_ours()))
+        run_git(path, "update-ref", "refs/heads/main", commit)
+        return repository
+
+    def configure(self, key: str, value: str) -> None:
+        """Set `key` in the configuration of this repository alone."""
+        with self._locked():
+            self._git("config", "--local", key, value)
+
+    def freeze(self, worktree: Path, ref: str, message: str) -> str:
+        """Record the files of a worktree as a commit under `ref` (refs/workbench/…) and return its id.
+
+        The worktree, its index and its branch stay as they are. Ignored files are not part of the commit.
+        """
+        if not ref.startswith("refs/workbench/"):
+            raise ValueError(f"{ref} is not below refs/workbench/")
+        self._git("check-ref-format", ref)
+        tree = self._worktree_at(worktree)
+        with tempfile.TemporaryDirectory(prefix="workbench-index-") as folder:
+            inside = {**self._inside(tree), "GIT_INDEX_FILE": str(Path(folder, "index"))}
+            # A fresh index, so that marks in the worktree's own (assume-unchanged) hide nothing.
+            self._git("read-tree", tree.head, environ=inside)
+            self._git("add", "--all", "--", ".", environ=inside, cwd=tree.path)
+            written = text(self._git("write-tree", environ=inside))
+        commit = text(self._git("commit-tree", written, "-p", tree.head, "-m", message, environ=_ours()))
+        with self._locked():
+            self._git("update-ref", ref, commit)
+        return commit
+
+    def checkout_paths(self, worktree: Path, commit: str, paths: Sequence[str]) -> None:
+        """Make each of `paths` in a worktree as it is in `commit`; a file that the commit has not is deleted."""
+        if not paths:
+            return
+        commit, tree = self.resolve(commit), self._worktree_at(worktree)
+        inside = {**self._inside(tree), "GIT_LITERAL_PATHSPECS": "1"}
+        there = set(fields(self._git("ls-tree", "-r", "-z", "--name-only", commit, "--", *paths, cwd=tree.path)))
+        gone = [path for path in paths if path not in there and not any(name.startswith(f"{path}/") for name in there)]
+        with self._locked():
+            if gone:
+                self._git("rm", "-r", "-q", "-f", "--ignore-unmatch", "--", *gone, environ=inside, cwd=tree.path)
+            if there:
+                kept = [path for path in paths if path not in gone]
+                self._git("checkout", commit, "--", *kept, environ=inside, cwd=tree.path)
+
+    def restore(self, worktree: Path, commit: str) -> None:
+        """Make the files of a fresh worktree those of `commit`, as changes that are not committed."""
+        tree = self._worktree_at(worktree)
+        with self._locked():
+            self._git(
+                *("restore", f"--source={self.resolve(commit)}", "--worktree", "--", "."),
+                environ=self._inside(tree),
+                cwd=tree.path,
+            )
+
+
+def _ours() -> dict[str, str]:
+    return {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in _OURS.items()}
