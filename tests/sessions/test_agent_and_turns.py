@@ -18,21 +18,11 @@ from workbench.bugs import queries
 from workbench.sessions import agent as agents
 from workbench.sessions import record as records
 from workbench.sessions import runner
-from workbench.sessions.agent import (
-    Agent,
-    AgentFailed,
-    AgentOptions,
-    Ask,
-    Entry,
-    Reply,
-    Started,
-    TurnEnded,
-    Waiting,
-    read,
-)
+from workbench.sessions.agent import Agent, AgentFailed, AgentOptions, read
 from workbench.sessions.commands import Decision
 from workbench.sessions.record import Record
 from workbench.sessions.runner import Outcome, Spent, Turn
+from workbench.sessions.said import Ask, Entry, Reply, Started, TurnEnded, Waiting
 
 ENDED = TurnEnded(ok=True, interrupted=False, reason="done", cost_usd=0.5, turns=1)
 

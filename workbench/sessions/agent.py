@@ -15,6 +15,7 @@ import claude_agent_sdk as sdk
 
 from workbench.sessions.commands import Decision
 from workbench.sessions.guard import TOOLS
+from workbench.sessions.said import Ask, Entry, Reply, Said, Started, TurnEnded, Waiting
 
 LONGEST_LINE = 32 * 2**20  # bytes of one message; the SDK's own default of 1 MiB ends a session
 STOP_SECONDS = 10.0  # until an interrupt that is not obeyed is followed by the end of the process
@@ -30,77 +31,6 @@ SETTINGS = {
         "disableBypassPermissionsMode": "disable",
     }
 }
-
-
-@dataclass(frozen=True)
-class Started:
-    """The client is up: which model answers, and which version of Claude Code this is."""
-
-    model: str
-    version: str
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One entry of the transcript."""
-
-    kind: str
-    body: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Reply:
-    """The model has replied. Several messages may belong to one reply; `tokens` is what the reply used."""
-
-    id: str
-    tokens: int
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """The API makes us wait."""
-
-    why: str
-
-
-@dataclass(frozen=True)
-class TurnEnded:
-    """The agent has ended its turn.
-
-    `ok` is False where it could not finish; `cost_usd` is of the whole connection; `more`: it has prompts left that
-    this turn did not take in, and answers them next.
-    """
-
-    ok: bool
-    interrupted: bool
-    reason: str
-    cost_usd: float | None
-    turns: int
-    more: bool = False
-
-
-Said = Started | Entry | Reply | Waiting | TurnEnded
-
-
-@dataclass(frozen=True)
-class Ask:
-    """A question for a person: whether the agent may do this."""
-
-    tool: str
-    given: dict[str, Any]
-    title: str
-    reason: str
-    shared: str | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the question as the words of a row."""
-        return {
-            "tool": self.tool,
-            "title": self.title,
-            "input": self.given,
-            "reason": self.reason,
-            "shared": self.shared,
-        }
 
 
 @dataclass(frozen=True)

@@ -8,20 +8,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from workbench.sessions import brief
-from workbench.sessions.agent import (
-    Agent,
-    AgentFailed,
-    AgentOptions,
-    Ask,
-    Entry,
-    Reply,
-    Said,
-    Started,
-    TurnEnded,
-    Waiting,
-)
+from workbench.sessions.agent import Agent, AgentFailed, AgentOptions
 from workbench.sessions.guard import Guard
 from workbench.sessions.record import Record
+from workbench.sessions.said import Ask, Entry, Reply, Said, Started, TurnEnded, Waiting
 
 LOOK_SECONDS = 0.25  # between two looks for what people ask
 HEARTBEAT_SECONDS = 5.0
