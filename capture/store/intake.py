@@ -238,7 +238,7 @@ def _enter(session: Session, journal: JournalRow, batch: Batch, outcome: Intake,
     journal.seen = max(journal.seen, batch.seen)
     journal.stored += outcome.stored
     journal.counted += outcome.counted
-    journal.dropped = {reason: number for reason, number in dropped.items() if number}
+    journal.dropped = {reason: number for reason, number in sorted(dropped.items()) if number}
     journal.updated_at = now
     session.add(journal)
 

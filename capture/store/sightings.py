@@ -52,12 +52,12 @@ def count_up(
     Nothing is committed.
     """
     tallies: Counter[tuple[int, datetime]] = Counter()
-    earlier = _Earlier(session, bugs)
+    earlier = _Earlier(session, bugs, sightings)
     reopened: list[int] = []
     for sighting in sightings:
         bug = bugs[sighting.bug_id]
         tallies[sighting.bug_id, sighting.at.replace(minute=0, second=0, microsecond=0)] += sighting.count
-        if bug.state == "closed" and earlier.is_recurrence(sighting):
+        if bug.state == "closed" and earlier.is_recurrence(bug, sighting):
             _reopen(session, bug, sighting, now=now)
             reopened.append(bug.number)
         _note(bug, sighting)
@@ -91,11 +91,17 @@ def _add_tallies(session: Session, tallies: Counter[tuple[int, datetime]]) -> No
 
 
 class _Earlier:
-    """What closed bugs had been through when they were closed."""
+    """What closed bugs had been through when they were closed.
 
-    def __init__(self, session: Session, bugs: dict[int, Bug]) -> None:
+    The events of the batch are in the table already, but each may only know of those before it: the outcome must not
+    depend on where a stream of events was cut into batches.
+    """
+
+    def __init__(self, session: Session, bugs: dict[int, Bug], batch: Sequence[Sighting]) -> None:
         self._session = session
+        self._batch = [sighting.event for sighting in batch if sighting.event]
         self._closed_at: dict[int, datetime] = {}
+        self._known: set[tuple[int, str | None]] = set()
         closed = [bug.id for bug in bugs.values() if bug.state == "closed"]
         if closed:
             statement = (
@@ -104,9 +110,8 @@ class _Earlier:
                 .group_by(Transition.bug_id)
             )
             self._closed_at = {row.bug_id: row.at for row in session.connection().execute(statement)}
-        self._known = {(bug.id, release) for bug in bugs.values() for release in (bug.first_release, bug.last_release)}
 
-    def is_recurrence(self, sighting: Sighting) -> bool:
+    def is_recurrence(self, bug: Bug, sighting: Sighting) -> bool:
         """Say whether a sighting of a closed bug means that it is back.
 
         It is when it was seen after the bug was closed, in a release that had not been seen before that, or in
@@ -115,11 +120,14 @@ class _Earlier:
         closed_at = self._closed_at.get(sighting.bug_id)
         seen = sighting.bug_id, sighting.release
         if closed_at is not None and sighting.at <= closed_at:
-            self._known.add(seen)
+            if sighting.event:
+                self._known.add(seen)
             return False
         if sighting.release is None:
             return True
-        if seen not in self._known and closed_at is not None and self._stored_before(sighting, closed_at):
+        if sighting.release in (bug.first_release, bug.last_release) or seen in self._known:
+            return False
+        if closed_at is not None and self._stored_before(sighting, closed_at):
             self._known.add(seen)
         return seen not in self._known
 
@@ -130,6 +138,7 @@ class _Earlier:
                 Occurrence.bug_id == sighting.bug_id,
                 Occurrence.release == sighting.release,
                 Occurrence.at <= closed_at,
+                Occurrence.id.not_in(self._batch),  # type: ignore[attr-defined]
             )
             .limit(1)
         )
