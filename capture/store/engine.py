@@ -101,10 +101,23 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # The driver's own BEGIN is switched off, since it would start read transactions late and as deferred.
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def use_write_ahead_log(engine: Engine) -> None:
+    """Let readers and a writer of a SQLite file work side by side. The file keeps it; other databases need nothing.
+
+    Not done on every connection: a file that we only look at, and that may be somebody else's, stays as it is.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    connection = engine.raw_connection()
+    try:
+        connection.cursor().execute("PRAGMA journal_mode=WAL").close()
+    finally:
+        connection.close()
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from capture.errors import SchemaForeign, SchemaMissing, SchemaTooNew, SchemaTooOld
-from capture.store.engine import shown_url, writing
+from capture.store.engine import shown_url, use_write_ahead_log, writing
 from capture.store.failures import store_errors
 
 # All revisions of migrations/versions, oldest first. A test holds this list to the folder.
@@ -59,6 +59,10 @@ def upgrade(engine: Engine) -> None:
 
     Raises `SchemaTooNew` or `SchemaForeign`, and changes nothing, where that cannot be done.
     """
+    with store_errors(engine):
+        with engine.connect() as connection:
+            _revision(connection)  # raises before anything is changed
+        use_write_ahead_log(engine)
     with store_errors(engine), writing(engine).begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
