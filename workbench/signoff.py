@@ -24,8 +24,9 @@ from workbench.config import Config
 from workbench.errors import NotFound, Refused
 from workbench.git import Repository
 
-_AGENT_VARIABLES = ("CLAUDECODE", "AI_AGENT")
-_AGENT_PREFIX = "CLAUDE_CODE_"
+# What agents set for the commands that they run. Other CLAUDE_CODE_* variables are a person's own: an editor's
+# terminal has CLAUDE_CODE_SSE_PORT, a shell profile may choose a provider.
+_AGENT_VARIABLES = ("CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "AI_AGENT")
 
 
 @dataclass(frozen=True)
@@ -199,8 +200,8 @@ def _back_to_review(engine: Engine, number: int, error: Exception, *, now: datet
 
 def refuse_agents(environ: Mapping[str, str]) -> None:
     """Raise `Refused` inside the environment of a coding agent."""
-    for name in environ:
-        if name in _AGENT_VARIABLES or name.startswith(_AGENT_PREFIX):
+    for name in _AGENT_VARIABLES:
+        if name in environ:
             raise Refused(
                 f"Only a person signs off, and this is an agent's environment ({name} is set).",
                 cure="Decide in a terminal of your own.",
