@@ -26,6 +26,7 @@ class Terminal:
         self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, columns: int = 120, rows: int = 36
     ) -> None:
         self.screen = pyte.Screen(columns, rows)
+        self.written = b""  # everything that the program ever wrote, as it came
         self._stream = pyte.ByteStream(self.screen)
         self._child = pexpect.spawn(
             argv[0],
@@ -63,7 +64,8 @@ class Terminal:
                 self._child.send(chr(ord(key[-1]) & 0x1F))
             else:
                 self._child.send(named.get(key, key))
-            self.read(0.05)
+            # A key that follows an escape at once would be read as one with Alt.
+            self.read(0.3 if key == "escape" else 0.05)
 
     def read(self, seconds: float) -> None:
         """Let the program write to the screen for so long."""
@@ -75,6 +77,7 @@ class Terminal:
                 continue
             except pexpect.EOF:
                 return
+            self.written += data
             self._stream.feed(_UNKNOWN.sub(b"", data))
 
     def wait_for(self, what: str | Callable[[str], bool], *, timeout: float = 30) -> str:
