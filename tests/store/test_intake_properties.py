@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 from sqlmodel import Session
@@ -97,6 +97,7 @@ def picture(rows: Callable[..., list[Any]]) -> dict[str, Any]:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(entries=STREAMS, cuts=CUTS, times=st.integers(1, 3))
+@example(entries=[("event", "aa", 531, "two", 1), ("event", "aa", 0, "two", 1)], cuts=[1], times=1)
 def test_cuts_and_repeats_change_nothing(
     wipe: Callable[[], Engine], rows: Callable[..., list[Any]], entries: list[Any], cuts: list[int], times: int
 ) -> None:
