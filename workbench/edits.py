@@ -15,11 +15,11 @@ from workbench.errors import ConfigurationError, Refused
 
 @dataclass(frozen=True)
 class Edit:
-    """One file as it is (`before`; None: there is none) and as it would be. Line ends are kept as they are."""
+    """One file as it is and as it would be (None: there is none). Line ends are kept as they are."""
 
     path: Path
     before: str | None
-    after: str
+    after: str | None
 
 
 def read(path: Path) -> str | None:
@@ -36,7 +36,7 @@ def diff(edits: Sequence[Edit], root: Path) -> str:
 
 
 def write(edits: Sequence[Edit]) -> list[Path]:
-    """Write all edits, or none of them, and return the files that were written.
+    """Write all edits, or none of them, and return the files that were written or removed.
 
     Raises `Refused` when a file is no longer what the edit was made from, `ConfigurationError` when one cannot be
     written.
@@ -44,13 +44,16 @@ def write(edits: Sequence[Edit]) -> list[Path]:
     for edit in edits:
         if read(edit.path) != edit.before:
             raise Refused(f"{edit.path} has changed in the meantime, so nothing was written.", cure="Run it again.")
-    drafts: list[tuple[Edit, Path]] = []
+    drafts: list[tuple[Edit, Path | None]] = []
     written: list[Edit] = []
     try:
         for edit in edits:
-            drafts += [(edit, _draft(edit))]
+            drafts += [(edit, None if edit.after is None else _draft(edit, edit.after))]
         for edit, draft in drafts:
-            draft.replace(edit.path)
+            if draft is None:
+                edit.path.unlink()
+            else:
+                draft.replace(edit.path)
             written.append(edit)
     except OSError as error:
         for edit in written:
@@ -61,16 +64,17 @@ def write(edits: Sequence[Edit]) -> list[Path]:
         ) from error
     finally:
         for _, draft in drafts:
-            draft.unlink(missing_ok=True)
+            if draft is not None:
+                draft.unlink(missing_ok=True)
     return [edit.path for edit in written]
 
 
-def _draft(edit: Edit) -> Path:
-    """Write the new text to a file beside the old one, with the permissions of that."""
+def _draft(edit: Edit, text: str) -> Path:
+    """Write a text to a file beside that of the edit, with the permissions of that."""
     descriptor, name = tempfile.mkstemp(prefix=f".{edit.path.name}.", dir=edit.path.parent)
     draft = Path(name)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(edit.after.encode("utf-8"))
+        file.write(text.encode("utf-8"))
         file.flush()
         os.fsync(file.fileno())
     draft.chmod(edit.path.stat().st_mode & 0o7777 if edit.path.exists() else 0o644)
@@ -82,15 +86,15 @@ def _put_back(edit: Edit) -> None:
         if edit.before is None:
             edit.path.unlink()
         else:
-            _draft(Edit(edit.path, edit.after, edit.before)).replace(edit.path)
+            _draft(edit, edit.before).replace(edit.path)
 
 
 def _diff(edit: Edit, root: Path) -> str:
     name = edit.path.relative_to(root).as_posix() if edit.path.is_relative_to(root) else str(edit.path)
     lines = difflib.unified_diff(
         (edit.before or "").splitlines(keepends=True),
-        edit.after.splitlines(keepends=True),
+        (edit.after or "").splitlines(keepends=True),
         "/dev/null" if edit.before is None else f"a/{name}",
-        f"b/{name}",
+        "/dev/null" if edit.after is None else f"b/{name}",
     )
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from sqlmodel import Session
 
+from capture.store.labels import label as label
 from capture.store.tables import Bug, Transition
 
 State = Literal["open", "fixing", "review", "closed", "muted"]
@@ -43,11 +44,6 @@ class IllegalTransition(Exception):
         self.bug = bug
         self.from_state = from_state
         self.to_state = to_state
-
-
-def label(number: int) -> str:
-    """Return how bug `number` is shown to people: 12 is B-012."""
-    return f"B-{number:03d}"
 
 
 def created(bug: Bug, *, by: Actor, reason: str, now: datetime) -> Transition:

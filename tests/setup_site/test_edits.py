@@ -71,3 +71,26 @@ def test_a_diff_marks_new_files_and_missing_line_ends(tmp_path: Path) -> None:
         "--- /dev/null\n+++ b/a\n@@ -0,0 +1 @@\n+one\n\\ No newline at end of file\n"
         "--- a//etc/b\n+++ b//etc/b\n@@ -1 +1 @@\n-x\n+y\n"
     )
+
+
+def test_a_file_is_removed_with_the_others_or_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A removal is an edit like any other: shown, and undone when another one fails."""
+    gone, last = tmp_path / "gone", tmp_path / "last"
+    gone.write_text("old\n")
+    removal = Edit(gone, "old\n", None)
+    assert edits.diff([removal], tmp_path) == "--- a/gone\n+++ /dev/null\n@@ -1 +0,0 @@\n-old\n"
+
+    def failing(draft: Path, target: Path) -> Path:
+        if target == last:
+            raise OSError(28, "No space left on device", str(target))
+        return draft.rename(target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", failing)
+        with pytest.raises(ConfigurationError, match="Nothing was changed"):
+            edits.write([removal, Edit(last, None, "new\n")])
+    assert names(tmp_path) == ["gone"]
+    assert gone.read_text() == "old\n"
+
+    assert edits.write([removal]) == [gone]
+    assert names(tmp_path) == []

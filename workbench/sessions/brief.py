@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +16,10 @@ from typing import Any, Literal
 
 from capture.event import Event, ExceptionInfo, Frame
 from capture.store.lifecycle import label
+from workbench.sessions.visible import visible as visible
 
 Provenance = Literal["attacker_writable", "app", "workbench", "person"]
 
-LONGEST_TEXT = 4_000  # characters of one value
 MOST_ITEMS = 100  # of one list or mapping
 MOST_FRAMES = 60  # of one exception; the innermost are kept
 
@@ -126,17 +125,6 @@ def own_identifiers(document: Mapping[str, Any], least: int) -> list[str]:
     texts = (text for field in document["fields"] if field["provenance"] == "app" for text in _texts(field["value"]))
     found = {name for text in texts for name in _IDENTIFIER.findall(text)}
     return sorted(name for name in found if len(name) >= least)
-
-
-def visible(text: str, limit: int = LONGEST_TEXT) -> str:
-    """Return text with control, format and private characters as ⟦U+202E⟧, cut to `limit` characters."""
-    cut = text[:limit]
-    shown = "".join(char if _is_plain(char) else f"⟦U+{ord(char):04X}⟧" for char in cut)
-    return shown + (f" … ({len(text) - limit} more characters)" if len(text) > limit else "")
-
-
-def _is_plain(char: str) -> bool:
-    return char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp")
 
 
 def _event_fields(event: Event) -> Iterable[tuple[str, Provenance, Any]]:
