@@ -64,6 +64,13 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("agent.max_turns", "WORKBENCH_AGENT_MAX_TURNS", int, 60, "a fix session ends after so many turns"),
     Setting("agent.max_minutes", "WORKBENCH_AGENT_MAX_MINUTES", int, 60, "a fix session ends after so many minutes"),
+    Setting(
+        "agent.rehearse",
+        "WORKBENCH_AGENT_REHEARSE",
+        str,
+        "",
+        "the scenario that a rehearsal model plays in fix sessions; empty: only where there is no login",
+    ),
     Setting("tests.command", "WORKBENCH_TESTS_COMMAND", str, "python -m pytest", "how the repository runs its tests"),
     Setting("tests.timeout", "WORKBENCH_TESTS_TIMEOUT", int, 900, "seconds after which one test run is ended"),
 )

@@ -292,17 +292,30 @@ def test_a_login_is_used_unless_a_rehearsal_is_asked_for(
 ) -> None:
     asked = []
 
-    def launch(*_: Any, options: fixing.LaunchOptions, **__: Any) -> SessionRow:
-        asked.append(options.rehearse)
+    def launch(config: Config, *_: Any, options: fixing.LaunchOptions, **__: Any) -> SessionRow:
+        asked.append(fixing.rehearsal_for(config, options.rehearse))
         raise OutsideError("no agent today")
 
     monkeypatch.setattr(fixing, "launch", launch)
     for login, rehearse in ((True, False), (True, True), (False, False)):
-        monkeypatch.setattr(fixing, "rehearsal_needed", lambda _, login=login: not login)
+        monkeypatch.setattr("workbench.sessions.claude.has_login", lambda *_, login=login: login)
         with pytest.raises(OutsideError, match="no agent today"):
             story(user_config(), out=told, rehearse=rehearse, environ={})
 
     assert asked == [None, "happy", "happy"]
+
+
+def test_the_screen_rehearses_as_the_story_does(
+    landed_site: Site, user_config: UserConfig, told: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workbench.sessions.claude.has_login", lambda *_: True)
+    opened = []
+    for rehearse in (True, False):
+        story(user_config(), out=told, open_screen=lambda c: opened.append(c) or 0, rehearse=rehearse, environ={})
+
+    assert [fixing.rehearsal_for(config) for config in opened] == ["happy", None]
+    rehearsed = Site(landed_site.folder, opened[0], resumed=True)
+    assert how_to_open(rehearsed, "", {}) == f"WORKBENCH_AGENT_REHEARSE=happy workbench --repo {landed_site.folder}"
 
 
 def test_a_store_without_the_demos_fault_is_told(

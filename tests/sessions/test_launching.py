@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -228,16 +229,25 @@ def test_a_bug_that_was_closed_meanwhile_is_refused(config, engine, bug, now, mo
 
 def test_without_a_login_the_happy_rehearsal_answers(idle, config, engine, bug, now, monkeypatch):
     monkeypatch.setattr("workbench.sessions.claude.has_login", lambda *_: False)
-    assert fixing.rehearsal_needed(config)
+    assert fixing.rehearsal_for(config) == "happy"
     row = fixing.launch(config, engine, bug, by="Ada", options=fixing.LaunchOptions(), now=now)
     assert row.rehearsal == "happy"
 
 
 def test_with_a_login_it_is_a_real_session(idle, config, engine, bug, now, monkeypatch):
     monkeypatch.setattr("workbench.sessions.claude.has_login", lambda *_: True)
-    assert not fixing.rehearsal_needed(config)
+    assert fixing.rehearsal_for(config) is None
     row = fixing.launch(config, engine, bug, by="Ada", options=fixing.LaunchOptions(model="opus"), now=now)
     assert (row.rehearsal, row.model) == (None, "opus")
+
+
+def test_the_setting_rehearses_unless_a_person_says_otherwise(config, monkeypatch):
+    monkeypatch.setattr("workbench.sessions.claude.has_login", lambda *_: True)
+    asking = replace(config, values={**config.values, "agent.rehearse": Value("price", "workbench.toml")})
+    found = [fixing.rehearsal_for(asking, asked) for asked in (None, "happy", "")]
+    assert found == ["price", "happy", None]
+    monkeypatch.setattr("workbench.sessions.claude.has_login", lambda *_: False)
+    assert fixing.rehearsal_for(asking, "") == "happy"
 
 
 def test_a_clean_checkout_has_no_notice(config, clinic):

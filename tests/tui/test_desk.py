@@ -40,7 +40,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[Any, ...], d
     for name, result in (
         ("launch", "row"),
         ("resume", "row"),
-        ("rehearsal_needed", True),
+        ("rehearsal_for", "happy"),
         ("uncommitted_notice", None),
     ):
         listen(fixing, name, result)
@@ -57,7 +57,7 @@ def test_a_launch_goes_down_with_what_was_filled_in(desk: Desk, calls: Any) -> N
 
 
 def test_terms_tell_of_login_and_checkout(desk: Desk, calls: Any) -> None:
-    assert desk.terms() == Terms(rehearsal_needed=True, notice="")
+    assert desk.terms() == Terms(rehearse="happy", notice="")
 
 
 def test_resuming_and_rejecting_go_down_in_the_person_s_name(desk: Desk, calls: Any) -> None:

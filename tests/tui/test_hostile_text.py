@@ -191,7 +191,7 @@ async def test_form_filter_status_line_and_clipboard_take_it_dead(
         screen = app.screen
         assert isinstance(screen, BugsScreen)
         for row in screen.bugs.rows:
-            app.push_screen(LaunchScreen(row, app.config, Terms(rehearsal_needed=True, notice=row.title)))
+            app.push_screen(LaunchScreen(row, app.config, Terms(rehearse="happy", notice=row.title)))
             await pilot.pause()
             assert_dead(app)
             app.pop_screen()

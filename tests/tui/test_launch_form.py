@@ -35,7 +35,7 @@ async def test_it_is_filled_from_the_configuration(
     (clinic / "workbench.toml").write_text('[agent]\nmodel = "opus"\nmax_cost_usd = 2.5\n')
     app = make_app()
     async with app.run_test(size=(100, 36)) as pilot:
-        form = await open_form(app, pilot, settle, Terms(rehearsal_needed=False, notice="Two files are changed."))
+        form = await open_form(app, pilot, settle, Terms(rehearse=None, notice="Two files are changed."))
         assert form.query_one("#model", Input).value == "opus"
         assert form.query_one("#cost", Input).value == "2.5"
         assert form.query_one(Checkbox).value is False
@@ -50,9 +50,31 @@ async def test_without_a_login_it_is_set_to_a_rehearsal_and_says_why(
 ) -> None:
     app = make_app()
     async with app.run_test(size=(100, 36)) as pilot:
-        form = await open_form(app, pilot, settle, Terms(rehearsal_needed=True))
+        form = await open_form(app, pilot, settle, Terms(rehearse="happy"))
         assert form.query_one(Checkbox).value is True
         assert "No Claude login and no API key were found" in text_of(form)
+
+
+async def test_the_setting_ticks_it_and_a_person_may_still_want_the_real_model(
+    seeded: Engine, clinic: Path, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    (clinic / "workbench.toml").write_text('[agent]\nrehearse = "other"\n')
+    app = make_app()
+    launched: list[str] = []
+
+    def launch(_number: int, wanted: Launch) -> Any:
+        launched.append(wanted.rehearse)
+        raise ConfigurationError("Not today.")
+
+    async with app.run_test(size=(100, 36)) as pilot:
+        form = await open_form(app, pilot, settle, Terms(rehearse="other"))
+        app.desk.launch = launch  # type: ignore[method-assign]
+        assert "The setting agent.rehearse asks for a rehearsal." in text_of(form)
+        for ticked in (True, False):
+            form.query_one(Checkbox).value = ticked
+            await pilot.press("enter")
+            await settle(pilot)
+    assert launched == ["other", ""]
 
 
 async def test_enter_launches_what_is_filled_in_and_shows_the_session(
@@ -66,7 +88,7 @@ async def test_enter_launches_what_is_filled_in_and_shows_the_session(
         return app.desk.latest_session(1)
 
     async with app.run_test(size=(100, 36)) as pilot:
-        form = await open_form(app, pilot, settle, Terms(rehearsal_needed=False))
+        form = await open_form(app, pilot, settle, Terms(rehearse=None))
         app.desk.launch = launch  # type: ignore[method-assign]
         form.query_one("#base", Input).value = "main"
         await pilot.press(*"be kind", "tab", "space")
@@ -83,7 +105,7 @@ async def test_a_cap_that_is_no_number_is_told_in_the_form(
 ) -> None:
     app = make_app()
     async with app.run_test(size=(100, 36)) as pilot:
-        form = await open_form(app, pilot, settle, Terms(rehearsal_needed=False))
+        form = await open_form(app, pilot, settle, Terms(rehearse=None))
         form.query_one("#cost", Input).value = "lots"
         await pilot.press("enter")
         assert "The cost cap 'lots' is not a number." in text_of(form)
@@ -98,7 +120,7 @@ async def test_what_keeps_it_from_being_launched_is_told_and_nothing_is_lost(
         raise ConfigurationError("There is no git repository here.", cure="Run git init.")
 
     async with app.run_test(size=(100, 36)) as pilot:
-        form = await open_form(app, pilot, settle, Terms(rehearsal_needed=True))
+        form = await open_form(app, pilot, settle, Terms(rehearse="happy"))
         app.desk.launch = launch  # type: ignore[method-assign]
         await pilot.press(*"note", "enter")
         await eventually(lambda: "✗ There is no git repository here." in text_of(form))

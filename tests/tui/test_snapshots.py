@@ -29,7 +29,7 @@ def look(
     def compare(size: tuple[int, int], keys: list[str], theme: str = "workbench") -> bool:
         app = make_app()
         app.theme = theme
-        app.desk.terms = lambda: Terms(rehearsal_needed=True)  # type: ignore[method-assign]
+        app.desk.terms = lambda: Terms(rehearse="happy")  # type: ignore[method-assign]
 
         async def press(pilot: Any) -> None:
             await settle(pilot)

@@ -48,7 +48,8 @@ def fix(
     """Launch a coding agent on a bug, in a git worktree of its own.
 
     Your checkout is not touched. The session goes on when this program ends: see `workbench sessions`. Without a
-    login of Claude Code and without a key, a rehearsal model answers, and everything says so.
+    login of Claude Code and without a key, or with the setting agent.rehearse, a rehearsal model answers, and
+    everything says so.
     """
     call = given(ctx)
     with call.store() as engine:

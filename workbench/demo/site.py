@@ -58,11 +58,11 @@ def marker_of(folder: Path) -> Path:
     return folder / ".git" / "bug-workbench-demo.json"
 
 
-def prepare(config: Config, *, github: str = "") -> Site:
+def prepare(config: Config, *, github: str = "", rehearse: str = "") -> Site:
     """Return the demo's site, and make it where there is none yet.
 
-    `github` (owner/name) is the repository that its bugs become issues in, for this run. Raises `Refused` when
-    something else is in its place.
+    `github` (owner/name) is the repository that its bugs become issues in, and `rehearse` the scenario that its fix
+    sessions rehearse, both for this run. Raises `Refused` when something else is in its place.
     """
     _require_packages()
     folder = folder_of(config)
@@ -76,7 +76,7 @@ def prepare(config: Config, *, github: str = "") -> Site:
                 cure="Set WORKBENCH_STATE_DIR to a folder that you may write to.",
             ) from error
     require_ours(folder)
-    site = Site(folder, configured(config, folder, github=github), resumed)
+    site = Site(folder, configured(config, folder, github=github, rehearse=rehearse), resumed)
     open_store(site.config, create=True).dispose()
     return site
 
@@ -179,7 +179,7 @@ def _introduce(repository: Repository) -> None:
         repository.configure("user.email", f"{name}@localhost")
 
 
-def configured(config: Config, folder: Path, *, github: str = "") -> Config:
+def configured(config: Config, folder: Path, *, github: str = "", rehearse: str = "") -> Config:
     """Return the configuration for the demo's repository.
 
     Of the user's own, only what concerns the agent and the address of GitHub's API goes along: the demo writes to
@@ -190,6 +190,8 @@ def configured(config: Config, folder: Path, *, github: str = "") -> Config:
         for key, value in config.values.items()
         if value.source != "default" and (key.startswith("agent.") or key == "github.base_url")
     }
+    if rehearse:
+        kept["agent.rehearse"] = rehearse
     flags = kept | {
         "repository": str(folder),
         "database_url": "sqlite:///workbench.db",

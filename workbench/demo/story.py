@@ -48,7 +48,6 @@ class Telling:
 
     out: Tell
     github: str
-    rehearse: bool
     environ: Mapping[str, str]
     now: Callable[[], datetime]
 
@@ -67,10 +66,11 @@ def story(
     """Tell the story of the demo, line by line, to `out`, and return the exit code.
 
     `open_screen` opens the terminal program on a configuration and returns its exit code; without it the story is
-    told to the end of the evidence. `github` (owner/name) gets the issues. `rehearse` keeps a login from being used.
+    told to the end of the evidence. `github` (owner/name) gets the issues. `rehearse` keeps a login from being used,
+    also by the screen.
     """
-    telling = Telling(out, github, rehearse, os.environ if environ is None else environ, now)
-    site = prepare(config, github=github)
+    telling = Telling(out, github, os.environ if environ is None else environ, now)
+    site = prepare(config, github=github, rehearse=SCENARIO if rehearse else "")
     _tell_site(telling, site)
     with in_use(site.folder), closing_store(site.config) as engine:
         if open_screen is not None:
@@ -97,6 +97,8 @@ def closing_store(config: Config) -> Iterator[Engine]:
 def how_to_open(site: Site, github: str, environ: Mapping[str, str]) -> str:
     """Return the command that opens the workbench on the demo, whatever the user's own settings are."""
     words = [f"WORKBENCH_GITHUB_REPOSITORY={shlex.quote(github)}"] if github else []
+    if site.config["agent.rehearse"]:
+        words.append(f"WORKBENCH_AGENT_REHEARSE={shlex.quote(site.config['agent.rehearse'])}")
     words += ["workbench", "--repo", shlex.quote(str(site.folder))]
     if environ.get("WORKBENCH_DATABASE_URL"):
         words += ["--db", shlex.quote(site.config.database_url)]
@@ -189,8 +191,7 @@ def _session(telling: Telling, site: Site, engine: Engine, page: BugPage) -> Ses
     if latest is not None and latest.state == "interrupted":
         telling.out("  resumed: it was interrupted")
         return fixing.resume(site.config, engine, latest.id, by=by, now=telling.now())
-    rehearse = SCENARIO if telling.rehearse or fixing.rehearsal_needed(site.config) else None
-    options = fixing.LaunchOptions(rehearse=rehearse)
+    options = fixing.LaunchOptions()
     return fixing.launch(site.config, engine, page.row.number, by=by, options=options, now=telling.now())
 
 

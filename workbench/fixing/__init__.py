@@ -1,6 +1,6 @@
 """One fix, from launch to evidence."""
 
-from workbench.fixing.launching import LaunchOptions, brief, launch, rehearsal_needed, resume, uncommitted_notice
+from workbench.fixing.launching import LaunchOptions, brief, launch, rehearsal_for, resume, uncommitted_notice
 from workbench.fixing.running import main
 from workbench.fixing.steering import answer, interrupt, say, sweep, wait
 
@@ -11,7 +11,7 @@ __all__ = [
     "interrupt",
     "launch",
     "main",
-    "rehearsal_needed",
+    "rehearsal_for",
     "resume",
     "say",
     "sweep",

@@ -35,7 +35,7 @@ LEAST_BUDGET_USD = 0.01
 
 @dataclass(frozen=True)
 class LaunchOptions:
-    """What a person chooses for a session. None and "" stand for the settings."""
+    """What a person chooses for a session. None and "" stand for the settings; `rehearse` "" for the real model."""
 
     rehearse: str | None = None
     model: str = ""
@@ -46,9 +46,16 @@ class LaunchOptions:
     base: str | None = None
 
 
-def rehearsal_needed(config: Config) -> bool:
-    """Say whether there is neither a login of Claude Code nor a key, so that only a rehearsal is possible."""
-    return not claude.has_login(claude.find(config["agent.cli_path"]))
+def rehearsal_for(config: Config, asked: str | None = None) -> str | None:
+    """Return the scenario that a new session is a rehearsal of, or None where the real model answers.
+
+    `asked` is what a person wants for this session; None leaves it to the setting. Without a login the real model
+    cannot answer.
+    """
+    wanted = config["agent.rehearse"] if asked is None else asked
+    if wanted:
+        return str(wanted)
+    return None if claude.has_login(claude.find(config["agent.cli_path"])) else DEFAULT_REHEARSAL
 
 
 def brief(config: Config, engine: Engine, number: int, *, now: datetime, note: str = "") -> briefs.Brief:
@@ -78,7 +85,7 @@ def launch(
     page = queries.bug_page(engine, number, now=now)
     check_free(page)
     program = claude.find(config["agent.cli_path"])
-    wanted = options.rehearse or (None if claude.has_login(program) else DEFAULT_REHEARSAL)
+    wanted = rehearsal_for(config, options.rehearse)
     played = scenario.load(wanted) if wanted else None
     repository = Repository.open(config.repo)
     base = repository.resolve(options.base) if options.base else _default_base(repository, page)

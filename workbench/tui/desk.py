@@ -26,20 +26,20 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True)
 class Launch:
-    """What a person filled in to launch a fix session."""
+    """What a person filled in to launch a fix session. `rehearse` names the scenario; "" wants the real model."""
 
     base: str = ""
     model: str = ""
     max_cost_usd: float | None = None
     note: str = ""
-    rehearse: str | None = None
+    rehearse: str = ""
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What a launch has to reckon with: no login, and changes in the checkout that a session will not see."""
+    """What a launch has to reckon with: that it is to be a rehearsal, and changes that a session will not see."""
 
-    rehearsal_needed: bool
+    rehearse: str | None
     notice: str = ""
 
 
@@ -141,9 +141,7 @@ class Desk:
         """Return what a launch has to reckon with. Raises what would keep a session from being launched."""
         from workbench import fixing
 
-        return Terms(
-            rehearsal_needed=fixing.rehearsal_needed(self.config), notice=fixing.uncommitted_notice(self.config) or ""
-        )
+        return Terms(rehearse=fixing.rehearsal_for(self.config), notice=fixing.uncommitted_notice(self.config) or "")
 
     def launch(self, number: int, wanted: Launch) -> SessionRow:
         """Launch a fix session."""

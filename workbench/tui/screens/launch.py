@@ -29,6 +29,7 @@ REHEARSAL = (
     "no account, no cost; the worktree, the tests and the evidence are real."
 )
 NO_LOGIN = "No Claude login and no API key were found, so this will be a rehearsal. "
+SETTING = "The setting agent.rehearse asks for a rehearsal. "
 
 
 class LaunchScreen(ModalScreen[Any]):
@@ -56,7 +57,7 @@ class LaunchScreen(ModalScreen[Any]):
             yield from self._row("model", str(self._config["agent.model"]), "Claude Code's default")
             yield from self._row("cost cap $", f"{self._config['agent.max_cost_usd']:g}", "no cap")
             yield from self._row("note", "", "anything the agent should know")
-            yield Checkbox("rehearsal", self._terms.rehearsal_needed, id="rehearsal", compact=True)
+            yield Checkbox("rehearsal", bool(self._terms.rehearse), id="rehearsal", compact=True)
             yield Bar(id="form-help")
 
     def _row(self, name: str, value: str, placeholder: str) -> ComposeResult:
@@ -82,8 +83,8 @@ class LaunchScreen(ModalScreen[Any]):
             lines += paragraphs([message], WIDTH, ink=ink)
             lines += paragraphs([cure], WIDTH, ink="muted") if cure else []
         elif self.query_one(Checkbox).value:
-            why = NO_LOGIN if self._terms.rehearsal_needed else ""
-            lines += paragraphs([why + REHEARSAL], WIDTH, ink="warn" if why else "muted")
+            why, ink = self._why_rehearsed()
+            lines += paragraphs([why + REHEARSAL], WIDTH, ink=ink)
         else:
             lines += paragraphs(
                 ["Claude Code works in a git worktree of its own; your checkout is not touched."], WIDTH, ink="muted"
@@ -96,6 +97,11 @@ class LaunchScreen(ModalScreen[Any]):
                  " tick rehearsal   ", ("esc", "key"), " cancel"),
         ]  # fmt: skip
         self.query_one("#form-help", Bar).show(*lines)
+
+    def _why_rehearsed(self) -> tuple[str, Ink]:
+        if self._config["agent.rehearse"]:
+            return SETTING, "muted"
+        return (NO_LOGIN, "warn") if self._terms.rehearse else ("", "muted")
 
     def on_checkbox_changed(self) -> None:
         """Say what the tick means."""
@@ -120,7 +126,7 @@ class LaunchScreen(ModalScreen[Any]):
             model=self.query_one("#model", Input).value.strip(),
             max_cost_usd=max_cost,
             note=self.query_one("#note", Input).value.strip(),
-            rehearse=SCENARIO if self.query_one(Checkbox).value else None,
+            rehearse=(self._terms.rehearse or SCENARIO) if self.query_one(Checkbox).value else "",
         )
         self._starting = True
         self._explain("Making the worktree and starting the session …", "accent")
