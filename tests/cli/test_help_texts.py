@@ -47,6 +47,9 @@ def test_what_prints_data_takes_json(name, found):
         "init",
         "demo",
         "serve",
+        "skill install",
+        "skill uninstall",
+        "skill session-start",
         "fingerprint",
     )
     assert ("--json" in [word for parameter in found.params for word in parameter.opts]) == prints_data

@@ -42,6 +42,11 @@ def _dispatch(arguments: Sequence[str]) -> int:
         from workbench.cli.opening import open_screen
 
         return open_screen(flags)
+    if tuple(arguments) == ("skill", "session-start"):
+        from workbench.cli.session_start import greet
+
+        greet({})
+        return Exit.DONE
     from workbench.cli.app import command
 
     return _number(command().main(args=list(arguments), prog_name="workbench", standalone_mode=False))
