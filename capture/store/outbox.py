@@ -25,13 +25,15 @@ def owe(
 
     `occasion` names what the action is owed for ("created", "sign-off 7"): the same kind for the same bug and
     occasion is owed once, however often this is called. A `write_file` that nobody has begun covers every later
-    change as well, because the file is written from the database as it is then.
+    change as well, because the file is written from the database as it is then. The waiting row is locked until
+    the change is committed: a worker that began it before would write the file as it was.
     """
     key = f"{kind}:{bug_id}:{occasion}"
     owed = select(OutboxRow.id).where(OutboxRow.bug_id == bug_id)
     if kind == "write_file":
         waiting = owed.where(OutboxRow.kind == kind, OutboxRow.state == "due", OutboxRow.leased_until.is_(None))  # type: ignore[union-attr]
-        if session.exec(waiting).first() is not None:
+        # One that is being begun right now is skipped, and the file is owed again.
+        if session.exec(waiting.with_for_update(skip_locked=True)).first() is not None:
             return
     if session.exec(owed.where(OutboxRow.key == key)).first() is not None:
         return

@@ -62,6 +62,25 @@ def test_a_file_whose_writing_has_begun_is_owed_again(session: Session, begun: d
     assert kinds(session) == [(1, "write_file"), (1, "write_file")]
 
 
+@pytest.mark.postgres
+def test_no_worker_begins_a_file_before_the_change_that_it_covers_is_committed(postgres_engine: Engine) -> None:
+    waiting = sa.select(OutboxRow).with_for_update(skip_locked=True)
+    with Session(postgres_engine) as change, Session(postgres_engine) as worker:
+        times = {"first_seen": NOW, "last_seen": NOW, "changed_at": NOW}
+        change.add(Bug(id=1, number=1, title="x", kind="message", **times))
+        change.flush()
+        owe(change, "write_file", 1, occasion="a", now=NOW)
+        change.commit()
+        owe(change, "write_file", 1, occasion="b", now=NOW)
+        assert worker.scalars(waiting).first() is None
+        worker.rollback()
+        change.commit()
+        assert worker.scalars(waiting).one().key == "write_file:1:a"
+        owe(change, "write_file", 1, occasion="c", now=NOW)  # waits for nobody, since that one is being begun
+        change.commit()
+        assert kinds(change) == [(1, "write_file"), (1, "write_file")]
+
+
 def test_many_are_owed_in_one_statement(session: Session, count_statements: Callable[..., Any]) -> None:
     with count_statements(session.connection()) as statements:
         owe_all(session, ("write_file", "open_issue"), [1, 2], occasion="created", now=NOW)
