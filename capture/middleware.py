@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
@@ -107,7 +108,9 @@ def look(noted: Scope, response: Any) -> None:
 def finish(noted: Scope, response: Any) -> None:
     """Capture a failed response with what was noted on its way."""
     error = noted.error
-    if error is None or not noted.was_told(error):
+    if error is not None and noted.was_told(error):
+        noted.event_id = ""  # so that what Django logs about this response later does not make a second one
+    else:
         failure = Failure(
             error=error,
             request=noted.request,
@@ -125,28 +128,50 @@ def raised(noted: Scope, error: Exception) -> None:
 
 
 def _watch(noted: Scope, response: StreamingHttpResponse) -> None:
-    request, tags, status = noted.request, noted.tags, response.status_code
+    # A scope of its own, since the body is produced after the request has left.
+    streaming = Scope(noted.request)
+    streaming.tags = noted.tags
+    status, content = response.status_code, response.streaming_content
 
     def broke(error: Exception) -> None:
-        if not isinstance(error, ConnectionError):  # a client that went away is no error
-            capture(Failure(error=error, request=request, status=status, tags=tags))
+        # A client that went away is no error.
+        if not isinstance(error, ConnectionError) and not streaming.was_told(error):
+            capture(Failure(error=error, request=streaming.request, status=status, tags=streaming.tags))
 
-    content: Any = response.streaming_content
-    response.streaming_content = _watched_async(content, broke) if response.is_async else _watched(content, broke)
-
-
-def _watched(content: Iterator[bytes], broke: Callable[[Exception], None]) -> Iterator[bytes]:
-    try:
-        yield from content
-    except Exception as error:
-        broke(error)
-        raise
+    watch: Any = _watched_async if response.is_async else _watched
+    response.streaming_content = watch(content, streaming, broke)
 
 
-async def _watched_async(content: AsyncIterator[bytes], broke: Callable[[Exception], None]) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in content:
-            yield chunk
-    except Exception as error:
-        broke(error)
-        raise
+def _watched(content: Iterator[bytes], streaming: Scope, broke: Callable[[Exception], None]) -> Iterator[bytes]:
+    chunks = iter(content)
+    while True:
+        token = current.set(streaming)
+        try:
+            chunk = next(chunks)
+        except StopIteration:
+            return
+        except Exception as error:
+            broke(error)
+            raise
+        finally:
+            current.reset(token)
+        yield chunk
+
+
+async def _watched_async(
+    content: AsyncIterator[bytes], streaming: Scope, broke: Callable[[Exception], None]
+) -> AsyncIterator[bytes]:
+    chunks = aiter(content)
+    while True:
+        token = current.set(streaming)
+        try:
+            chunk = await anext(chunks)
+        except StopAsyncIteration:
+            return
+        except Exception as error:
+            broke(error)
+            raise
+        finally:
+            with contextlib.suppress(ValueError):  # a body that nobody awaits any more is closed from elsewhere
+                current.reset(token)
+        yield chunk

@@ -178,6 +178,21 @@ def test_a_broken_body_gives_one_event(captured):
     assert first.surfaced.message == second.surfaced.message == "the body broke"
 
 
+def test_a_body_whose_exception_was_reported_by_hand_gives_one_event(captured):
+    for serve, path in ((wsgi_server, "/told_streaming/"), (asgi_server, "/async_told_streaming/")):
+        assert serve(path) == 200
+    first, second = captured()
+    assert first.request.path == "/told_streaming/", "the body knows its request"
+    assert second.surfaced.message == "the body broke"
+    assert first.tags == second.tags == {"shop": "north"}
+
+
+@pytest.mark.parametrize("path", ["/told_missing/", "/told_forbidden/"])
+def test_a_refusal_that_was_reported_by_hand_gives_one_event(serve, captured, path):
+    assert serve(path) in (403, 404)
+    assert len(captured()) == 1
+
+
 def test_a_client_that_went_away_is_no_error(captured):
     with pytest.raises(ConnectionResetError):
         wsgi_server("/gone_client/")

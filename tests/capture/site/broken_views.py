@@ -113,6 +113,50 @@ async def async_streaming(request):
     return StreamingHttpResponse(body())
 
 
+def told_streaming(request):
+    capture.tag("shop", "north")
+
+    def body():
+        yield b"one"
+        try:
+            raise RuntimeError("the body broke")
+        except RuntimeError:
+            capture.capture_exception()
+            raise
+
+    return StreamingHttpResponse(body())
+
+
+async def async_told_streaming(request):
+    capture.tag("shop", "north")
+
+    async def body():
+        yield b"one"
+        try:
+            raise RuntimeError("the body broke")
+        except RuntimeError:
+            capture.capture_exception()
+            raise
+
+    return StreamingHttpResponse(body())
+
+
+def told_missing(request):
+    try:
+        raise Http404("no such pet")
+    except Http404:
+        capture.capture_exception()
+        raise
+
+
+def told_forbidden(request):
+    try:
+        raise PermissionDenied("not yours")
+    except PermissionDenied:
+        capture.capture_exception()
+        raise
+
+
 def gone_client(request):
     def body():
         yield b"one"
