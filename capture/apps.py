@@ -13,9 +13,16 @@ class CaptureConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect what Django tells about requests, and register the checks. No thread, no database."""
+        import contextlib
+
         from django.core.checks import register
 
         from capture import checks, observers
+        from capture.conf import site_folder
+        from capture.release import head_at_start
 
         observers.connect()
+        # Now, because at the first failure a newer version may lie in the folder already.
+        with contextlib.suppress(Exception):
+            head_at_start(site_folder())
         register(checks.check_capture)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from capture.errors import ConfigurationError
-from capture.release import head_of
+from capture.release import head_at_start
 
 DEFAULT_DATABASE_URL = "sqlite:///workbench.db"
 
@@ -80,18 +80,25 @@ def load(source: Mapping[str, Any] | None = None) -> CaptureSettings:
     wrong = problems(setting)
     if wrong:
         raise ConfigurationError(wrong[0].message, cure=wrong[0].hint)
-    base = Path(getattr(settings, "BASE_DIR", None) or Path.cwd()).absolute()
+    base = site_folder()
     module = getattr(settings, "SETTINGS_MODULE", None)
     release = setting.get("RELEASE")
     return CaptureSettings(
         database_url=_absolute_url(setting.get("DATABASE_URL") or DEFAULT_DATABASE_URL, base),
         journal_dir=base / (setting.get("JOURNAL_DIR") or ".capture"),
-        release=head_of(base) if release is None else release or None,
+        release=head_at_start(base) if release is None else release or None,
         environment=setting.get("ENVIRONMENT") or ("development" if settings.DEBUG else "production"),
         project=setting.get("PROJECT") or (module.split(".")[0] if isinstance(module, str) and module else base.name),
         server=setting.get("SERVER") or socket.gethostname(),
         **{key.lower(): setting[key] for key in (*_SWITCHES, *_BOUNDS) if key in setting},
     )
+
+
+def site_folder() -> Path:
+    """Return the site's own folder, on which relative paths are based."""
+    from django.conf import settings
+
+    return Path(getattr(settings, "BASE_DIR", None) or Path.cwd()).absolute()
 
 
 def _unknown(key: Any) -> Problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 _COMMIT = re.compile(r"^[0-9a-f]{40}(?:[0-9a-f]{24})?$")
@@ -15,6 +16,12 @@ def head_of(folder: Path) -> str | None:
         return _head(git) if git is not None else None
     except (OSError, UnicodeDecodeError):
         return None
+
+
+@lru_cache(maxsize=16)
+def head_at_start(folder: Path) -> str | None:
+    """Return what `head_of` said when it was asked first: a running process keeps the code that it loaded."""
+    return head_of(folder)
 
 
 def _head(git: Path) -> str | None:

@@ -194,6 +194,25 @@ def test_the_release_is_the_commit_that_is_checked_out(repository):
     assert head_of(repository) == head
 
 
+def test_the_release_is_the_one_that_the_process_started_with(repository, site):
+    from django.apps import apps
+    from django.test import override_settings
+
+    started = git(repository, "rev-parse", "HEAD")
+    with override_settings(BASE_DIR=repository):
+        apps.get_app_config("capture").ready()
+        git(repository, "commit", "-q", "--allow-empty", "-m", "deployed, and the process not restarted yet")
+        assert load({}).release == started
+
+
+def test_a_base_directory_that_is_none_does_not_keep_the_site_from_starting(site):
+    from django.apps import apps
+    from django.test import override_settings
+
+    with override_settings(BASE_DIR=5):
+        apps.get_app_config("capture").ready()
+
+
 def test_the_release_of_a_worktree(repository, tmp_path):
     git(repository, "worktree", "add", "-q", "-b", "other", str(tmp_path / "tree"))
     git(tmp_path / "tree", "commit", "-q", "--allow-empty", "-m", "second")
