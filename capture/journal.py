@@ -185,8 +185,10 @@ class Journal:
         if self._until_measured <= 0 or self._folder_bytes + length > bound:
             self._folder_bytes = folder_bytes(self.folder)
             self._until_measured = min(1024 * 1024, self._max_bytes // 16)
-            if self._folder_bytes + length > self._max_bytes and self._size:
-                self._close_file()  # so that it can be deleted once it is carried over
+            if self._folder_bytes + length > self._max_bytes and self._size * 16 > self._rotate_bytes:
+                # So that it can be deleted once it is carried over. A small one would free nothing, and a folder
+                # of thousands of them takes longer to measure than a request may wait.
+                self._close_file()
         return self._folder_bytes + length <= bound
 
     def _open_file(self, length: int) -> None:
@@ -208,6 +210,7 @@ class Journal:
             hidden.rename(self.folder / name)
         except OSError:
             os.close(fd)
+            hidden.unlink(missing_ok=True)
             raise
         self._fd, self._path, self._size = fd, self.folder / name, 0
 

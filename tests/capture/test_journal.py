@@ -156,6 +156,14 @@ def test_a_full_journal_counts_then_drops_and_the_ledger_balances(tmp_path, read
     journal.close()
 
 
+def test_a_journal_that_stays_full_makes_no_file_for_each_failure(tmp_path):
+    journal = Journal(tmp_path, max_bytes=1024 * 1024)
+    for _ in range(1_000):
+        journal.append_event(EVENT * 20, count=COUNT)
+    assert len(spool.journals(tmp_path)) < 30
+    journal.close()
+
+
 def test_a_torn_last_line_is_left_for_later(journal):
     journal.append_count(COUNT)
     journal.append_count(COUNT)
