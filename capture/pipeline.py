@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
 import threading
@@ -92,7 +93,8 @@ class Pipeline:
     def _complain(self) -> None:
         if not self._complained:
             self._complained = True
-            logger.exception("An error could not be captured; this is said once a process.")
+            with contextlib.suppress(Exception):  # a logging handler of the site may raise
+                logger.exception("An error could not be captured; this is said once a process.")
 
 
 _lock = threading.Lock()
@@ -111,7 +113,8 @@ def pipeline() -> Pipeline | None:
                 install(Pipeline(load()))
             except Exception:
                 _broken = True
-                logger.exception("Errors are not captured: the CAPTURE setting cannot work. See `manage.py check`.")
+                with contextlib.suppress(Exception):
+                    logger.exception("Errors are not captured: the CAPTURE setting cannot work. See `manage.py check`.")
     return _pipeline
 
 

@@ -101,6 +101,29 @@ def test_our_own_failures_are_swallowed_counted_and_said_once(
     assert [record.name for record in caplog.records] == ["capture"]
 
 
+def test_a_logging_handler_that_raises_does_not_reach_the_site(django_site, with_settings, install, monkeypatch):
+    from django.test import override_settings
+
+    class Hostile(logging.Handler):
+        def handle(self, record):
+            raise RuntimeError("the site's own handler")
+
+    def fail(*_arguments, **_keywords):
+        raise RuntimeError("ours")
+
+    pipeline, handler = with_settings(), Hostile()
+    pipelines.logger.addHandler(handler)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(pipelines, "Draft", fail)
+            assert pipeline.capture(Failure(message="a")) is None
+        pipelines.install(None)
+        with override_settings(CAPTURE={"NO": 1}):
+            assert pipelines.pipeline() is None
+    finally:
+        pipelines.logger.removeHandler(handler)
+
+
 def test_switched_off(django_site, with_settings):
     pipeline = with_settings(enabled=False)
     assert pipeline.capture(Failure(message="a")) is None
