@@ -29,14 +29,14 @@ def told(monkeypatch):
 def test_without_a_terminal_it_is_told_to_its_end(workbench, told):
     ran = workbench("demo")
     assert (ran.code, ran.out) == (Exit.DONE, "1  A pet clinic\n")
-    assert told == [{"open_screen": None, "port": 0, "github": "", "rehearse": False}]
+    assert told == [{"open_screen": None, "port": 0, "github": "", "rehearse": False, "patience": 20.0}]
 
 
 def test_in_a_terminal_the_screen_opens(workbench, told):
     assert workbench("demo", "--rehearse", "--github", "acme/clinic", "--port", "8123", typed="").code == Exit.DONE
     (options,) = told
     assert options.pop("open_screen") is not None
-    assert options == {"port": 8123, "github": "acme/clinic", "rehearse": True}
+    assert options == {"port": 8123, "github": "acme/clinic", "rehearse": True, "patience": None}
 
 
 def test_in_a_terminal_without_a_screen(workbench, told):

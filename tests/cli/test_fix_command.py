@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
+from sqlmodel import Session
 
 from capture.event import ExceptionInfo, Frame
 from capture.store.tables import EvidenceRow, FixSession, SessionRequest
 from capture.testing import NOW, make_event
 from workbench import fixing
 from workbench.bugs import queries
-from workbench.cli import watching
+from workbench.cli import opening
+from workbench.cli.given import Given
 from workbench.errors import Exit
+from workbench.fixing import following
 
 PRICE = Path(__file__).parents[1] / "sessions" / "scenarios" / "price.toml"
 
@@ -46,9 +50,10 @@ def clinic(repo, store, happened):
     happened(make_event(release=None, exceptions=(fault,)))
     yield repo
     for row in queries.sessions(store):
-        if row.pid is not None and psutil.pid_exists(row.pid) and row.id in psutil.Process(row.pid).cmdline():
-            for process in [*psutil.Process(row.pid).children(recursive=True), psutil.Process(row.pid)]:
-                process.kill()
+        with suppress(psutil.NoSuchProcess):  # ended, or dead and not collected
+            if row.pid is not None and row.id in psutil.Process(row.pid).cmdline():
+                for process in [*psutil.Process(row.pid).children(recursive=True), psutil.Process(row.pid)]:
+                    process.kill()
 
 
 @pytest.mark.agent
@@ -149,10 +154,8 @@ def test_a_session_without_a_result_is_a_no(workbench, launched, store):
 def test_a_question_is_shown_and_a_lost_runner_ends_the_watching(
     workbench, launched, store, fixed, changed, monkeypatch
 ):
-    from sqlmodel import Session
-
-    monkeypatch.setattr(watching, "PAUSE", 0.01)
-    monkeypatch.setattr(watching, "SWEEP", 0.05)
+    monkeypatch.setattr(following, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(following, "SWEEP_SECONDS", 0.05)
     changed(FixSession, state="needs_input")
     body = {"tool": "Bash", "title": "Bash: Push", "input": {"command": "git push \x1b[2J"}}
     with Session(store) as session:
@@ -160,7 +163,7 @@ def test_a_question_is_shown_and_a_lost_runner_ends_the_watching(
             SessionRequest(session_id=fixed.session, kind="approval", body=body, asked_at=NOW, asked_by="agent")
         )
         session.commit()
-    monkeypatch.setattr(fixing, "sweep", lambda engine, now: changed(FixSession, state="interrupted"))
+    monkeypatch.setattr(following, "sweep", lambda engine, now: changed(FixSession, state="interrupted"))
     with store.begin() as connection:
         connection.exec_driver_sql("DELETE FROM evidence")
     ran = workbench("fix", "B-001", "--wait")
@@ -169,6 +172,31 @@ def test_a_question_is_shown_and_a_lost_runner_ends_the_watching(
     assert ran.out.count("ASKS YOU") == 1
     assert "waits for your answer" in ran.err
     assert "interrupted" in ran.out
+
+
+def test_without_a_terminal_a_question_that_nobody_answers_ends_the_watching(
+    workbench, launched, store, fixed, changed, repo, monkeypatch
+):
+    monkeypatch.setattr(opening, "UNATTENDED_SECONDS", 0.1)
+    changed(FixSession, state="needs_input")
+    with Session(store) as session:
+        body = {"tool": "Bash", "title": "Bash: Push", "input": {"command": "git push"}}
+        session.add(
+            SessionRequest(session_id=fixed.session, kind="approval", body=body, asked_at=NOW, asked_by="agent")
+        )
+        session.commit()
+    url = f"sqlite:///{repo}/workbench.db"
+    ran = workbench("--db", url, "fix", "B-001", "--wait")
+    assert ran.code == Exit.OUTSIDE
+    assert "ASKS YOU" in ran.out
+    assert "nobody gave one within 0.1 seconds. The session goes on." in ran.err
+    assert f"workbench --repo {repo} --db sqlite:///{repo}/workbench.db" in ran.err
+    assert queries.session(store, fixed.session).is_live
+
+
+def test_the_command_that_opens_the_screen_holds_no_password(repo):
+    call = Given({"database_url": "postgresql://ada:hunter2@host/bugs", "repository": None})
+    assert call.opening() == f"workbench --repo {repo} --db 'postgresql://ada:***@host/bugs'"
 
 
 def test_ctrl_c_leaves_the_session_at_work(workbench, launched, fixed, changed, monkeypatch):

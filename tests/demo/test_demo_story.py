@@ -226,7 +226,7 @@ def test_a_sign_off_is_told(landed_site: Site, store: Engine, user_config: UserC
 def test_a_session_of_an_earlier_run_is_taken_up_where_it_is(
     landed_site: Site, store: Engine, user_config: UserConfig, told: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo_story, "SWEEP_SECONDS", 0)
+    monkeypatch.setattr("workbench.fixing.following.SWEEP_SECONDS", 0)
     session_id = add_session(store, state="needs_input", model="opus")
     with Session(writing(store)) as session:
         body = {"tool": "Bash", "title": "Run the suite", "reason": "it leads out"}
@@ -261,6 +261,23 @@ def test_a_session_of_an_earlier_run_is_taken_up_where_it_is(
     assert "Hmm." not in told.text
     assert "failed in 0 s: 0 turns, 0 tokens, $0.00 – out of money" in told.text
     assert f"workbench --repo {landed_site.folder}" in raised.value.cure
+
+
+def test_a_question_that_nobody_answers_ends_the_story_and_not_the_session(
+    landed_site: Site, store: Engine, user_config: UserConfig, told: Listener
+) -> None:
+    session_id = add_session(store, state="needs_input")
+    with Session(writing(store)) as session:
+        body = {"tool": "Bash", "title": "Run the suite", "reason": "it leads out"}
+        session.add(SessionRequest(session_id=session_id, kind="approval", body=body, asked_at=NOW, asked_by="agent"))
+        session.commit()
+
+    with pytest.raises(OutsideError, match=r"waits for an answer, and nobody gave one within 0\.1 sec") as raised:
+        story(user_config(), out=told, patience=0.1, environ={})
+
+    assert "? it asks: Run the suite" in told.text
+    assert raised.value.cure == f"Open the workbench and answer there: workbench --repo {landed_site.folder}"
+    assert queries.session(store, session_id).is_live
 
 
 def test_an_interrupted_session_is_resumed(

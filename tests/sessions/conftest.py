@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -113,9 +114,8 @@ def no_runner_left(engine: Engine) -> Iterator[None]:
     """End the runners of the test, whatever became of it."""
     yield
     for row in queries.sessions(engine):
-        if row.pid is None or not psutil.pid_exists(row.pid):
-            continue
-        process = psutil.Process(row.pid)
-        if row.id in process.cmdline():
-            for each in [*process.children(recursive=True), process]:
-                each.kill()
+        with suppress(psutil.NoSuchProcess):  # ended, or dead and not collected
+            if row.pid is not None and row.id in psutil.Process(row.pid).cmdline():
+                process = psutil.Process(row.pid)
+                for each in [*process.children(recursive=True), process]:
+                    each.kill()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import typer
 
 from workbench.cli.given import given
-from workbench.cli.output import emit, say, table
+from workbench.cli.output import emit, say, table, without_password
 from workbench.cli.words import JSON, noun, taught
 
 app = noun()
@@ -40,8 +39,4 @@ def config(ctx: typer.Context, as_json: JSON = False) -> None:
 
 
 def _shown(key: str, value: Any) -> Any:
-    """Return a value without the password that a database URL may hold."""
-    if key != "database_url":
-        return value
-    # By pattern and not by parsing, so that a URL with a mistake in it does not show its password either.
-    return re.sub(r"(password=)[^&]*", r"\1***", re.sub(r"(://[^:@/]*):.*@", r"\1:***@", value))
+    return without_password(value) if key == "database_url" else value

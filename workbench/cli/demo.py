@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workbench.cli.given import given, now
-from workbench.cli.opening import attended
+from workbench.cli.opening import attended, patience
 from workbench.cli.output import agreed, say, tell
 from workbench.cli.words import noun, taught
 from workbench.errors import Refused
@@ -21,8 +21,8 @@ app = noun()
 @app.command(
     epilog=taught(
         "workbench demo --rehearse",
-        "0; 1 refused, or you said no; 3 a setting cannot work; 4 a port is in use, or the site or the agent failed; 5"
-        " no usable database.",
+        "0; 1 refused, or you said no; 3 a setting cannot work; 4 a port is in use, the site or the agent"
+        " failed, or nobody answered the agent; 5 no usable database.",
     )
 )
 def demo(
@@ -58,6 +58,7 @@ def demo(
         port=port,
         github=github,
         rehearse=rehearse,
+        patience=patience(),
     )
 
 

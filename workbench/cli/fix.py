@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from workbench.bugs.rows import SessionRow
+    from workbench.cli.given import Given
     from workbench.tui.lines import Line
 
 app = noun()
@@ -27,7 +28,7 @@ app = noun()
     epilog=taught(
         "workbench fix B-012 --wait --max-cost 2",
         "0 launched, or with --wait: demonstrated; 1 with --wait: not demonstrated, or no such bug; 3 not a git"
-        " repository; 4 the agent cannot be started.",
+        " repository; 4 the agent cannot be started, or with --wait: nobody answered it.",
     )
 )
 def fix(
@@ -69,10 +70,10 @@ def fix(
         notice = fixing.uncommitted_notice(call.config)
         if notice and not wait:  # watching, it is part of the transcript
             note(notice)
-        return followed(engine, row, wait=wait, as_json=as_json)
+        return followed(call, engine, row, wait=wait, as_json=as_json)
 
 
-def followed(engine: Engine, row: SessionRow, *, wait: bool, as_json: bool) -> int:
+def followed(call: Given, engine: Engine, row: SessionRow, *, wait: bool, as_json: bool) -> int:
     """Say what was launched, watch it to its end if asked to, and return the exit code."""
     if not as_json:
         announce(row)
@@ -82,7 +83,7 @@ def followed(engine: Engine, row: SessionRow, *, wait: bool, as_json: bool) -> i
         return Exit.DONE
     from workbench.cli.watching import watch
 
-    row, evidence = watch(engine, row, tell=_nothing if as_json else say_lines)
+    row, evidence = watch(engine, row, tell=_nothing if as_json else say_lines, opening=call.opening())
     if as_json:
         emit(shapes.session(row) | {"evidence": evidence and shapes.evidence(evidence)})
     return Exit.DONE if evidence is not None and evidence.verdict == "demonstrated" else Exit.NO

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from workbench import config
+from workbench.cli.output import without_password
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
@@ -42,6 +44,13 @@ class Given:
             yield engine
         finally:
             engine.dispose()
+
+    def opening(self) -> str:
+        """The command that opens the screen on the same bugs, from wherever it is typed."""
+        words = ["workbench", "--repo", shlex.quote(str(self.config.repo))]
+        if database := self.flags.get("database_url"):
+            words += ["--db", shlex.quote(without_password(database))]
+        return " ".join(words)
 
     def repository(self) -> Repository:
         """The git repository. Raises `ConfigurationError` where there is none."""

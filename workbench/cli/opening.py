@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 from workbench.errors import UsageError
 
+UNATTENDED_SECONDS = 20.0
+
 
 def open_screen(flags: Mapping[str, str | None]) -> int:
     """Open the terminal program and return its exit code. Raises `UsageError` where there is no terminal."""
@@ -29,3 +31,8 @@ def require_terminal(message: str, *, cure: str) -> None:
 def attended() -> bool:
     """Tell whether input and output are a terminal."""
     return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def patience() -> float | None:
+    """Return how many seconds an agent's question may wait: no limit where a person can answer it."""
+    return None if attended() else UNATTENDED_SECONDS

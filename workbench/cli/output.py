@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -117,6 +118,12 @@ def ask(question: str) -> str:
 def agreed(question: str) -> bool:
     """Ask a question whose answer is no unless it is y or yes."""
     return ask(f"{question} (y/N)").lower() in ("y", "yes")
+
+
+def without_password(url: str) -> str:
+    """Return a database URL without the password that it may hold."""
+    # By pattern and not by parsing, so that a URL with a mistake in it does not show its password either.
+    return re.sub(r"(password=)[^&]*", r"\1***", re.sub(r"(://[^:@/]*):.*@", r"\1:***@", url))
 
 
 def text_argument(value: str) -> str:

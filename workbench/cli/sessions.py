@@ -58,7 +58,7 @@ def show(ctx: typer.Context, session: SESSION, as_json: JSON = False) -> None:
     """Show one session: what it is, and its transcript so far."""
     with given(ctx).store() as engine:
         from workbench.bugs import queries
-        from workbench.cli.watching import transcript
+        from workbench.fixing import transcript
         from workbench.tui.documents.transcript import entry_lines
 
         row = queries.session(engine, session)
@@ -93,7 +93,7 @@ def resume(
 
         found = queries.session(engine, session)
         row = fixing.resume(call.config, engine, found.id, by=call.person(), message=message, now=now())
-        return followed(engine, row, wait=wait, as_json=as_json)
+        return followed(call, engine, row, wait=wait, as_json=as_json)
 
 
 @app.command(epilog=taught("workbench sessions interrupt 4f2d1c0a", "0 asked to stop; 1 no such session, or ended."))

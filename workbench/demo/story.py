@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from sqlalchemy.engine import Engine
 
 from workbench import fixing
 from workbench.bugs import queries
-from workbench.bugs.rows import BugPage, SessionRow
+from workbench.bugs.rows import ApprovalRow, BugPage, SessionRow
 from workbench.bugs.store import open_store
 from workbench.config import Config
 from workbench.demo import traffic, words
@@ -31,8 +30,6 @@ from workbench.text import plain
 from workbench.tracker.worker import work_once
 
 SCENARIO = "happy"
-LOOK_SECONDS = 0.3
-SWEEP_SECONDS = 5.0
 
 Tell = Callable[[str], None]
 
@@ -49,6 +46,7 @@ class Telling:
     out: Tell
     github: str
     environ: Mapping[str, str]
+    patience: float | None
     now: Callable[[], datetime]
 
 
@@ -60,6 +58,7 @@ def story(
     port: int = 0,
     github: str = "",
     rehearse: bool = False,
+    patience: float | None = None,
     environ: Mapping[str, str] | None = None,
     now: Callable[[], datetime] = utc_now,
 ) -> int:
@@ -67,9 +66,9 @@ def story(
 
     `open_screen` opens the terminal program on a configuration and returns its exit code; without it the story is
     told to the end of the evidence. `github` (owner/name) gets the issues. `rehearse` keeps a login from being used,
-    also by the screen.
+    also by the screen. `patience` is how many seconds the agent may wait for an answer; None for any number.
     """
-    telling = Telling(out, github, os.environ if environ is None else environ, now)
+    telling = Telling(out, github, os.environ if environ is None else environ, patience, now)
     site = prepare(config, github=github, rehearse=SCENARIO if rehearse else "")
     _tell_site(telling, site)
     with in_use(site.folder), closing_store(site.config) as engine:
@@ -149,7 +148,7 @@ def _fix(telling: Telling, site: Site, engine: Engine) -> int:
     telling.out(f"\n5  A fix session of Claude Code on {page.row.label}")
     session = _session(telling, site, engine, page)
     if session is not None:
-        _follow(telling, engine, session)
+        _follow(telling, engine, session, opening)
     work_once(site.config, engine, environ=telling.environ, now=telling.now)
 
     page = queries.bug_page(engine, page.row.number, now=telling.now())
@@ -195,28 +194,14 @@ def _session(telling: Telling, site: Site, engine: Engine, page: BugPage) -> Ses
     return fixing.launch(site.config, engine, page.row.number, by=by, options=options, now=telling.now())
 
 
-def _follow(telling: Telling, engine: Engine, row: SessionRow) -> None:
+def _follow(telling: Telling, engine: Engine, row: SessionRow, opening: str) -> None:
     """Tell what a session says and does until it ends. It would go on without us."""
     for line in words.session(row):
         telling.out(line)
-    last, asked, swept = 0, 0, time.monotonic()
-    while True:
-        row = queries.session(engine, row.id)
-        for entry in queries.transcript(engine, row.id, after=last):
-            last = entry.id
-            for line in words.entry(entry, row.worktree):
-                telling.out(line)
-        for approval in queries.approvals(engine, row.id):
-            if approval.id > asked:
-                asked = approval.id
-                telling.out(words.question(approval))
-        if not row.is_live:
-            break
-        time.sleep(LOOK_SECONDS)
-        if time.monotonic() - swept > SWEEP_SECONDS:
-            swept = time.monotonic()
-            fixing.sweep(engine, now=telling.now())
-    telling.out(words.ended(row))
+    for news in fixing.follow(engine, row.id, patience=telling.patience, opening=opening):
+        for line in [words.question(news)] if isinstance(news, ApprovalRow) else words.entry(news, row.worktree):
+            telling.out(line)
+    telling.out(words.ended(queries.session(engine, row.id)))
 
 
 def _sign_off(page: BugPage) -> str:

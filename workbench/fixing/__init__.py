@@ -1,5 +1,6 @@
 """One fix, from launch to evidence."""
 
+from workbench.fixing.following import follow, transcript
 from workbench.fixing.launching import LaunchOptions, brief, launch, rehearsal_for, resume, uncommitted_notice
 from workbench.fixing.running import main
 from workbench.fixing.steering import answer, interrupt, say, sweep, wait
@@ -8,6 +9,7 @@ __all__ = [
     "LaunchOptions",
     "answer",
     "brief",
+    "follow",
     "interrupt",
     "launch",
     "main",
@@ -15,6 +17,7 @@ __all__ = [
     "resume",
     "say",
     "sweep",
+    "transcript",
     "uncommitted_notice",
     "wait",
 ]
