@@ -35,6 +35,7 @@ bench: $(VENV)/.dev ## measure, as ratios against a raw limit in the same run
 	@WORKBENCH_BENCHMARKS=1 $(BIN)/pytest -q -p no:xdist tests/benchmarks
 
 docs: $(VENV)/.dev ## make the screenshots of the docs again
+	@$(BIN)/pytest -q tests/tui/test_snapshots.py
 	@$(BIN)/python docs/screenshots.py
 
 release-check: $(VENV)/.dev ## build wheel and sdist, and run the wheel from an empty environment
