@@ -54,16 +54,18 @@ $(UV): requirements/setup.txt
 	    $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done); \
 	if [ -z "$$python" ]; then \
 	    echo "Bug workbench needs Python 3.11 or later. Install it, or name it: make PYTHON=/path/to/python3.11" >&2; exit 3; fi; \
-	$$python -m venv $(VENV)
+	echo "Making $(VENV) with $$($$python --version) …"; $$python -m venv $(VENV)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/setup.txt
 	@touch $(UV)
 
 $(VENV)/.demo: $(UV) requirements/demo.txt pyproject.toml
+	@echo "Installing what the demo needs (some 200 MB, most of it Claude Code) …"
 	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/demo.txt
 	@$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo requirements/dev.txt
+	@echo "Installing what the tests need …"
 	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@
 
