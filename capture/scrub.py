@@ -56,10 +56,15 @@ _MEASURES = _words(
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+\d?|\d+")
 
 
-@lru_cache(maxsize=4096)
 def is_secret_key(key: str) -> bool:
     """Return whether a value under this key is a secret, judging by the words of the key."""
-    words = [word.lower().rstrip("0123456789") for word in _WORD.findall(key[:200])]
+    # Clients send keys as long as they like, and what is remembered must stay small.
+    return _is_secret_name(key if len(key) <= 200 else key[:100] + key[-100:])
+
+
+@lru_cache(maxsize=4096)
+def _is_secret_name(key: str) -> bool:
+    words = [word.lower().rstrip("0123456789") for word in _WORD.findall(key)]
     if any(word in _MEASURES for word in words) and not key.lower().endswith(("password", "secret")):
         return False
     if any(word in _SECRET_WORDS or word.endswith(_SECRET_ENDINGS) for word in words):
@@ -107,7 +112,7 @@ _PEM = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|\Z)", re.DOTALL
 )
 _SHAPES = re.compile(
-    r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?"  # JSON Web Token
+    r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,4}"  # JSON Web Token, or other JSON made opaque
     r"|\b(?:sk|rk)[-_][A-Za-z0-9_-]{8,}"  # OpenAI, Anthropic, Stripe
     r"|\bgh[pousr]_[A-Za-z0-9]{10,}|\bgithub_pat_[A-Za-z0-9_]{10,}|\bglpat-[A-Za-z0-9_-]{10,}"  # GitHub, GitLab
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bAIza[A-Za-z0-9_-]{30,}|\bya29\.[A-Za-z0-9_-]{10,}"  # AWS, Google
@@ -126,14 +131,11 @@ _DSN = re.compile(
 )
 _COOKIE_LINE = re.compile(r"\b((?:set-)?cookie[\"']?\s{0,3}[:=]\s{0,3}[\"']?)([^\n\"']+)", re.IGNORECASE)
 _QUOTED = r"(?:[bBuUrR]?\"(?:[^\"\\\n]|\\.)*\"?|[bBuUrR]?'(?:[^'\\\n]|\\.)*'?)"
-_KEYED = re.compile(
-    r"([A-Za-z_][A-Za-z0-9_.-]{0,60})([\"'\]]{0,3}\s{0,3}(?:=>|:=|[:=](?!=))\s{0,3})"
-    rf"({_QUOTED}|(?:(?:bearer|basic|token|digest|apikey)\s+)?[^\s\"'&;<>]+)",
-    re.IGNORECASE,
-)
-_KEYED_LITERAL = re.compile(
-    rf"([A-Za-z_][A-Za-z0-9_.-]{{0,60}})([\"'\]]{{0,3}}\s{{0,3}}(?:=>|[:=](?!=))\s{{0,3}})({_QUOTED})"
-)
+_KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]{0,60}+)[\\\"'\]]{0,8}\s{0,3}(?:=>|:=|[:=](?!=))\s{0,3}")
+_VALUE = re.compile(rf"{_QUOTED}|(?:(?:bearer|basic|token|digest|apikey)\s+)?[^\s\"'&;<>]+", re.IGNORECASE)
+_LITERAL = re.compile(_QUOTED)
+_ESCAPED_QUOTE = re.compile(r"\\+[\"']")
+_ELEMENT = re.compile(r"<([A-Za-z_][\w:.-]{0,60}+)((?:\s[^<>]{0,200})?>)([^<]{1,2000})(?=</)")
 _CARD = re.compile(r"(?<!\d)(?<!\d\.)\d(?:[ -]?\d){12,40}(?!\d)")
 # Visa, Mastercard, American Express and Diners, Discover and UnionPay, by their first digits and lengths.
 _CARD_NUMBER = re.compile(r"4(?:\d{12}|\d{15}|\d{18})|(?:5[0-9]|2[2-7])\d{14}|3[0-9]\d{12,14}|6[0-9]\d{14,17}")
@@ -144,7 +146,8 @@ def scrub_text(text: str, *, limit: int = MAX_TEXT) -> str:
     # What could hide behind the cut is scrubbed first, so that half a password is not mistaken for a harmless word.
     text = clean(text[: limit * 2 + 200])
     if _is_suspect(text):
-        text = _KEYED.sub(_redact_keyed, _COOKIE_LINE.sub(rf"\1{REDACTED}", _scrub_shapes(text)))
+        text = _redact_keyed(_COOKIE_LINE.sub(rf"\1{REDACTED}", _scrub_shapes(text)), _VALUE)
+        text = _ELEMENT.sub(_redact_element, text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
@@ -152,7 +155,7 @@ def scrub_source(line: str) -> str:
     """Return a line of source code without literal secrets. `token = get_token()` stays as it is."""
     line = clean(line[:400])
     if _is_suspect(line):
-        line = _KEYED_LITERAL.sub(_redact_keyed, _scrub_shapes(line))
+        line = _ELEMENT.sub(_redact_element, _redact_keyed(_scrub_shapes(line), _LITERAL))
     return line
 
 
@@ -164,24 +167,59 @@ def _scrub_shapes(text: str) -> str:
     return _CARD.sub(_redact_card, text)
 
 
-def _redact_keyed(match: re.Match[str]) -> str:
-    key, between, value = match.groups()
-    if not is_secret_key(key) or value[:1] == "[":
-        return match[0]
+def _redact_keyed(text: str, values: re.Pattern[str]) -> str:
+    """Redact what stands beside a secret key. The value of an open key is searched for keys like all other text."""
+    parts, at = [], 0
+    for key in _KEY.finditer(text):
+        if key.start() < at or not is_secret_key(key[1]):
+            continue
+        start = key.end()
+        if quote := _ESCAPED_QUOTE.match(text, start):
+            start, end = quote.end(), _end_of_escaped(text, quote)
+            redacted = REDACTED if end > start else ""
+        elif value := values.match(text, start):
+            end, redacted = value.end(), _redacted(value[0])
+        else:
+            continue
+        parts += [text[at:start], redacted]
+        at = end
+    return "".join([*parts, text[at:]])
+
+
+def _end_of_escaped(text: str, quote: re.Match[str]) -> int:
+    """Return where a string in JSON inside of JSON ends: at the same quote, escaped neither more nor less."""
+    end = text.find(quote[0], quote.end())
+    while end > 0 and text[end - 1] == "\\" and end > quote.end():
+        end = text.find(quote[0], end + 1)
+    return end if end >= 0 else len(text)
+
+
+def _redacted(value: str) -> str:
+    if value[:1] == "[":
+        return value
     if value[:1] in "\"'":
-        return match[0] if len(value) <= 2 else f"{key}{between}{value[0]}{REDACTED}{value[0]}"
+        return value if len(value) <= 2 else f"{value[0]}{REDACTED}{value[0]}"
     bare = value.rstrip(")}],")
     if bare in ("", "None", "null", "True", "False", "true", "false"):
-        return match[0]
-    return f"{key}{between}{REDACTED}{value[len(bare) :]}"
+        return value
+    return f"{REDACTED}{value[len(bare) :]}"
+
+
+def _redact_element(match: re.Match[str]) -> str:
+    name, end_of_tag, value = match.groups()
+    return f"<{name}{end_of_tag}{REDACTED}" if is_secret_key(name) and value.strip() else match[0]
 
 
 def _redact_card(match: re.Match[str]) -> str:
     # Other numbers may stand beside a card's, so each run of groups is looked at.
     groups = re.split("[ -]", match[0])
     for start in range(len(groups)):
-        for end in range(start + 1, len(groups) + 1):
-            if _is_card("".join(groups[start:end])):
+        number = ""
+        for group in groups[start:]:
+            number += group
+            if len(number) > 19:
+                break
+            if len(number) >= 13 and _is_card(number):
                 return REDACTED
     return match[0]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+import tracemalloc
 from urllib.parse import quote
 
 import pytest
@@ -122,6 +124,55 @@ def test_a_secret_is_known_by_what_stands_beside_it(text):
 )
 def test_what_is_no_secret_stays_as_it_is(text):
     assert scrub_text(text) == text
+
+
+NESTED = {"a": json.dumps({"b": json.dumps({"password": 'hunter2, it\'s "mine"', "open": "still here"})})}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'answered {"detail": "login failed for password=hunter2"}',
+        "url=https://api.example/x?token=hunter2&page=2",
+        "a=b=c=password=hunter2",
+        json.dumps(json.dumps({"password": "hunter2"})),
+        json.dumps(NESTED),
+        repr(json.dumps(NESTED)),
+        "<login><password>hunter2</password></login>",
+        '<s:Login><s:accessToken type="x">hunter2</s:accessToken></s:Login>',
+    ],
+)
+def test_a_secret_inside_of_something_open(text):
+    assert "hunter2" not in scrub_text(text)
+    assert "mine" not in scrub_text(text)
+
+
+def test_what_stands_beside_a_nested_secret_stays():
+    assert "still here" in scrub_text(json.dumps(NESTED))
+    assert scrub_text('{"password": \\"\\"}') == '{"password": \\"\\"}'
+    assert scrub_text("<name>Flopsy</name> <password></password>") == "<name>Flopsy</name> <password></password>"
+    assert scrub_source('body = "<password>hunter2</password>"') == f'body = "<password>{REDACTED}</password>"'
+
+
+def test_long_keys_are_judged_and_not_remembered():
+    tracemalloc.start()
+    try:
+        for number in range(20):
+            assert is_secret_key(f"{number}{'k' * 500_000}_password")
+            assert not is_secret_key(f"{number}{'k' * 500_000}")
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["eyJ" * 5_000, "eyJaaaaaaaa." * 1_500, "1 " * 8_000, "a=" * 8_000, "pass" + "a.-" * 5_000, "p=" + "\\" * 16_000],
+)
+def test_hostile_text_costs_no_more_than_its_length(text):
+    before = time.thread_time()
+    scrub_text(text)
+    assert time.thread_time() - before < 0.1
 
 
 def test_a_secret_across_the_cut_is_not_cut_in_half():
