@@ -87,18 +87,20 @@ def with_context(raised: Raised, *, budget: Budget) -> ExceptionInfo:
     frames = []
     hidden: str | Sequence[str] = ()
     for (frame, lineno), bare in zip(raised.calls, raised.info.frames, strict=True):
+        hidden = _hidden_in_coroutine(frame) or hidden
         before, _line, after = source(bare.filename, lineno, frame)
         described = None
         variables = frame.f_locals if bare.in_app else None
         # The "locals" of a module are its globals: long, and the same for every event.
         if variables is not None and variables is not frame.f_globals:
-            described = describe_locals(variables, budget=budget, hidden=hidden or _hidden_in_coroutine(frame))
+            described = describe_locals(variables, budget=budget, hidden=hidden)
         frames.append(
             msgspec.structs.replace(bare, pre_context=before, post_context=after, locals=described)
             if described is not None
             else msgspec.structs.replace(bare, pre_context=before, post_context=after)
         )
-        hidden = _hidden_by_wrapper(frame)
+        # What a function hides is hidden in all that it calls as well, as in Django's own reports.
+        hidden = _hidden_by_wrapper(frame) or hidden
     return msgspec.structs.replace(raised.info, frames=tuple(frames))
 
 

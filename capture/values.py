@@ -103,7 +103,7 @@ def _describe_container(value: Any, kind: type, depth: int) -> str:
     if issubclass(kind, list):
         return "[" + _items(list.__iter__(value), list.__len__(value), depth) + "]"
     if issubclass(kind, tuple):
-        return "(" + _items(tuple.__iter__(value), tuple.__len__(value), depth) + ")"
+        return _tuple(value, kind, depth)
     if issubclass(kind, set):
         return "{" + _items(set.__iter__(value), set.__len__(value), depth) + "}"
     if issubclass(kind, frozenset):
@@ -119,6 +119,13 @@ def _describe_container(value: Any, kind: type, depth: int) -> str:
     return _instance(value, kind, depth)
 
 
+def _tuple(value: tuple[Any, ...], kind: type, depth: int) -> str:
+    length, fields = tuple.__len__(value), getattr(kind, "_fields", None)
+    if type(fields) is tuple and len(fields) == length:  # a named tuple: its names tell what is secret
+        return kind.__name__ + _mapping(zip(fields, tuple.__iter__(value), strict=True), length, dict, depth)
+    return "(" + _items(tuple.__iter__(value), length, depth) + ")"
+
+
 def _breadth(depth: int) -> int:
     """Return how many items are shown: fewer the deeper they lie, so that a tree of lists stays cheap."""
     return max(2, MAX_ITEMS >> depth)
@@ -127,10 +134,20 @@ def _breadth(depth: int) -> int:
 def _items(items: Iterable[Any], length: int, depth: int) -> str:
     if depth >= MAX_DEPTH:
         return "…" if length else ""
-    shown = [_describe(item, depth + 1) for item in islice(items, _breadth(depth))]
+    first = list(islice(items, _breadth(depth)))
+    shown = [_describe(item, depth + 1) for item in first]
+    # ("password", "x") is an entry of a mapping in disguise, as headers are.
+    if length == len(first) == 2 and _is_secret_name(first[0]) and not _tells_nothing(first[1]):
+        shown[1] = repr(REDACTED)
     if length > _breadth(depth):
         shown.append(f"… {length} in all")
     return ", ".join(shown)
+
+
+def _is_secret_name(name: Any) -> bool:
+    if type(name) is bytes:
+        return is_secret_key(name[:200].decode("latin-1"))
+    return isinstance(name, str) and is_secret_key(str.__str__(name))
 
 
 def _mapping(items: Iterable[tuple[Any, Any]], length: int, kind: type, depth: int) -> str:
@@ -138,7 +155,7 @@ def _mapping(items: Iterable[tuple[Any, Any]], length: int, kind: type, depth: i
         return "{…}" if length else "{}"
     shown = []
     for key, item in islice(items, _breadth(depth)):
-        secret = isinstance(key, str) and is_secret_key(str.__str__(key)) and not _tells_nothing(item)
+        secret = _is_secret_name(key) and not _tells_nothing(item)
         shown.append(f"{_describe(key, depth + 1)}: {repr(REDACTED) if secret else _describe(item, depth + 1)}")
     if length > _breadth(depth):
         shown.append(f"… {length} in all")

@@ -13,6 +13,7 @@ import types
 import uuid
 
 import pytest
+from django.views.decorators.debug import sensitive_variables
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -271,6 +272,52 @@ def test_hidden_locals():
     assert describe_locals({"a": 1, "b": 2}, budget=Budget(), hidden=("a",)) == {"a": REDACTED, "b": "2"}
     assert describe_locals({"a": 1}, budget=Budget(), hidden="__ALL__") == {"a": REDACTED}
     assert describe_locals({"password": None}, budget=Budget()) == {"password": "None"}
+
+
+def test_what_a_function_hides_is_hidden_in_what_it_calls():
+    def inner(diagnosis, weight):
+        return diagnosis[weight]
+
+    @sensitive_variables("diagnosis")
+    def outer():
+        return inner("rabies", 99)
+
+    @sensitive_variables()
+    def hides_all():
+        return inner("rabies", 99)
+
+    @sensitive_variables("weight")
+    def within():
+        return outer()
+
+    for function, shown in ((outer, True), (hides_all, False), (within, True)):
+        with pytest.raises(IndexError) as raised:
+            function()
+        [surfaced] = chain_of(raised.value)
+        described = with_context(surfaced, budget=Budget()).frames
+        assert "rabies" not in str([frame.locals for frame in described])
+        assert (described[-1].locals["weight"] == "99") is shown
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [("password", "hunter2"), ("species", "cat")],
+        [["api_token", "hunter2"]],
+        [(b"authorization", b"Token hunter2")],
+        {b"password": b"hunter2"},
+        collections.namedtuple("Login", "user password")("ada", "hunter2"),
+    ],
+)
+def test_secrets_in_pairs_and_named_tuples(value):
+    assert "hunter2" not in describe(value)
+    assert "password" in describe(value) or "auth" in describe(value) or "token" in describe(value)
+
+
+def test_a_pair_that_is_open():
+    assert describe(("species", "cat")) == "('species', 'cat')"
+    assert describe(("password", None)) == "('password', None)"
+    assert describe(collections.namedtuple("Size", "width height")(2, 3)) == "Size{'width': 2, 'height': 3}"
 
 
 def test_the_globals_of_a_module_are_no_locals():
