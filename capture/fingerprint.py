@@ -38,6 +38,14 @@ _VARYING = re.compile(
     r"|(?P<number>(?<![\w.])-?\d[\d,._]*(?![\w])|\d{2,})",
     re.IGNORECASE,
 )
+# Of any other word there are as many as a client likes to make up.
+_METHODS_KNOWN = """
+    GET HEAD POST PUT PATCH DELETE OPTIONS TRACE CONNECT QUERY SEARCH PURGE REPORT PROPFIND PROPPATCH MKCOL COPY MOVE
+    LOCK UNLOCK
+"""
+_METHODS = frozenset(_METHODS_KNOWN.split())
+# The reasons of a CSRF rejection that quote what the client sent, which need not be a URL.
+_QUOTING = re.compile(r"^(Origin checking failed - |Referer checking failed - (?!no Referer|Referer is )).*", re.DOTALL)
 _SPACE = re.compile(r"\s+")
 
 
@@ -135,7 +143,8 @@ def _response_parts(
 ) -> list[Part]:
     parts = [Part(name="status", value=str(status), why="the status of the final response")]
     if route is not None:
-        parts.append(Part(name="method", value=method, why="the method of the request"))
+        known = method if method in _METHODS else "another"
+        parts.append(Part(name="method", value=known, why="the method of the request"))
         parts.append(Part(name="route", value=route, why="the URL pattern that matched, whatever the ids in the path"))
     else:
         name, why = routes.path_class(path, referer=referer)
@@ -144,5 +153,6 @@ def _response_parts(
     if exceptions and not (status == 404 and exceptions[-1].type in ("Http404", "Resolver404")):
         parts.append(Part(name="exception", value=exceptions[-1].type, why="the exception that refused"))
     if reason:
-        parts.append(Part(name="reason", value=parameterised(reason), why="the reason that was logged"))
+        value = parameterised(_QUOTING.sub(r"\1<origin>", reason))
+        parts.append(Part(name="reason", value=value, why="the reason that was logged"))
     return parts

@@ -16,8 +16,16 @@ _PROBE = re.compile(
     r"|/etc/passwd|\.\./|%2e%2e|/\+CSCO|/telescope/|/_ignition|/server-status|<script|\$\{",
     re.IGNORECASE,
 )
-_BROWSER_FILE = re.compile(
-    r"^/(?:favicon[^/]*|robots\.txt|sitemap[^/]*\.xml|apple-touch-icon[^/]*|browserconfig\.xml|[^/]*manifest\.json|ads\.txt|\.well-known/.*)$"
+# Each kind under one name: a scanner may ask for `/favicon-1`, `/favicon-2` and so on for ever.
+_BROWSER_FILES = (
+    (re.compile(r"^/favicon[^/]*$"), "favicon.ico"),
+    (re.compile(r"^/robots\.txt$"), "robots.txt"),
+    (re.compile(r"^/sitemap[^/]*\.xml$"), "sitemap.xml"),
+    (re.compile(r"^/apple-touch-icon[^/]*$"), "apple-touch-icon.png"),
+    (re.compile(r"^/browserconfig\.xml$"), "browserconfig.xml"),
+    (re.compile(r"^/[^/]*manifest\.json$"), "manifest.json"),
+    (re.compile(r"^/ads\.txt$"), "ads.txt"),
+    (re.compile(r"^/\.well-known/"), ".well-known"),
 )
 _ASSET = re.compile(r"\.(?:js|mjs|css|map|png|jpe?g|gif|svg|webp|avif|ico|woff2?|ttf|eot|mp4|webm)$", re.IGNORECASE)
 _UUID = re.compile(r"^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$", re.IGNORECASE)
@@ -90,10 +98,9 @@ def path_class(path: str, *, referer: str = "") -> tuple[str, str]:
     """
     if _PROBE.search(path):
         return "probe", "a path that only scanners ask for"
-    if _BROWSER_FILE.match(path):
-        return f"browser file {path.rsplit('/', 1)[-1] if '.well-known' not in path else '.well-known'}"[:80], (
-            "a file that browsers and crawlers ask for unasked"
-        )
+    for pattern, name in _BROWSER_FILES:
+        if pattern.match(path):
+            return f"browser file {name}", "a file that browsers and crawlers ask for unasked"
     if referer:
         return f"broken link {shape(path)}", "a page of this site links to a path that has no route"
     if _ASSET.search(path):

@@ -85,6 +85,27 @@ def test_a_scanner_makes_a_handful_of_bugs():
     assert len({fingerprint(status=404, method="GET", path=path).key for path in paths}) <= 4
 
 
+def test_browser_files_are_one_bug_for_each_kind():
+    paths = [f"/favicon-{n}.ico" for n in range(20)] + [f"/apple-touch-icon-{n}x{n}.png" for n in range(20)]
+    paths += [f"/{n}-manifest.json" for n in range(20)] + [f"/.well-known/{n}" for n in range(20)]
+    assert len({fingerprint(status=404, method="GET", path=path).key for path in paths}) == 4
+
+
+def test_words_that_a_client_makes_up_make_no_bugs():
+    made_up = {fingerprint(status=405, method=f"WORD{n}", route="/a/").key for n in range(20)}
+    assert len(made_up) == 1
+    assert fingerprint(status=405, method="PUT", route="/a/").key not in made_up
+    origins = [f"Origin checking failed - {'x' * n} does not match any trusted origins." for n in range(1, 400)]
+    origins += [origin[:300] for origin in origins]
+    assert len({fingerprint(status=403, method="POST", route="/a/", reason=reason).key for reason in origins}) == 1
+    reasons = [
+        "Referer checking failed - no Referer.",
+        "Referer checking failed - Referer is malformed.",
+        "Referer checking failed - https://x does not match any trusted origins.",
+    ]
+    assert len({fingerprint(status=403, method="POST", route="/a/", reason=reason).key for reason in reasons}) == 3
+
+
 def test_ids_in_the_path_make_no_difference():
     first = fingerprint(status=404, method="GET", path="/api/pets/1/", route="/api/pets/<int:pk>/")
     second = fingerprint(status=404, method="GET", path="/api/pets/999/", route="/api/pets/<int:pk>/")
