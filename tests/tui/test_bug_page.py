@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 from capture.event import ExceptionInfo, Frame, Request
 from capture.testing import NOW, make_event
 from workbench.bugs import queries
-from workbench.bugs.rows import BugPage
+from workbench.bugs.rows import BugPage, OwedRow
 from workbench.tui.app import WorkbenchApp
 from workbench.tui.document import Document
 from workbench.tui.documents import bug as pages
@@ -284,3 +284,20 @@ async def test_what_went_wrong_leaves_the_status_line_when_it_works_again(
         await eventually(lambda: "✗ RuntimeError: gone [/b] away" in text_of(app.screen))
         monkeypatch.setattr(app.desk, "bugs", real)
         await eventually(lambda: "✗" not in text_of(app.screen))
+
+
+def test_the_outside_shows_the_latest_writing_of_the_file_and_what_waits_for_github() -> None:
+    """A file is written after every change: that history would hide what is still owed."""
+    rows = [
+        OwedRow(4, "close_issue", "due", 0, "", NOW),
+        OwedRow(3, "write_file", "done", 1, "wrote B-007.md", NOW),
+        OwedRow(2, "write_file", "done", 1, "wrote it before", NOW),
+        OwedRow(1, "open_issue", "due", 2, "no answer", NOW),
+    ]
+    assert [made.text.strip() for made in pages.owed_lines(rows, 120)] == [
+        "○ owed: close the issue",
+        "✓ write the bug file  wrote B-007.md",
+        "○ owed: open the issue · 2 attempts  no answer",
+        "What is owed to GitHub waits for a worker that knows the repository: the setting github.repository.",
+    ]
+    assert len(list(pages.owed_lines(rows[1:], 120))) == 2

@@ -263,9 +263,17 @@ def _outside(page: BugPage, view: View) -> Iterator[Line]:
 
 
 def owed_lines(rows: Sequence[OwedRow], width: int) -> Iterator[Line]:
-    """Yield what was done outside, what is still owed, and what was given up for a person to look at."""
+    """Yield what was done outside, what is still owed, and what was given up for a person to look at.
+
+    The bug file is written again and again; only the latest time is shown.
+    """
+    written = [owed.id for owed in rows if owed.kind == "write_file" and owed.state == "done"]
     for owed in rows:
-        yield from _owed(owed, width)
+        if owed.id not in written[1:]:
+            yield from _owed(owed, width)
+    if any(owed.kind != "write_file" and owed.state == "due" and not owed.attempts for owed in rows):
+        hint = "What is owed to GitHub waits for a worker that knows the repository: the setting github.repository."
+        yield from paragraphs([hint], width, indent="    ", ink="muted")
 
 
 def _owed(owed: OwedRow, width: int) -> Iterator[Line]:
