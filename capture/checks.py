@@ -12,7 +12,6 @@ from django.core.checks import CheckMessage, Error, Warning  # noqa: A004  (Djan
 
 from capture import conf
 from capture.errors import CaptureError, SchemaMissing
-from capture.journal import make_folder
 
 MIDDLEWARE = "capture.middleware.CaptureMiddleware"
 
@@ -25,7 +24,9 @@ def check_capture(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
     if wrong:
         return found
     loaded = conf.load()
-    found += _journal(loaded)
+    # A deployment's `migrate` may run as a user who has no business in the journal: it must not fail for that.
+    if asked_for(by=("check", "runserver")):
+        found += _journal(loaded)
     found += _database_url(loaded)
     # Looking into the database costs half a second of imports: only for `manage.py check` itself.
     if not any(isinstance(message, Error) and message.id == "capture.E007" for message in found) and asked_for():
@@ -33,9 +34,9 @@ def check_capture(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
     return found
 
 
-def asked_for(argv: Sequence[str] | None = None) -> bool:
+def asked_for(argv: Sequence[str] | None = None, *, by: Sequence[str] = ("check",)) -> bool:
     """Return whether somebody asked for checks, rather than their running before another command."""
-    return "check" in (sys.argv if argv is None else argv)[1:2]
+    return any(command in by for command in (sys.argv if argv is None else argv)[1:2])
 
 
 def _middleware(listed: list[str]) -> list[CheckMessage]:
@@ -68,15 +69,11 @@ def _middleware(listed: list[str]) -> list[CheckMessage]:
 
 
 def _journal(loaded: conf.CaptureSettings) -> list[CheckMessage]:
+    # Only looked at, never made: it would belong to whoever runs the check, and not to the site's user.
     folder = loaded.journal_dir
-    try:
-        make_folder(folder)
-    except OSError as error:
-        reason = error.strerror or str(error)
-    else:
-        if os.access(folder, os.W_OK | os.X_OK):
-            return []
-        reason = "Permission denied"
+    reason = _why_not_writable(str(folder))
+    if not reason:
+        return []
     return [
         Error(
             f"The journal folder {folder} cannot be written: {reason}.",
@@ -124,11 +121,18 @@ def database(loaded: conf.CaptureSettings) -> list[CheckMessage]:
     return []
 
 
-def _sqlite_folder(folder: str) -> list[CheckMessage]:
+def _why_not_writable(folder: str) -> str:
+    """Return why nothing can be put into a folder that exists or can be made, or nothing where it can."""
     existing = folder
-    while existing and not os.path.isdir(existing) and os.path.dirname(existing) != existing:  # noqa: PTH112, PTH120
+    while existing and not os.path.lexists(existing) and os.path.dirname(existing) != existing:  # noqa: PTH120
         existing = os.path.dirname(existing)  # noqa: PTH120
-    if os.access(existing or ".", os.W_OK | os.X_OK):
+    if not os.path.isdir(existing or "."):  # noqa: PTH112
+        return "Not a directory"
+    return "" if os.access(existing or ".", os.W_OK | os.X_OK) else "Permission denied"
+
+
+def _sqlite_folder(folder: str) -> list[CheckMessage]:
+    if not _why_not_writable(folder):
         return []
     return [
         Error(

@@ -128,12 +128,26 @@ def test_databases_that_cannot_work(found, url):
     assert found(CAPTURE={"DATABASE_URL": "postgres://host/x"}) == []
 
 
-def test_a_journal_folder_that_cannot_be_made(found, site):
+@pytest.fixture
+def asked(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["manage.py", "runserver"])
+
+
+def test_another_command_does_not_fail_for_the_journal_and_no_check_makes_its_folder(found, site, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["manage.py", "check"])
+    assert found(CAPTURE={"JOURNAL_DIR": "deep/journal"}) == []
+    assert not (site / "deep").exists()
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr("sys.argv", ["manage.py", "migrate"])
+    assert found() == []
+
+
+def test_a_journal_folder_that_cannot_be_made(found, site, asked):
     (site / "file").touch()
     assert found(CAPTURE={"JOURNAL_DIR": "file/journal"}) == ["capture.E006"]
 
 
-def test_a_journal_folder_that_cannot_be_written(found, site, monkeypatch):
+def test_a_journal_folder_that_cannot_be_written(found, site, asked, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert found() == ["capture.E006"]
 
