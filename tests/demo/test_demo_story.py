@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import re
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -32,6 +33,9 @@ from workbench.errors import Exit, OutsideError, Refused
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 UserConfig = Callable[..., Config]
+
+BIN = Path(sys.executable).parent
+ON_PATH = {"PATH": str(BIN)}
 
 
 class Listener(list[str]):
@@ -186,11 +190,20 @@ def test_a_port_in_use_is_told_on_a_later_run_too(landed_site: Site, user_config
 
 
 def test_how_to_open_the_workbench_on_it(site: Site) -> None:
-    assert how_to_open(site, "", {}) == f"workbench --repo {site.folder}"
-    assert how_to_open(site, "acme/clinic", {"WORKBENCH_DATABASE_URL": "postgresql://production"}) == (
+    assert how_to_open(site, "", ON_PATH) == f"workbench --repo {site.folder}"
+    assert how_to_open(site, "acme/clinic", {**ON_PATH, "WORKBENCH_DATABASE_URL": "postgresql://production"}) == (
         f"WORKBENCH_GITHUB_REPOSITORY=acme/clinic workbench --repo {site.folder}"
         f" --db sqlite:///{site.folder}/workbench.db"
     )
+
+
+def test_a_program_that_the_shell_would_not_find_is_named_by_its_path(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert how_to_open(site, "", {}) == f"{BIN}/workbench --repo {site.folder}"
+    monkeypatch.chdir(BIN.parent)
+    assert how_to_open(site, "", {}) == f"{BIN.name}/workbench --repo {site.folder}"
 
 
 def test_evidence_of_an_earlier_run_is_told_with_all_that_is_open(
@@ -332,7 +345,9 @@ def test_the_screen_rehearses_as_the_story_does(
 
     assert [fixing.rehearsal_for(config) for config in opened] == ["happy", None]
     rehearsed = Site(landed_site.folder, opened[0], resumed=True)
-    assert how_to_open(rehearsed, "", {}) == f"WORKBENCH_AGENT_REHEARSE=happy workbench --repo {landed_site.folder}"
+    assert (
+        how_to_open(rehearsed, "", ON_PATH) == f"WORKBENCH_AGENT_REHEARSE=happy workbench --repo {landed_site.folder}"
+    )
 
 
 def test_a_store_without_the_demos_fault_is_told(

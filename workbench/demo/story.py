@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from sqlalchemy.engine import Engine
 
@@ -98,10 +101,20 @@ def how_to_open(site: Site, github: str, environ: Mapping[str, str]) -> str:
     words = [f"WORKBENCH_GITHUB_REPOSITORY={shlex.quote(github)}"] if github else []
     if site.config["agent.rehearse"]:
         words.append(f"WORKBENCH_AGENT_REHEARSE={shlex.quote(site.config['agent.rehearse'])}")
-    words += ["workbench", "--repo", shlex.quote(str(site.folder))]
+    words += [_program(environ), "--repo", shlex.quote(str(site.folder))]
     if environ.get("WORKBENCH_DATABASE_URL"):
         words += ["--db", shlex.quote(site.config.database_url)]
     return " ".join(words)
+
+
+def _program(environ: Mapping[str, str]) -> str:
+    """Return how a shell calls the program that is running: by its name where that finds it, else by its path."""
+    ours = Path(sys.executable).with_name("workbench")
+    found = shutil.which("workbench", path=environ.get("PATH", ""))
+    if found and Path(found).resolve() == ours.resolve():
+        return "workbench"
+    near = ours.is_relative_to(Path.cwd())
+    return shlex.quote(str(ours.relative_to(Path.cwd()) if near else ours))
 
 
 def _tell_site(telling: Telling, site: Site) -> None:
