@@ -286,7 +286,7 @@ def test_a_question_that_nobody_answers_ends_the_story_and_not_the_session(
         session.commit()
 
     with pytest.raises(OutsideError, match=r"waits for an answer, and nobody gave one within 0\.1 sec") as raised:
-        story(user_config(), out=told, patience=0.1, environ={})
+        story(user_config(), out=told, patience=0.1, environ=ON_PATH)
 
     assert "? it asks: Run the suite" in told.text
     assert raised.value.cure == f"Open the workbench and answer there: workbench --repo {landed_site.folder}"
