@@ -483,6 +483,29 @@ def test_only_the_evidence_is_made_where_only_that_is_missing(run, engine, clini
     assert seen == [head]
 
 
+def test_a_runner_killed_while_it_makes_evidence_leaves_no_tests_running(
+    config, engine, bug, clinic, make_session, now, until, no_runner_left
+):
+    pid_file = clinic.parent / "pid"
+    endless = f"import os, time\n\n\ndef test_x():\n    open({str(pid_file)!r}, 'w').write(str(os.getpid()))\n"
+    (clinic / "tests" / "test_x.py").write_text(f"{endless}    time.sleep(60)\n")
+    repository = Repository.open(clinic)
+    result = repository.freeze(clinic, "refs/workbench/s/result-1", "m")
+    fix = make_session(options={"phase": "evidence"}, result_commit=result, rehearsal="price")
+    (config.state_dir / "sessions" / fix.id).mkdir(parents=True)
+    with launching._runner(config, fix) as runner:
+        with records.transaction(engine) as session:
+            row = session.get_one(FixSession, fix.id)
+            row.pid, row.pid_started = runner.identity.pid, runner.identity.started
+        runner.begin(Order.of(config, engine).encode())
+    until(lambda: pid_file.exists() and pid_file.read_text())
+    tests = psutil.Process(int(pid_file.read_text()))
+    os.kill(runner.identity.pid, signal.SIGKILL)
+    assert until(lambda: fixing.sweep(engine, now=now)) == [fix.id]
+    until(lambda: not tests.is_running() or tests.status() == psutil.STATUS_ZOMBIE, 5)
+    assert queries.session(engine, fix.id).state == "interrupted"
+
+
 def test_a_turn_that_changed_nothing_opens_the_bug_again(run, engine, bug):
     code, fix = run(Outcome("finished", "It is no bug\x1b."), change=False)
     assert (code, fix.state, fix.activity) == (0, "done", "the agent changed nothing: It is no bug⟦U+001B⟧.")

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -113,12 +114,17 @@ def test_a_reused_pid_is_not_the_same_process():
     assert not Identity(me.pid, me.create_time() - 100).is_alive
 
 
+def test_a_clock_that_was_set_a_little_ends_no_session():
+    me = psutil.Process()
+    assert Identity(me.pid, me.create_time() - 1).is_alive
+
+
 def test_a_dead_process_that_nobody_collected_is_not_alive():
     child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
     identity = Identity(child.pid, psutil.Process(child.pid).create_time())
     child.stdin.close()
     assert gone(identity)
-    assert process.end_leftovers(identity) == 0
+    assert process.end_leftovers(identity, mark="RUNNER") == 0
     child.wait()
 
 
@@ -139,12 +145,31 @@ def test_what_a_dead_runner_left_running_is_ended(tmp_path, monkeypatch):
         while "up" not in (tmp_path / "log").read_text():
             time.sleep(0.02)
         below = psutil.Process(runner.identity.pid).children()
-        assert process.end_leftovers(runner.identity) == 0
+        assert process.end_leftovers(runner.identity, mark="RUNNER") == 0
         os.kill(runner.identity.pid, signal.SIGKILL)
         assert gone(runner.identity)
-        assert process.end_leftovers(runner.identity) == 2
+        assert process.end_leftovers(runner.identity, mark="RUNNER") == 2
     _, alive = psutil.wait_procs(below, timeout=5)
     assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def test_what_a_dead_runner_left_in_a_session_of_its_own_is_known_by_its_mark(tmp_path):
+    with start("", tmp_path) as runner:
+        pass
+    assert gone(runner.identity)
+    runner = runner.identity
+    marks = [f"{runner.pid} {runner.started}", f"{runner.pid} {runner.started - 99}", f"1 {runner.started}", "x", ""]
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with ExitStack() as stack:
+        marked = [
+            stack.enter_context(subprocess.Popen(sleep, env={"RUNNER": mark}, start_new_session=True)) for mark in marks
+        ]
+        try:
+            assert process.end_leftovers(runner, mark="RUNNER") == 1
+            assert [each.poll() is None for each in marked] == [False, True, True, True, True]
+        finally:
+            for each in marked:
+                each.kill()
 
 
 def test_children_are_ended_even_when_they_refuse(monkeypatch):

@@ -3,6 +3,7 @@
 from workbench.evidence.collecting import collect
 from workbench.evidence.fault import RecordedFault
 from workbench.evidence.report import EvidenceReport, EvidenceRequest
+from workbench.evidence.runs import RUNNER_MARK
 from workbench.evidence.store import save
 
-__all__ = ["EvidenceReport", "EvidenceRequest", "RecordedFault", "collect", "save"]
+__all__ = ["RUNNER_MARK", "EvidenceReport", "EvidenceRequest", "RecordedFault", "collect", "save"]

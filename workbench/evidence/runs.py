@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil
+
 from workbench.evidence import results
 from workbench.evidence.command import TestCommand
 from workbench.evidence.report import Run
@@ -22,6 +24,10 @@ PLUGIN = Path(__file__).parent / "plugin" / "workbench_evidence_plugin.py"
 
 # Everything else stays behind: tokens, passwords, and settings that would change what the tests do.
 PASSED_ON: tuple[str, ...] = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DJANGO_SETTINGS_MODULE")
+
+# Says in the environment of the tests which process runs them, by pid and start: when that one is killed, they would
+# go on without a time limit, and whoever finds it dead can end them.
+RUNNER_MARK = "WORKBENCH_EVIDENCE_RUNNER"
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,7 @@ class Runner:
             # The tree comes first, so that an editable install of the checkout cannot take its place.
             "PYTHONPATH": os.pathsep.join(map(str, [*roots, PLUGIN.parent])),
             "WORKBENCH_EVIDENCE_SPEC": str(folder / "spec.json"),
+            RUNNER_MARK: f"{os.getpid()} {psutil.Process().create_time()}",
         }
 
 

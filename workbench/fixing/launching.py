@@ -23,11 +23,11 @@ from workbench.config import Config
 from workbench.errors import Refused, WorkbenchError
 from workbench.fixing.claiming import check_free, claim, reclaim, unclaim
 from workbench.fixing.order import Order
-from workbench.fixing.steering import sweep
+from workbench.fixing.steering import end_leftovers_of, sweep
 from workbench.git import Repository
 from workbench.sessions import brief as briefs
 from workbench.sessions import claude, environment, record, scenario, worktrees
-from workbench.sessions.process import Detached, Identity, end_leftovers
+from workbench.sessions.process import Detached
 
 DEFAULT_REHEARSAL = "happy"
 LEAST_BUDGET_USD = 0.01
@@ -161,8 +161,7 @@ def resume(
         )
     repository = Repository.open(Path(fix.repository))
     check_free(queries.bug_page(engine, row.bug, now=now), resumed=row)
-    if fix.pid is not None and fix.pid_started is not None:
-        end_leftovers(Identity(fix.pid, fix.pid_started))
+    end_leftovers_of(fix)
     place = worktrees.Place(Path(fix.worktree), fix.branch, fix.base_commit)
     made_again = worktrees.ensure(repository, place, kept=_kept(repository, fix), reason=_reason(fix.id))
     _ensure_event_file(config, engine, row, now=now)

@@ -14,6 +14,7 @@ from capture.store.tables import FixSession, SessionRequest, TranscriptEntry
 from workbench.bugs import queries
 from workbench.bugs.rows import SessionRow
 from workbench.errors import NotFound, Refused
+from workbench.evidence import RUNNER_MARK
 from workbench.sessions import record
 from workbench.sessions.process import Identity, end_leftovers
 
@@ -67,9 +68,14 @@ def sweep(engine: Engine, *, now: datetime) -> list[str]:
             text = "The runner of this session is gone. Its work is in the worktree; resume it to go on."
             session.add(TranscriptEntry(session_id=fix.id, at=now, kind="notice", body={"text": text}))
             record.end(session, fix.id, "interrupted", "its runner is gone", to=None, reason="", now=now)
-        if fix.pid is not None and fix.pid_started is not None:
-            end_leftovers(Identity(fix.pid, fix.pid_started))
+        end_leftovers_of(fix)
     return gone
+
+
+def end_leftovers_of(fix: FixSession) -> None:
+    """End what a dead runner of a session left running: its agent, and the tests of its evidence."""
+    if fix.pid is not None and fix.pid_started is not None:
+        end_leftovers(Identity(fix.pid, fix.pid_started), mark=RUNNER_MARK)
 
 
 def wait(engine: Engine, session_id: str, *, timeout: float | None = None) -> SessionRow:

@@ -16,6 +16,8 @@ import psutil
 from workbench.errors import OutsideError
 
 GRACE_SECONDS = 5.0
+# Start times are told from the time of booting, in whole seconds, which moves when the clock is set or rounded anew.
+SLACK_SECONDS = 10.0
 
 # Starts the runner in a session of its own and goes away, so that the runner belongs to no terminal and no parent.
 _DETACH = """
@@ -39,9 +41,13 @@ class Identity:
         """True while the process runs; a dead one that nobody has collected is not alive."""
         try:
             process = psutil.Process(self.pid)
-            return abs(process.create_time() - self.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
+            return self.is_start(process.create_time()) and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return False
+
+    def is_start(self, started: float) -> bool:
+        """Say whether `started` is when this process was started, as far as that can be told."""
+        return abs(started - self.started) < SLACK_SECONDS
 
 
 class Detached:
@@ -93,29 +99,35 @@ class Detached:
             self._input.close()
 
 
-def end_leftovers(runner: Identity) -> int:
-    """End what a dead runner left running in its session, and return how many processes that were.
+def end_leftovers(runner: Identity, *, mark: str) -> int:
+    """End what a dead runner left running, and return how many processes that were.
 
-    While one of them lives, the kernel gives the runner's pid to nobody else.
+    These are the processes in its session, and those outside of it whose variable `mark` names the runner: by its pid
+    and its start, with a space between them.
     """
-    if runner.is_alive or (psutil.pid_exists(runner.pid) and not _is_zombie(runner.pid)):
+    if runner.is_alive:
         return 0
-    left = [process for process in psutil.process_iter() if _session_of(process.pid) == runner.pid]
-    left = [process for process in left if process.pid != runner.pid]
-    for process in left:
-        _signal(process, kill=False)
-    _, alive = psutil.wait_procs(left, timeout=GRACE_SECONDS)
-    for process in alive:
-        _signal(process, kill=True)
+    # While a process of its session lives, the kernel gives the runner's pid to nobody else.
+    is_reused = psutil.pid_exists(runner.pid) and not _is_zombie(runner.pid)
+    left = [
+        process
+        for process in psutil.process_iter()
+        if process.pid != runner.pid
+        and ((not is_reused and _session_of(process.pid) == runner.pid) or _names(_variable(process, mark), runner))
+    ]
+    _end(left)
     return len(left)
 
 
 def end_children() -> None:
     """End every process below this one."""
-    children = psutil.Process().children(recursive=True)
-    for process in children:
+    _end(psutil.Process().children(recursive=True))
+
+
+def _end(processes: Sequence[psutil.Process]) -> None:
+    for process in processes:
         _signal(process, kill=False)
-    _, alive = psutil.wait_procs(children, timeout=GRACE_SECONDS)
+    _, alive = psutil.wait_procs(processes, timeout=GRACE_SECONDS)
     for process in alive:
         _signal(process, kill=True)
 
@@ -130,6 +142,21 @@ def _session_of(pid: int) -> int | None:
         return os.getsid(pid)
     except (ProcessLookupError, PermissionError):
         return None
+
+
+def _variable(process: psutil.Process, name: str) -> str:
+    try:
+        return process.environ().get(name, "")
+    except (psutil.Error, OSError):  # it is gone, or somebody else's
+        return ""
+
+
+def _names(mark: str, runner: Identity) -> bool:
+    try:
+        pid, started = mark.split(" ")
+        return int(pid) == runner.pid and runner.is_start(float(started))
+    except ValueError:
+        return False
 
 
 def _is_zombie(pid: int) -> bool:
