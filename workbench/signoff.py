@@ -30,6 +30,14 @@ _AGENT_VARIABLES = ("CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "AI_AGENT")
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What a person had before their eyes when they decided: the fix's commit, and its evidence if there was any."""
+
+    commit: str
+    evidence_id: int | None
+
+
+@dataclass(frozen=True)
 class Proposal:
     """What a person is asked to sign: the fix, what it changes, and what shows that it works.
 
@@ -42,6 +50,11 @@ class Proposal:
     diff: str
     commit: str
     branch: str
+
+    @property
+    def seen(self) -> Seen:
+        """What a person sees who is shown this proposal."""
+        return Seen(self.commit, self.evidence.id if self.evidence else None)
 
 
 def proposal(engine: Engine, number: int, *, now: datetime | None = None) -> Proposal:
@@ -59,15 +72,28 @@ def proposal(engine: Engine, number: int, *, now: datetime | None = None) -> Pro
 
 
 def verify(
-    engine: Engine, number: int, *, by: str, note: str, now: datetime, environ: Mapping[str, str] | None = None
+    engine: Engine,
+    number: int,
+    seen: Seen,
+    *,
+    by: str,
+    note: str,
+    now: datetime,
+    environ: Mapping[str, str] | None = None,
 ) -> SignOffRow:
     """Record that a person has verified the fix of a bug, close the bug, and owe what follows from that.
 
-    Raises `Refused` inside an agent's environment, when the bug is not in review, and when the fix was not
-    demonstrated and `note` does not say why it is signed all the same.
+    Raises `Refused` inside an agent's environment, when the bug is not in review, when its fix or evidence is not
+    the one that the person has `seen`, and when the fix was not demonstrated and `note` does not say why it is signed
+    all the same.
     """
     refuse_agents(os.environ if environ is None else environ)
     with _deciding(engine, number) as (session, bug, fix, evidence):
+        if seen != Seen(fix.result_commit or "", evidence.id if evidence else None):
+            raise Refused(
+                f"The fix of {label(number)} is no longer the one that you looked at.",
+                cure="Look at it again, then decide.",
+            )
         if not note.strip() and (evidence is None or evidence.verdict != "demonstrated"):
             what = (
                 "There is no evidence for this fix" if evidence is None else f"The evidence says “{evidence.verdict}”"

@@ -17,6 +17,7 @@ from capture.store.tables import Bug, EvidenceRow, FingerprintRow, FixSession, O
 from capture.testing import NOW
 from workbench import signoff
 from workbench.errors import NotFound, OutsideError, Refused
+from workbench.signoff import Seen
 
 LATER = NOW + timedelta(hours=1)
 
@@ -96,6 +97,9 @@ def bug(engine: Engine, repository: tuple[Path, str, str]) -> Callable[..., None
     return put
 
 
+NOTHING = Seen("", None)
+
+
 def the(engine: Engine, model: type[Any]) -> Any:
     with Session(engine) as session:
         return session.exec(select(model)).one()
@@ -120,7 +124,7 @@ def test_evidence_of_an_earlier_result_is_not_shown(engine: Engine, bug: Any, re
         session.commit()
     assert signoff.proposal(engine, 12).evidence is None
     with pytest.raises(Refused, match="no evidence"):
-        signoff.verify(engine, 12, by="Ada", note="", now=LATER, environ={})
+        signoff.verify(engine, 12, Seen(repository[2], None), by="Ada", note="", now=LATER, environ={})
 
 
 @pytest.mark.parametrize("state", ["open", "fixing", "closed", "muted"])
@@ -129,7 +133,7 @@ def test_only_a_bug_in_review_is_decided_on(engine: Engine, bug: Any, state: str
     with pytest.raises(Refused, match=f"B-012 is {state}, not in review"):
         signoff.proposal(engine, 12)
     with pytest.raises(Refused, match="not in review"):
-        signoff.verify(engine, 12, by="Ada", note="", now=LATER, environ={})
+        signoff.verify(engine, 12, NOTHING, by="Ada", note="", now=LATER, environ={})
 
 
 def test_without_a_result_there_is_nothing_to_sign(engine: Engine, bug: Any) -> None:
@@ -137,17 +141,19 @@ def test_without_a_result_there_is_nothing_to_sign(engine: Engine, bug: Any) -> 
     with pytest.raises(Refused, match="No session has left a result"):
         signoff.proposal(engine, 12)
     with pytest.raises(Refused, match="No session has left a result"):
-        signoff.verify(engine, 12, by="Ada", note="", now=LATER, environ={})
+        signoff.verify(engine, 12, NOTHING, by="Ada", note="", now=LATER, environ={})
 
 
 def test_an_unknown_bug_is_not_found(engine: Engine) -> None:
     with pytest.raises(NotFound):
-        signoff.verify(engine, 12, by="Ada", note="", now=LATER, environ={})
+        signoff.verify(engine, 12, NOTHING, by="Ada", note="", now=LATER, environ={})
 
 
 def test_signing_closes_the_bug_and_owes_what_follows(engine: Engine, bug: Any, repository: Any) -> None:
     bug()
-    row = signoff.verify(engine, 12, by="Ada Tester <ada@example.com>", note=" well done ", now=LATER, environ={})
+    row = signoff.verify(
+        engine, 12, Seen(repository[2], 7), by="Ada Tester <ada@example.com>", note=" well done ", now=LATER, environ={}
+    )
     assert (row.by, row.decision, row.commit) == ("Ada Tester <ada@example.com>", "verified", repository[2])
     assert (row.at, row.evidence_id, row.note) == (LATER, 7, "well done")
     closed = the(engine, Bug)
@@ -173,14 +179,25 @@ def test_signing_closes_the_bug_and_owes_what_follows(engine: Engine, bug: Any, 
     }
 
 
+@pytest.mark.parametrize("what", ["commit", "evidence"])
+def test_a_fix_that_changed_while_it_was_looked_at_is_not_signed(
+    engine: Engine, bug: Any, repository: Any, what: str
+) -> None:
+    bug()
+    seen = Seen(repository[1], 7) if what == "commit" else Seen(repository[2], 6)
+    with pytest.raises(Refused, match="no longer the one that you looked at"):
+        signoff.verify(engine, 12, seen, by="Ada", note="", now=LATER, environ={})
+    assert the(engine, Bug).state == "review"
+
+
 @pytest.mark.parametrize("name", ["CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "AI_AGENT"])
 def test_an_agent_signs_nothing(engine: Engine, bug: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     bug()
     with pytest.raises(Refused, match=f"an agent's environment \\({name} is set\\)"):
-        signoff.verify(engine, 12, by="Ada", note="", now=LATER, environ={name: "1"})
+        signoff.verify(engine, 12, NOTHING, by="Ada", note="", now=LATER, environ={name: "1"})
     monkeypatch.setenv(name, "1")
     with pytest.raises(Refused, match="Only a person"):
-        signoff.verify(engine, 12, by="Ada", note="", now=LATER)
+        signoff.verify(engine, 12, NOTHING, by="Ada", note="", now=LATER)
     with pytest.raises(Refused, match="Only a person"):
         signoff.reject(None, engine, 12, by="Ada", reason="no", now=LATER)  # type: ignore[arg-type]
     assert the(engine, Bug).state == "review"
@@ -194,10 +211,11 @@ def test_what_is_not_demonstrated_is_signed_with_a_reason_only(
     engine: Engine, bug: Any, verdict: str | None, said: str
 ) -> None:
     bug(verdict=verdict)
+    seen = signoff.proposal(engine, 12, now=LATER).seen
     with pytest.raises(Refused, match=said):
-        signoff.verify(engine, 12, by="Ada", note="  ", now=LATER, environ={})
+        signoff.verify(engine, 12, seen, by="Ada", note="  ", now=LATER, environ={})
     assert the(engine, Bug).state == "review"
-    row = signoff.verify(engine, 12, by="Ada", note="tried by hand", now=LATER, environ={})
+    row = signoff.verify(engine, 12, seen, by="Ada", note="tried by hand", now=LATER, environ={})
     assert row.evidence_id == (None if verdict is None else 7)
     assert ("without evidence" in the(engine, Transition).reason) is (verdict is None)
     assert the(engine, Bug).state == "closed"

@@ -86,7 +86,7 @@ def _sign(call: Given, engine: Engine, proposal: Proposal, words: str) -> None:
     if not words.strip() and (proposal.evidence is None or proposal.evidence.verdict != "demonstrated"):
         words = ask("\nThis was not demonstrated. Why do you sign it all the same?")
     _typed(proposal, "sign this fix off and close the bug")
-    signed = signoff.verify(engine, proposal.row.number, by=call.person(), note=words, now=now())
+    signed = signoff.verify(engine, proposal.row.number, proposal.seen, by=call.person(), note=words, now=now())
     say(f"{proposal.row.label} is closed: {signed.commit[:12]}, signed off by {signed.by}.")
     say("Its file and its issue follow: workbench worker --once, or the open screen.")
 

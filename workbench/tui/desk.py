@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from workbench.bugs.queries import Ledger, Watcher
     from workbench.bugs.rows import ApprovalRow, BugPage, BugRow, SessionRow, SignOffRow, TranscriptRow
     from workbench.config import Config
-    from workbench.signoff import Proposal
+    from workbench.signoff import Proposal, Seen
 
 Clock = Callable[[], datetime]
 
@@ -192,11 +192,11 @@ class Desk:
 
         return signoff.proposal(self.engine, number, now=self.clock())
 
-    def verify(self, number: int, note: str) -> SignOffRow:
-        """Sign a fix off."""
+    def verify(self, number: int, seen: Seen, note: str) -> SignOffRow:
+        """Sign off a fix as it was seen."""
         from workbench import signoff
 
-        return signoff.verify(self.engine, number, by=self.person, note=note, now=self.clock())
+        return signoff.verify(self.engine, number, seen, by=self.person, note=note, now=self.clock())
 
     def reject(self, number: int, reason: str) -> SessionRow:
         """Reject a fix, for a reason that goes back to the agent."""

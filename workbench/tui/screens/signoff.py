@@ -104,14 +104,16 @@ class SignOffScreen(BugActs, Sections):
 
     def do_sign(self) -> None:
         """Record the sign-off."""
-        number, note = self._number, self._note
+        if self._proposal is None:
+            return
+        number, seen, note = self._number, self._proposal.seen, self._note
 
         def signed(sign_off: SignOffRow) -> None:
             self._signed = sign_off
             self.document.move_to(0)
             self.reload()
 
-        self.load(lambda: self.workbench.desk.verify(number, note), signed)
+        self.load(lambda: self.workbench.desk.verify(number, seen, note), signed)
 
     def do_decline(self) -> None:
         """No: nothing is recorded."""
