@@ -8,6 +8,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from django.conf import settings
+from django.conf.urls.i18n import is_language_prefix_patterns_used
+
 from capture import routes
 from capture.event import Request
 from capture.scrub import (
@@ -54,9 +57,12 @@ def path_of(request: Any) -> str:
 def user_id_of(request: Any) -> str | None:
     """Return the id of the user where somebody loaded the user already; this never loads one."""
     known = getattr(request, "__dict__", {})
-    user = known.get("_cached_user") or known.get("_acached_user")
-    key = getattr(user, "pk", None)
-    return None if key is None else scrub_text(str(key), limit=64)
+    try:
+        user = known.get("_cached_user") or known.get("_acached_user")
+        key = getattr(user, "pk", None)
+        return None if key is None else scrub_text(str(key), limit=64)
+    except Exception:  # noqa: BLE001  (a user of the site's own making must not cost the event)
+        return None
 
 
 def describe(request: Any, *, route: str | None, path: str, body_max: int, lean: bool = False) -> Request:
@@ -85,8 +91,22 @@ def method_of(request: Any) -> str:
 
 
 def route_of(request: Any) -> str | None:
-    """Return the route that the resolver matched, or None."""
-    return routes.from_match(getattr(request, "resolver_match", None))
+    """Return the route that the resolver matched, the same in every language of `i18n_patterns`, or None."""
+    route = routes.from_match(getattr(request, "resolver_match", None))
+    language = getattr(request, "LANGUAGE_CODE", None)
+    if route and language and route.startswith(f"/{language}/") and _has_language_prefixes(request):
+        return f"/<language>{route[len(language) + 1 :]}"
+    return route
+
+
+def _has_language_prefixes(request: Any) -> bool:
+    try:
+        used, _default_too = is_language_prefix_patterns_used(
+            getattr(request, "urlconf", None) or settings.ROOT_URLCONF
+        )
+    except Exception:  # noqa: BLE001  (whatever a broken URL configuration raises)
+        return False
+    return bool(used)
 
 
 def _is_https(request: Any) -> bool:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
+from django.test import RequestFactory
 
+from capture.builder import Failure
 from capture.event import Event
+from capture.pipeline import capture
+from capture.requests import route_of
 
 Captured = Callable[[], list[Event]]
 FORM = "application/x-www-form-urlencoded"
@@ -166,6 +171,25 @@ def test_the_user_only_where_it_is_loaded(client, captured, middleware):
     middleware("LoadedUser")
     type(client)(raise_request_exception=False).get("/fault/")
     assert [event.user_id for event in captured()] == [None, "42"]
+
+
+def test_a_user_who_cannot_be_told_costs_nothing_else(captured):
+    class Hostile:
+        @property
+        def pk(self):
+            raise RuntimeError("no session")
+
+    request = RequestFactory().get("/")
+    request._cached_user = Hostile()
+    assert capture(Failure(request=request, status=404))
+    assert [event.user_id for event in captured()] == [None]
+
+
+def test_a_route_is_told_even_where_the_urls_cannot_be_loaded(django_site):
+    request = RequestFactory().get("/en/pets/")
+    request.LANGUAGE_CODE, request.urlconf = "en", "no.such.module"
+    request.resolver_match = SimpleNamespace(route="en/pets/")
+    assert route_of(request) == "/en/pets/"
 
 
 def test_a_bad_proxy_setting_costs_nothing(client, captured):

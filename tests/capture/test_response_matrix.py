@@ -164,6 +164,20 @@ def test_two_missing_pets_are_one_bug(serve, captured):
     assert first.request.route == "/api/pets/<int:pk>/"
 
 
+def test_one_page_in_two_languages_is_one_bug(serve, captured, middleware):
+    from django.test import override_settings
+    from django.utils import translation
+
+    middleware("Language")
+    languages = [("en", "English"), ("de", "German")]
+    with translation.override("en"), override_settings(ROOT_URLCONF="broken_languages", LANGUAGES=languages):
+        assert serve("/en/pets/1/") == serve("/de/pets/2/") == serve("/en-pets/1/") == 404
+    first, second, other = captured()
+    assert first.fingerprint.key == second.fingerprint.key
+    assert first.request.route == "/<language>/pets/<int:pk>/"
+    assert other.request.route == "/en-pets/<int:pk>/"
+
+
 def test_a_host_that_is_not_allowed(serve, captured):
     assert serve("/", host="evil.example") == 400
     [event] = captured()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
+from django.middleware.locale import LocaleMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
 
@@ -43,6 +44,10 @@ class LoadedUser(MiddlewareMixin):
             pk = 42
 
         request._cached_user = User()
+
+
+class Language(LocaleMiddleware):
+    pass
 
 
 class TurnsAllInto503(MiddlewareMixin):
