@@ -29,6 +29,7 @@ from workbench.errors import ConfigurationError, DatabaseError, NotFound, Outsid
 from workbench.fixing import launching, running
 from workbench.fixing.order import Order
 from workbench.git import Repository
+from workbench.sessions import process
 from workbench.sessions import record as records
 from workbench.sessions.process import Detached, Identity
 from workbench.sessions.record import Record
@@ -457,6 +458,9 @@ def test_evidence_that_cannot_be_made_is_a_failed_session(run, engine, bug, monk
 
 
 def test_evidence_can_be_interrupted_by_a_person_and_by_a_signal(run, engine, bug, monkeypatch, now):
+    ended = []
+    monkeypatch.setattr(process, "end_children", ended.append)  # here they are pytest's, and not the runner's
+
     def by_person(*_: object, **__: object) -> None:
         row = queries.sessions(engine)[0]
         fixing.interrupt(engine, row.id, by="Bob", now=now)
@@ -472,6 +476,7 @@ def test_evidence_can_be_interrupted_by_a_person_and_by_a_signal(run, engine, bu
         assert (fix.state, fix.activity) == ("interrupted", f"interrupted while the evidence was made: {told}")
         assert fix.options["phase"] == "evidence"
         assert state_of(engine, bug) == "fixing"
+    assert ended == [os.getpid(), os.getpid()]
 
 
 def test_only_the_evidence_is_made_where_only_that_is_missing(run, engine, clinic, monkeypatch):

@@ -173,12 +173,14 @@ def test_what_a_dead_runner_left_in_a_session_of_its_own_is_known_by_its_mark(tm
 
 
 def test_children_are_ended_even_when_they_refuse(monkeypatch):
+    """Of a process of the test's own: those of pytest are servers that other tests need."""
     monkeypatch.setattr(process, "GRACE_SECONDS", 0.3)
-    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
-        child.stdout.readline()
-        process.end_children()
-        assert child.wait() == -signal.SIGKILL
+    refuses = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
+    parent = f"import subprocess, sys; sys.exit(-subprocess.call([sys.executable, '-c', {refuses!r}]))"
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE) as started:
+        started.stdout.readline()
+        process.end_children(started.pid)
+        assert started.wait() == signal.SIGKILL
 
 
 def program(tmp_path: Path, body: str) -> str:

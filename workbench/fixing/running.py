@@ -91,7 +91,7 @@ class _Session:
         except _Told as told:
             from workbench.sessions.process import end_children
 
-            end_children()
+            end_children(os.getpid())
             self.record.end("interrupted", f"interrupted while the evidence was made: {told}")
         return 0
 

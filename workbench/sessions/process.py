@@ -119,9 +119,9 @@ def end_leftovers(runner: Identity, *, mark: str) -> int:
     return len(left)
 
 
-def end_children() -> None:
-    """End every process below this one."""
-    _end(psutil.Process().children(recursive=True))
+def end_children(of: int) -> None:
+    """End every process below the process `of`."""
+    _end(psutil.Process(of).children(recursive=True))
 
 
 def _end(processes: Sequence[psutil.Process]) -> None:
