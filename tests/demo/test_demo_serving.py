@@ -25,7 +25,7 @@ from workbench.errors import ConfigurationError, OutsideError, UsageError
 
 def test_it_answers_while_it_is_served_and_is_gone_afterwards(site: Site) -> None:
     with serve(site) as served:
-        with urllib.request.urlopen(served.url) as page:  # noqa: S310 - our own address
+        with urllib.request.urlopen(served.url) as page:
             assert b"Bello" in page.read()
         processes = [psutil.Process(served.pid), *psutil.Process(served.pid).children(recursive=True)]
 
