@@ -48,6 +48,13 @@ def test_every_key_has_a_default_that_works(site, found):
     assert found() == []
 
 
+def test_a_variable_switches_capturing_off_in_test_runs(site, monkeypatch):
+    """Tests of the site itself fail on purpose, and their settings may name the shared database."""
+    assert load({"ENABLED": True}).enabled
+    monkeypatch.setenv("CAPTURE_DISABLED", "1")
+    assert not load({"ENABLED": True}).enabled
+
+
 def test_every_key_can_be_set(site):
     loaded = load(
         {

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from capture.conf import DISABLED_VARIABLE
 from workbench.errors import ConfigurationError
 
 KEPT = frozenset(
@@ -52,6 +53,7 @@ QUIET_CLIENT: Mapping[str, str] = {
     "DISABLE_TELEMETRY": "1",
     "DISABLE_ERROR_REPORTING": "1",
     "DISABLE_AUTOUPDATER": "1",
+    DISABLED_VARIABLE: "1",  # what fails in an agent's test runs is no bug of production
 }
 
 
