@@ -7,7 +7,8 @@ import sys
 from capture.builder import Failure
 from capture.pipeline import capture
 from capture.scope import Scope, current
-from capture.scrub import REDACTED, is_secret_key, scrub_text
+from capture.scrub import REDACTED, scrub_text
+from capture.secret_keys import is_secret_key
 
 MAX_TAGS = 50
 

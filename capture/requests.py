@@ -16,7 +16,6 @@ from capture.event import Request
 from capture.scrub import (
     REDACTED,
     clean,
-    is_secret_key,
     scrub_headers,
     scrub_mapping,
     scrub_query,
@@ -24,6 +23,7 @@ from capture.scrub import (
     scrub_url,
     scrub_value,
 )
+from capture.secret_keys import is_secret_key
 
 MAX_PATH = 2_000
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")

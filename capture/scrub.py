@@ -1,78 +1,22 @@
 """Secrets out, and text that every store can hold, before anything leaves the process.
 
-Keys are judged by their words (`userPassword`, `X-Api-Key`, `db.pwd`), values by their shape (a JWT, a PEM block,
-a card number). Both run before the journal, so that neither disk, database, issue nor agent ever sees a secret.
+Values go by their key (`secret_keys`) and by their shape (a JWT, a PEM block, a card number). Both are looked at before
+the journal, so that neither disk, database, issue nor agent ever sees a secret.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
-from itertools import pairwise
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus, urlsplit, urlunsplit
+
+from capture.secret_keys import is_secret_key, words_of
 
 REDACTED = "[redacted]"
 MAX_DEPTH = 8
 MAX_ITEMS = 100
 MAX_TEXT = 8_192
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_SECRET_WORDS = _words(
-    """
-    password passwd passwort passphrase passcode pwd pw secret secrets token tokens auth authorization authentication
-    credential credentials session sessionid cookie cookies csrf xsrf csrftoken csrfmiddlewaretoken jwt bearer apikey
-    signature ssn cvv cvc otp totp phpsessid privatekey secretkey accesskey
-    """
-)
-# A word that is innocent alone and telling beside another: a "key" is a secret only when it opens something.
-_SECRET_PAIRS = _words(
-    """
-    api+key private+key secret+key access+key signing+key encryption+key auth+key session+key master+key license+key
-    credit+card card+number social+security mysql+pwd connect+sid forwarded+for real+ip session+id pin+code
-    recovery+code
-    """
-)
-_SECRET_ENDINGS = (
-    "password",
-    "passwd",
-    "secret",
-    "token",
-    "apikey",
-    "passphrase",
-    "privatekey",
-    "creditcard",
-    "sessionid",
-)
-# `max_tokens` and `password_length` say how much, not what.
-_MEASURES = _words(
-    "max min num count total limit used type length len expires expiry ttl expired required valid form field"
-)
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+\d?|\d+")
-
-
-def is_secret_key(key: str) -> bool:
-    """Return whether a value under this key is a secret, judging by the words of the key."""
-    # Clients send keys as long as they like, and what is remembered must stay small.
-    return _is_secret_name(key if len(key) <= 200 else key[:100] + key[-100:])
-
-
-@lru_cache(maxsize=4096)
-def _is_secret_name(key: str) -> bool:
-    words = [word.lower().rstrip("0123456789") for word in _WORD.findall(key)]
-    if any(word in _MEASURES for word in words) and not key.lower().endswith(("password", "secret")):
-        return False
-    if any(word in _SECRET_WORDS or word.endswith(_SECRET_ENDINGS) for word in words):
-        return True
-    if any(f"{first}+{second}" in _SECRET_PAIRS for first, second in pairwise(words)):
-        return True
-    joined = "".join(words)
-    return joined in _SECRET_WORDS or joined.endswith(_SECRET_ENDINGS)
 
 
 def clean(text: str) -> str:
@@ -89,7 +33,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 # One cheap look decides whether the exact patterns below are worth running: plain searches for what every one of
 # them has in it, since one regular expression of the same words takes ten times as long.
 _HINTS = tuple(
-    _words(
+    words_of(
         """
         eyj bearer basic :// sk- sk_ rk_ ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- xox whsec_ akia asia aiza npm_ hf_
         sg. ya29. pypi- -----begin pass pw secret token auth key cred cook sess sid csrf xsrf cvv cvc ssn signature jwt

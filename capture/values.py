@@ -15,7 +15,8 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-from capture.scrub import REDACTED, is_secret_key, scrub_text
+from capture.scrub import REDACTED, scrub_text
+from capture.secret_keys import is_secret_key
 
 MAX_DEPTH = 3
 MAX_ITEMS = 8

@@ -13,12 +13,9 @@ from hypothesis import strategies as st
 
 from capture.scrub import (
     _HINTS,
-    _SECRET_PAIRS,
-    _SECRET_WORDS,
     MAX_ITEMS,
     REDACTED,
     clean,
-    is_secret_key,
     scrub_headers,
     scrub_mapping,
     scrub_query,
@@ -27,6 +24,7 @@ from capture.scrub import (
     scrub_url,
     scrub_value,
 )
+from capture.secret_keys import _SECRET_PAIRS, _SECRET_WORDS, is_secret_key
 
 JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7bq\nZZZZ\n-----END RSA PRIVATE KEY-----"
