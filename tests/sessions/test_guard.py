@@ -114,6 +114,39 @@ def test_everything_else_asks(guard, command):
     assert bash(guard, command) == "ask"
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("cd tests && cd - && cat ../../other", "cd nowhere; cat ../other", "cd tests | true && cat ../other"),
+        *("false && cd tests; cat ../other", "cd inside && cat ../other", "cd - && ls", "cd tests | ls"),
+        *("grep -e. /etc/passwd", "grep -ne root /etc/passwd", "grep --regexp=x /etc/passwd", "rg --files /etc"),
+        *("grep grep /etc/passwd", "git grep -f /etc/passwd", "cat -- -a/../../other", "grep -e -x /etc/passwd"),
+        *("cat /et[^x]/passwd", "cat .[^x]nv", "cat /et[[:alpha:]]/passwd", "cat /nowhere*/x"),
+        *("pytest -v -pevil", "pytest -v /etc", "pytest @options", "git diff -*", "git grep x *", "sort *", "grep * x"),
+    ],
+)
+def test_what_the_shell_makes_something_else_of_asks(guard, worktree, command):
+    (worktree / "-a").mkdir()
+    (worktree / "--open-files-in-pager=id").write_text("")
+    assert bash(guard, command) == "ask"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(
+            "cd tests && cat ../pricing.py",
+            "cd ./tests/ && pytest -q test_pricing.py 2>&1 | tail -3",
+            "pytest -v tests",
+        ),
+        *("grep -- -x pricing.py", "grep -n -e price tests/test_pricing.py", "git grep -n price -- tests"),
+        *("cat *.py 2>/dev/null", "git --no-pager grep /api/x", "git diff -- pricing.py"),
+    ],
+)
+def test_what_is_certain_goes_on_unasked(guard, command):
+    assert bash(guard, command) == "allow"
+
+
 def test_a_test_command_with_variables_runs_with_them(make_guard):
     guard = make_guard(["DJANGO_SETTINGS_MODULE=clinic.settings", "/venv/bin/python", "manage.py", "test"])
     assert bash(guard, "DJANGO_SETTINGS_MODULE=clinic.settings /venv/bin/python manage.py test --keepdb") == "allow"

@@ -46,6 +46,14 @@ def test_words_and_operators(command, found):
         *("cat < in", "cat << END", "ls &", "ls & pwd", "ls |& cat", "ls &> out", "ls 2>out", "ls ;; pwd", "&& ls"),
         *("ls | ", "ls && && pwd", "echo 'open", 'echo "open', "ls \\", "ls \\\npwd", "cat ~/.ssh/id", "# only", "!!"),
         *("echo \x1b[2J", "echo \x00", "ls\rpwd", "A=~/x ls", '"a!b"', "ls > /dev/null/../../x", "ls >&3"),
+        *(
+            "ls >&2.txt",
+            "ls >&1/../x",
+            "ls >&2'x'",
+            "ls >/dev/null\xa0x",
+            'cat ".\\\n./x"',
+            'git diff "--outp\\\nut=x"',
+        ),
     ],
 )
 def test_what_only_the_shell_can_resolve_is_not_understood(command):

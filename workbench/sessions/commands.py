@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import itertools
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -100,15 +101,24 @@ class Commands:
         except NotUnderstood as what:
             return _raw(command) or Decision("ask", f"the command holds {what}")
         worst = ALLOWED if simples else Decision("ask", "an empty command")
+        if simples and simples[0].texts[0] == "cd" and len(simples[0].words) == 2 and not simples[0].words[1].globs:
+            folder, *simples = simples
+            why = self._why_not_in(folder.texts[1], cwd)
+            if why or (simples and simples[0].piped):
+                worst = Decision("ask", f"cd {folder.texts[1]}: {why or 'it goes nowhere in a pipe'}")
+            cwd = cwd / folder.texts[1]
         for simple in simples:
-            if simple.texts[0] == "cd" and len(simple.words) == 2 and not simple.words[1].globs:
-                why = self.paths.why_not_read(simple.texts[1], cwd)
-                decision = Decision("ask", f"cd {simple.texts[1]}: {why}") if why else ALLOWED
-                cwd = cwd if why else cwd / simple.texts[1]
-            else:
-                decision = self._simple(simple, cwd)
+            decision = self._simple(simple, cwd)
             worst = max(worst, decision, key=lambda each: ("allow", "ask", "deny").index(each.verdict))
         return worst
+
+    def _why_not_in(self, folder: str, cwd: Path) -> str | None:
+        """Return why it is not certain that `cd` leads to this folder of the worktree, or None where it is."""
+        here = os.path.realpath(cwd)
+        there = os.path.normpath(Path(here, folder))
+        if folder.startswith("-") or not os.path.isdir(there) or os.path.realpath(Path(here, folder)) != there:  # noqa: PTH112
+            return "only the shell knows where it leads"
+        return self.paths.why_not_read(folder, cwd)
 
     def _simple(self, simple: Simple, cwd: Path) -> Decision:
         texts = simple.texts
@@ -153,13 +163,15 @@ class Commands:
         rest = list(simple.words[1 if simple.texts[0] == "pytest" else len(self.tests) :])
         while rest:
             word = rest.pop(0)
-            if word.text in _TEST_FLAGS_WITH_VALUE and rest:
+            if word.text in _TEST_FLAGS_WITH_VALUE and rest and (word.text != "-v" or rest[0].text.isdecimal()):
                 value = rest.pop(0).text
                 if word.text == "-p" and not value.startswith("no:"):
                     return Decision("ask", "-p loads a plugin")
             elif word.text.startswith("-"):
                 if not _TEST_FLAGS.fullmatch(word.text):
                     return Decision("ask", f"the option {word.text} of the test command does not run unasked")
+            elif word.text.startswith("@"):
+                return Decision("ask", f"{word.text} may be a file of options")
             elif refused := self._path(Word(word.text.partition("::")[0], word.globs and "::" not in word.text), cwd):
                 return refused
         return ALLOWED
@@ -175,7 +187,7 @@ class Commands:
             return Decision("deny", f"git {texts[0]} is not for agents: leave your result in the files")
         if texts[0] not in _GIT_READS:
             return Decision("ask", f"git {texts[0]} does not run unasked")
-        return self._reads(simple, cwd, _GIT_WRITES, "O")
+        return self._reads(Simple(simple.words[-len(texts) :]), cwd, _GIT_WRITES, "Of")
 
     def _find(self, simple: Simple, cwd: Path) -> Decision:
         for word in simple.words[1:]:
@@ -192,19 +204,25 @@ class Commands:
         return next((refused for word in words[2:] if (refused := self._path(word, cwd))), ALLOWED)
 
     def _reads(self, simple: Simple, cwd: Path, long: Sequence[str], short: str) -> Decision:
-        pattern = simple.texts[0] in _PATTERN_FIRST or (simple.texts[0] == "git" and "grep" in simple.texts[1:3])
+        # Whether the next word that is no option is a pattern, and so no path.
+        pattern, options = simple.texts[0] in _PATTERN_FIRST, True
         for word in simple.words[1:]:
             text = word.text
-            if text.startswith("--"):
+            if options and text == "--":
+                options = False
+                continue
+            if options and text.startswith("--"):
                 option, _, value = text.partition("=")
                 if len(option) > 2 and any(name.startswith(option) or option.startswith(name) for name in long):
                     return Decision("ask", f"{simple.texts[0]} {text} does not only read")
+                pattern &= not ("--regexp".startswith(option) or "--files".startswith(option))
                 text = value
-            elif text.startswith("-"):
-                if set(text[1:]) & set(short):
+            elif options and text.startswith("-"):
+                if word.globs or set(text[1:]) & set(short):
                     return Decision("ask", f"{simple.texts[0]} {text} does not only read")
+                pattern &= "e" not in text
                 continue
-            elif pattern and text not in ("grep",):
+            elif pattern and not word.globs:
                 pattern = False
                 continue
             if refused := self._path(Word(text, word.globs), cwd):
@@ -215,9 +233,13 @@ class Commands:
         """Return what stands against reading a word, if it is a path at all."""
         names = [word.text]
         if word.globs:
-            # As the shell does it, hidden files included.
+            if "[" in word.text:  # shells differ in what they make of it, and from us
+                return Decision("ask", f"{word.text}: only the shell knows which files that names")
+            # As the shell does it, hidden files included; what matches nothing stays as it is.
             found = glob.glob(word.text, root_dir=cwd, include_hidden=True)  # noqa: PTH207
-            names = [".."] if ".." in word.text else found
+            names = [".."] if ".." in word.text else [*found, word.text]
+            if option := next((name for name in found if name.startswith("-")), None):
+                return Decision("ask", f"{word.text} names the file {option}, which would be an option")
         for name in names:
             if "/" not in name and name != ".." and not (cwd / name).exists():
                 continue  # a word, a number, a pattern

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_HARMLESS_REDIRECT = re.compile(r">&[12](?![\w-])|>{1,2}[ \t]*/dev/null(?=[\s;&|]|$)")
+# Whatever else stands behind the number or the name makes another file of it.
+_HARMLESS_REDIRECT = re.compile(r"(?:>&[12]|>{1,2}[ \t]*/dev/null)(?=[ \t\n;&|>]|$)")
 _OPERATOR = re.compile(r"&&|\|\||;|\||\n")
 _REPLACED = frozenset("$`(){}<!#")
 
@@ -94,6 +95,8 @@ class _Reader:
                 raise NotUnderstood(f"a {char} in double quotes")
             if quote == '"' and char == "\\":
                 following = self.command[end + 1 : end + 2]
+                if following == "\n":
+                    raise NotUnderstood("a backslash at the end of a line")
                 end += following in ('"', "\\", "$", "`")
                 char = self.command[end]
             text.append(char)
