@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import Engine
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from capture.store import lifecycle, outbox
 from capture.store.engine import writing
@@ -62,7 +62,9 @@ def proposal(engine: Engine, number: int, *, now: datetime | None = None) -> Pro
     page = bug_page(engine, number, now=now or datetime.now(UTC))
     if page.row.state != "review":
         raise _not_in_review(number, page.row.state)
-    session = next((session for session in page.sessions if session.result_commit), None)
+    # An earlier session may have been resumed after a later one: the last to end brought the bug to review.
+    ended = sorted(page.sessions, key=lambda session: session.ended_at or session.started_at, reverse=True)
+    session = next((session for session in ended if session.result_commit), None)
     if session is None or session.result_commit is None:
         raise _nothing_to_sign(number)
     commit = session.result_commit
@@ -148,7 +150,11 @@ def _deciding(engine: Engine, number: int) -> Iterator[tuple[Session, Bug, FixSe
         fix = session.exec(
             select(FixSession)
             .where(FixSession.bug_id == bug.id, col(FixSession.result_commit).is_not(None))
-            .order_by(col(FixSession.started_at).desc(), col(FixSession.id).desc())
+            .order_by(
+                func.coalesce(FixSession.ended_at, FixSession.started_at).desc(),
+                col(FixSession.started_at).desc(),
+                col(FixSession.id).desc(),
+            )
         ).first()
         if fix is None:
             raise _nothing_to_sign(number)

@@ -144,6 +144,34 @@ def test_without_a_result_there_is_nothing_to_sign(engine: Engine, bug: Any) -> 
         signoff.verify(engine, 12, NOTHING, by="Ada", note="", now=LATER, environ={})
 
 
+def test_the_fix_of_an_earlier_session_that_was_resumed_is_the_one_to_decide_on(
+    engine: Engine, bug: Any, repository: Any
+) -> None:
+    bug()
+    with Session(engine) as session:
+        resumed = session.get_one(FixSession, "5e55")
+        resumed.ended_at = NOW + timedelta(minutes=40)
+        rejected = FixSession(
+            id="6e66",
+            bug_id=resumed.bug_id,
+            state="interrupted",
+            launched_by="Ada",
+            repository=resumed.repository,
+            branch="bugfix/B-012-2",
+            worktree=resumed.worktree,
+            base_commit=resumed.base_commit,
+            result_commit=resumed.base_commit,
+            started_at=NOW + timedelta(minutes=10),
+            ended_at=NOW + timedelta(minutes=20),
+        )
+        session.add_all([resumed, rejected])
+        session.commit()
+    shown = signoff.proposal(engine, 12, now=LATER)
+    assert (shown.session.id, shown.seen) == ("5e55", Seen(repository[2], 7))
+    signoff.verify(engine, 12, shown.seen, by="Ada", note="", now=LATER, environ={})
+    assert the(engine, SignOff).session_id == "5e55"
+
+
 def test_an_unknown_bug_is_not_found(engine: Engine) -> None:
     with pytest.raises(NotFound):
         signoff.verify(engine, 12, NOTHING, by="Ada", note="", now=LATER, environ={})
