@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,13 @@ TEST = """
 
     def test_rabbit():
         assert price_of('rabbit') == 50
+    """
+PLAIN_PRICING = """
+    PRICES = {'dog': 40, 'cat': 30}
+
+
+    def price_of(species):
+        return PRICES[species]
     """
 HONEST = {"clinic/pricing.py": FIXED, "tests/test_rabbit.py": TEST}
 
@@ -70,6 +78,45 @@ def test_without_a_fix_it_is_refuted(plain: Any) -> None:
     report = plain.prove({"tests/test_rabbit.py": TEST})
     assert report.verdict == "refuted"
     assert "tests/test_rabbit.py::test_rabbit still fails on the fix with KeyError in price_of" in report.reason
+
+
+def test_a_test_that_turns_green_by_itself_proves_no_fix(plain: Any, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    test = f"""
+        from pathlib import Path
+
+        from clinic.pricing import price_of
+
+
+        def test_rabbit():
+            species = 'dog' if Path({str(mark)!r}).exists() else 'rabbit'
+            Path({str(mark)!r}).touch()
+            assert price_of(species) == 40
+        """
+    report = plain.prove({"tests/test_rabbit.py": test})
+    assert report.verdict == "inconclusive"
+    assert "nothing but tests" in report.reason
+
+
+def test_a_fault_that_a_helper_of_the_tests_raises_is_not_the_recorded_one(plain: Any) -> None:
+    helper = """
+        from clinic import pricing
+
+
+        def price_of(species):
+            if not hasattr(pricing, 'FIXED'):
+                raise KeyError(species)
+            return 50
+        """
+    changes = {
+        "clinic/pricing.py": textwrap.dedent(PLAIN_PRICING) + "FIXED = True\n",
+        "tests/helpers/__init__.py": "",
+        "tests/helpers/clinic/__init__.py": "",
+        "tests/helpers/clinic/pricing.py": helper,
+        "tests/test_rabbit.py": TEST.replace("from clinic", "from tests.helpers.clinic"),
+    }
+    report = plain.prove(changes)
+    assert (report.verdict, "not with the recorded KeyError in price_of" in report.reason) == ("partial", True)
 
 
 def test_without_any_change_it_is_refuted_and_nothing_is_run(plain: Any) -> None:

@@ -75,6 +75,20 @@ CASES: dict[str, tuple[dict[str, Run], Changed, list[Flag], str, str]] = {
         "not run",
         "The run “base” could not be made: the disk is full.",
     ),
+    "the fault was raised by a helper of the new tests": (
+        honest(new_tests_on_base=[failed(NEW, replace(RIGHT, file="tests/clinic/pricing.py"))]),
+        replace(CHANGED, beside=("tests/test_new.py", "tests/clinic/pricing.py")),
+        [],
+        "partial",
+        "not with the recorded KeyError in price_of",
+    ),
+    "nothing but tests changed": (
+        honest(),
+        replace(CHANGED, source=False),
+        [],
+        "inconclusive",
+        "the session changed nothing but tests",
+    ),
     "a run is missing": ({NEW_ON_BASE: honest()[NEW_ON_BASE]}, CHANGED, [], "not run", "is missing"),
     "results that disagree": (
         honest(suite_on_fix=no_results("suite on fix", "disagreement", "forged")),

@@ -68,7 +68,7 @@ def collect(
         command = TestCommand.parse(request.command, repository.root)
     except NotSupported as error:
         return report("not run", f"No test was run: {error}.", found, [])
-    changed = Changed(bool(changes), split.test_files, split.gone_tests, split.harness)
+    changed = Changed(bool(changes), split.test_files, split.gone_tests, split.harness, split.tests, bool(split.source))
     request.workdir.mkdir(parents=True, exist_ok=True)
     trees.sweep(repository)
     runner = Runner(command, request.timeout, repository.root, request.workdir.resolve(), _modules(split.source))

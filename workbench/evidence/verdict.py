@@ -32,12 +32,17 @@ NEEDED = (NEW_ON_BASE, NEW_ON_FIX, BASE, SUITE_ON_FIX, OLD_ON_FIX)
 
 @dataclass(frozen=True)
 class Changed:
-    """Which parts the agent changed: its new or changed test files, its test files that are gone, its harness."""
+    """Which parts the agent changed: its new or changed test files, its test files that are gone, its harness.
+
+    `beside` is all that is laid over the base with the new tests; `source` says whether anything else was changed.
+    """
 
     anything: bool
     test_files: tuple[str, ...] = ()
     gone_tests: tuple[str, ...] = ()
     harness: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    source: bool = True
 
 
 Decision = tuple[Verdict, str]
@@ -51,7 +56,7 @@ def decide(fault: RecordedFault | None, changed: Changed, runs: Mapping[str, Run
         _unsound(changed, runs)
         or _still_red(fault, changed, runs)
         or _broke(changed, runs)
-        or _proof(fault, runs, flags)
+        or _proof(fault, changed, runs, flags)
     )
 
 
@@ -87,7 +92,7 @@ def _still_red(fault: RecordedFault | None, changed: Changed, runs: Mapping[str,
     red = [test for test in claimed(runs) if test.is_red]
     if not red:
         return None
-    if fault is not None and (same := [test for test in red if _shows(test, fault) == "recorded fault"]):
+    if fault is not None and (same := [test for test in red if _shows(test, fault, changed) == "recorded fault"]):
         return "refuted", f"{_names(_ids(same))} still {_s('fails', same)} on the fix with {fault.words}."
     if changed.harness:
         return "inconclusive", (
@@ -134,7 +139,7 @@ def _newly_red(passed: frozenset[str], run: Run) -> frozenset[str]:
     return red | {id_ for id_ in passed if id_.partition("::")[0] in unreadable}
 
 
-def _proof(fault: RecordedFault | None, runs: Mapping[str, Run], flags: Sequence[Flag]) -> Decision:
+def _proof(fault: RecordedFault | None, changed: Changed, runs: Mapping[str, Run], flags: Sequence[Flag]) -> Decision:
     """Return the decision where all is green on the fix, by what that proves."""
     tests = claimed(runs)
     if not tests:
@@ -148,7 +153,12 @@ def _proof(fault: RecordedFault | None, runs: Mapping[str, Run], flags: Sequence
     turned = [found for _, found in before if found is not None and _failed_in_call(found)]
     if not turned:
         return _never_red(before, on_base)
-    return _compared(fault, turned, flags)
+    if not changed.source:
+        return "inconclusive", (
+            f"{_names(_ids(turned))} {_s('fails', turned)} on the base and {_s('passes', turned)} later, though the"
+            " session changed nothing but tests, so no fix made the difference."
+        )
+    return _compared(fault, changed, turned, flags)
 
 
 def _never_red(before: Sequence[tuple[TestResult, TestResult | None]], on_base: Run) -> Decision:
@@ -172,13 +182,15 @@ def _never_red(before: Sequence[tuple[TestResult, TestResult | None]], on_base: 
     )
 
 
-def _compared(fault: RecordedFault | None, turned: Sequence[TestResult], flags: Sequence[Flag]) -> Decision:
+def _compared(
+    fault: RecordedFault | None, changed: Changed, turned: Sequence[TestResult], flags: Sequence[Flag]
+) -> Decision:
     names = f"{_names(_ids(turned))} {_s('fails', turned)} on the base and {_s('passes', turned)} on the fix"
     if fault is None:
         return "partial", f"{names}, but there is no recorded fault to compare that with."
-    right = [test for test in turned if _shows(test, fault) == "recorded fault"]
+    right = [test for test in turned if _shows(test, fault, changed) == "recorded fault"]
     if not right:
-        if _shows(turned[0], fault) == "not comparable":
+        if _shows(turned[0], fault, changed) == "not comparable":
             return "partial", f"{names}, but what was recorded says too little to compare that with."
         return "partial", f"{names}, but not with the recorded {fault.words}: {_what(turned[0])}."
     proven = f"{_names(_ids(right))} {_s('fails', right)} on the base with the recorded {fault.words}"
@@ -189,8 +201,10 @@ def _compared(fault: RecordedFault | None, turned: Sequence[TestResult], flags: 
     return "demonstrated", f"{proven}."
 
 
-def _shows(test: TestResult, fault: RecordedFault) -> str:
-    return fault.is_shown_by((*test.chain, *test.raised), test.responses)
+def _shows(test: TestResult, fault: RecordedFault, changed: Changed) -> str:
+    # What the session's own test code raises is not the site's fault, even from a file of the same name.
+    met = (raised for raised in (*test.chain, *test.raised) if raised.file not in changed.beside)
+    return fault.is_shown_by(met, test.responses)
 
 
 def _failed_in_call(test: TestResult) -> bool:
