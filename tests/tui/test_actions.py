@@ -106,9 +106,17 @@ def test_answers_need_a_question_and_messages_a_live_session() -> None:
     assert why_not("message", "session", Here()) == "The session is not at work."
 
 
+def test_a_finished_session_says_where_a_word_to_the_agent_goes_now(row: BugRow) -> None:
+    here = Here(bug=replace(row, state="review", number=12))
+    assert why_not("message", "session", here) == (
+        "The session is not at work: v shows its fix, and x there sends it back with a reason."
+    )
+
+
 def test_a_decision_is_made_once() -> None:
     assert why_not("sign", "signoff", Here(decided=True)) == "The decision is made."
     assert why_not("sign", "signoff", Here()) == ""
+    assert why_not("sign", "signoff", Here(proposed=False)) == "No proposed fix has been read (yet)."
 
 
 def test_escape_never_leaves_the_list() -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 from capture.event import Fingerprint
 from capture.store.intake import Batch, take_in
 from capture.testing import NOW, make_event
-from workbench.tui.app import WorkbenchApp
+from workbench.tui.app import Told, WorkbenchApp
 from workbench.tui.bug_list import BugList
 from workbench.tui.screens.bug import BugScreen
 
@@ -275,3 +275,43 @@ async def test_a_click_on_the_footer_does_what_its_key_does(
         assert isinstance(app.screen, BugScreen)
         await pilot.click("#keys", offset=(98, 0))
         assert isinstance(app.screen, BugScreen)
+
+
+async def test_what_was_said_leaves_the_status_line_by_itself(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any, clock: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 20)) as pilot:
+        await settle(pilot)
+        await pilot.press("escape")
+        assert "Nothing is filtered" in text_of(app.screen)
+        app._tick()
+        assert "Nothing is filtered" in text_of(app.screen)
+        clock.now += timedelta(seconds=9)
+        app._tick()
+        await pilot.pause()
+        assert "Nothing is filtered" not in text_of(app.screen)
+
+
+async def test_what_holds_on_stays_in_the_status_line(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any, clock: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 20)) as pilot:
+        await settle(pilot)
+        app.on_told(Told("GitHub does not answer."))
+        clock.now += timedelta(seconds=60)
+        app._tick()
+        await pilot.pause()
+        assert "GitHub does not answer." in text_of(app.screen)
+
+
+async def test_a_filter_for_a_state_that_does_not_exist_names_those_that_do(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 20)) as pilot:
+        await settle(pilot)
+        await pilot.press("slash", *"state:opne", "enter")
+        await settle(pilot)
+        assert "There is no state “opne”: open, fixing, review, closed, muted." in text_of(app.screen)

@@ -33,6 +33,7 @@ def test_each_kind_of_entry_has_its_form() -> None:
     assert shown("prompt", text="Fix it.", by="Ada") == ["› Ada", "  Fix it."]
     assert shown("prompt", text="Fix it.") == ["› brief", "  Fix it."]
     assert shown("notice", text="careful") == ["  · careful"]
+    assert shown("notice", text=f"careful {'x' * 50}") == ["  · careful", f"    {'x' * 50}"]
     assert shown("tool_use", tool="Bash", input={"command": "ls"}) == ["  ▸ Bash  ls"]
     assert shown("tool_use", tool="Edit", input={"file_path": "a.py", "new_string": "x = 1"})[1] == "    + x = 1"
     assert shown("tool_use", name="Odd", input=None) == ["  ▸ Odd  "]
@@ -293,4 +294,24 @@ async def test_without_evidence_its_screen_says_when_there_will_be_some(
         await pilot.press("e")
         await settle(pilot)
         assert "No evidence yet." in text_of(app.screen)
+        assert "A fix session is at work" in text_of(app.screen)
+        assert "launches" not in text_of(app.screen)
         await pilot.press("y")
+
+
+async def test_what_was_said_of_a_live_session_goes_when_it_ends(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await open_session(app, pilot, settle)
+        await pilot.press("i")
+        await settle(pilot)
+        assert "Asked the session to stop" in text_of(app.screen)
+        with Session(seeded) as session:
+            row = session.exec(select(FixSession).where(FixSession.id == WORKING)).one()
+            row.state, row.ended_at = "interrupted", NOW
+            session.commit()
+        app.on_store_changed()
+        await settle(pilot)
+        assert "Asked the session to stop" not in text_of(app.screen)

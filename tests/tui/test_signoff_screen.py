@@ -206,3 +206,54 @@ async def test_a_fix_without_evidence_says_that_nothing_was_run(
     async with app.run_test(size=(100, 40)) as pilot:
         await open_signoff(app, pilot, settle)
         assert "None was collected: no test was run." in text_of(app.screen)
+
+
+async def test_while_words_are_typed_nothing_else_is_asked_and_the_footer_names_the_keys_of_the_box(
+    seeded: Engine, checkout: tuple[str, str], make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await open_signoff(app, pilot, settle)
+        await pilot.press("x", "y")
+        await settle(pilot)
+        text = text_of(app.screen)
+        assert "(y/N)" not in text
+        assert "y sign off" not in text
+        assert text.splitlines()[-1].split() == ["enter", "done", "esc", "back"]
+        await pilot.press("escape")
+        await settle(pilot)
+        assert "(y/N)" in text_of(app.screen)
+        assert "y sign off" in text_of(app.screen)
+        await pilot.press("n", "o", "k")
+        await pilot.click("#keys", offset=(2, 0))
+        await settle(pilot)
+        assert "with the note: ok" in text_of(app.screen)
+    assert decisions(seeded) == []
+
+
+async def test_before_the_proposal_is_read_a_decision_says_why_it_can_t_be_made(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        await app.push_screen(SignOffScreen(1))
+        await settle(pilot)
+        await pilot.press("y")
+        assert "No proposed fix has been read" in text_of(app.screen)
+
+
+async def test_a_refusal_stays_in_sight_when_somebody_writes_to_the_store(
+    seeded: Engine, checkout: tuple[str, str], make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    with Session(seeded) as session:
+        session.exec(select(EvidenceRow)).one().verdict = "partial"
+        session.commit()
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await open_signoff(app, pilot, settle)
+        await pilot.press("y")
+        await settle(pilot)
+        app.on_store_changed()
+        await settle(pilot)
+        assert "so signing it needs a reason." in text_of(app.screen)

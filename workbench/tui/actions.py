@@ -34,6 +34,7 @@ class Here:
     asks: bool = False  # the agent waits for an answer
     has_evidence: bool = False
     decided: bool = False  # the sign-off at hand was made
+    proposed: bool = True  # there is a fix to decide on
     filtered: bool = False
 
 
@@ -91,7 +92,11 @@ def _asked(here: Here) -> str:
 
 
 def _live(here: Here) -> str:
-    return "" if here.session and here.session.is_live else "The session is not at work."
+    if here.session and here.session.is_live:
+        return ""
+    in_review = here.bug is not None and here.bug.state == "review"
+    further = ": v shows its fix, and x there sends it back with a reason" if in_review else ""
+    return f"The session is not at work{further}."
 
 
 def _resumable(here: Here) -> str:
@@ -100,7 +105,9 @@ def _resumable(here: Here) -> str:
 
 
 def _undecided(here: Here) -> str:
-    return "The decision is made." if here.decided else ""
+    if here.decided:
+        return "The decision is made."
+    return "" if here.proposed else "No proposed fix has been read (yet)."
 
 
 def _filtered(here: Here) -> str:
@@ -187,6 +194,8 @@ MOVES: tuple[Action, ...] = (
     Action("rightwards", "l,right", "right in long lines", "Move", ("any",)),
 )
 FOOTER_MOST = 8
+# While words are typed, all other keys are letters.
+SUBMIT = Action("submit", "enter", "done", "Go", ())
 
 
 def at(place: Place) -> list[Action]:
@@ -207,6 +216,12 @@ def footer(place: Place, here: Here) -> list[tuple[Action, str]]:
     for pair in [pair for pair in reversed(pairs) if pair[1]][: max(surplus, 0)]:
         pairs.remove(pair)
     return pairs[:FOOTER_MOST]
+
+
+def while_typing(place: Place) -> list[tuple[Action, str]]:
+    """Return the footer's actions while words are typed."""
+    leave = next(action for action in at(place) if action.keys == "escape")
+    return [(SUBMIT, ""), (leave, "")]
 
 
 def markdown() -> str:

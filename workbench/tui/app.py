@@ -132,6 +132,7 @@ class WorkbenchApp(App[None], inherit_bindings=False):
     def _tick(self) -> None:
         place = self._place()
         if place is not None:
+            place.hush()
             place.draw()
 
     def on_store_changed(self) -> None:
@@ -144,9 +145,9 @@ class WorkbenchApp(App[None], inherit_bindings=False):
         if place is None:
             return
         if event.error is not None:
-            place.fail(event.error)
+            place.fail(event.error, until_read=True)
         else:
-            place.say(event.text, "warn")
+            place.say(event.text, "warn", stays=True)
 
     def on_unmount(self) -> None:
         """End the threads and let go of the store."""

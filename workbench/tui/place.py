@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.widgets import Input
 from textual.worker import Worker, WorkerState
 
 from workbench.tui import actions
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 RETRY_SECONDS = 2.0
 STATUS_LINES = 4
+SAID_FOR = timedelta(seconds=8)  # long enough to read two lines; what is said of a moment must not outlive it
 
 
 def bindings(place: Place) -> list[BindingType]:
@@ -47,7 +50,8 @@ class PlaceScreen(Screen[None]):
         self._then: dict[Worker[Any], tuple[Callable[[Any], None], Callable[[BaseException], None]]] = {}
         self._reading = False
         self._read_again = False
-        self._status_is_failure = False
+        self._read_failed = False  # and the status line says so
+        self._said_at: datetime | None = None  # of what leaves the status line by itself
 
     @property
     def workbench(self) -> WorkbenchApp:
@@ -110,7 +114,7 @@ class PlaceScreen(Screen[None]):
 
     def _was_read(self, result: Any) -> None:
         self._reading = False
-        if self._status_is_failure:
+        if self._read_failed:
             self.say("")
         self.arrived(result)
         self.offer_keys()
@@ -120,7 +124,7 @@ class PlaceScreen(Screen[None]):
 
     def _was_not_read(self, error: BaseException) -> None:
         self._reading = self._read_again = False
-        self.fail(error)
+        self.fail(error, until_read=True)
         self.set_timer(RETRY_SECONDS, self.reload)
 
     def load(
@@ -150,24 +154,39 @@ class PlaceScreen(Screen[None]):
 
     # --- the bars ----------------------------------------------------------------------------------------------
 
-    def say(self, text: str, ink: Ink = "muted", *, cure: str = "") -> None:
-        """Show one thing in the status line, with what to do next where there is something."""
-        self._status_is_failure = False
+    def say(self, text: str, ink: Ink = "muted", *, cure: str = "", stays: bool = False) -> None:
+        """Show one thing in the status line, with what to do next where there is something.
+
+        It leaves by itself after a while, unless it `stays` until something else is said.
+        """
+        self._read_failed = False
+        self._said_at = self.workbench.clock() if text and not stays else None
         width = max(self.size.width - 2, 20)
         lines: list[Line] = paragraphs([text], width, ink=ink)
         if cure:
             lines += paragraphs([cure], width, ink="muted")
         self.query_one("#status", Bar).show(*lines[:STATUS_LINES])
 
-    def fail(self, error: BaseException) -> None:
-        """Show what went wrong and the cure."""
+    def fail(self, error: BaseException, *, until_read: bool = False) -> None:
+        """Show what went wrong and the cure, until the next key; or until a reading works again."""
         message, cure = told(error)
-        self.say(f"✗ {message}", "bad", cure=cure)
-        self._status_is_failure = True
+        self.say(f"✗ {message}", "bad", cure=cure, stays=True)
+        self._read_failed = until_read
+
+    def hush(self) -> None:
+        """Take from the status line what was said a while ago."""
+        if self._said_at is not None and self.workbench.clock() - self._said_at >= SAID_FOR:
+            self.say("")
 
     def offer_keys(self) -> None:
-        """Show the keys that work now."""
-        self.query_one("#keys", KeyBar).offer(actions.footer(self.PLACE, self.here()), self.size.width - 2)
+        """Show the keys that work now: those of the box while one is typed into."""
+        is_typing = isinstance(self.focused, Input)
+        offered = actions.while_typing(self.PLACE) if is_typing else actions.footer(self.PLACE, self.here())
+        self.query_one("#keys", KeyBar).offer(offered, self.size.width - 2)
+
+    def on_descendant_focus(self) -> None:
+        """Other keys work where the focus is now."""
+        self.offer_keys()
 
     # --- acting ------------------------------------------------------------------------------------------------
 
@@ -181,9 +200,12 @@ class PlaceScreen(Screen[None]):
         self.say("")
         getattr(self, f"do_{action_id}")()
 
-    def on_key_bar_pressed(self, event: KeyBar.Pressed) -> None:
+    async def on_key_bar_pressed(self, event: KeyBar.Pressed) -> None:
         """A click on the footer does what its key does."""
-        self.action_do(event.action)
+        if event.action != actions.SUBMIT.id:
+            self.action_do(event.action)
+        elif isinstance(self.focused, Input):
+            await self.focused.action_submit()
 
     def do_back(self) -> None:
         """Go back to where we came from."""

@@ -37,7 +37,7 @@ def entry_lines(entry: TranscriptRow, width: int, *, worktree: str = "") -> list
         by = plain(body.get("by") or "", 60)
         return [BLANK, heading(f"› {by or 'brief'}"), *_block(text, width, ink="muted" if not by else "", most=30)]
     if entry.kind == "notice":
-        return paragraphs(plain_lines(text, most=20), width, indent="  · ", ink="warn")
+        return _marked(plain_lines(text, most=20), width, mark="  · ", ink="warn")
     if entry.kind == "thinking":
         return _block(text, width, ink="comment", most=30)
     return [BLANK, *_block(text, width, most=TEXT_LINES)]
@@ -60,6 +60,12 @@ def as_text(value: object) -> str:
     if isinstance(value, dict):
         return "\n".join(f"{name}: {as_text(item)}" for name, item in value.items())
     return json.dumps(value)
+
+
+def _marked(texts: list[str], width: int, *, mark: str, ink: Ink) -> list[Line]:
+    """Return wrapped lines with `mark` before the first and room for it before the others."""
+    first, *others = paragraphs(texts, width - len(mark), ink=ink) or [BLANK]
+    return [line(mark, *first.spans), *(line(" " * len(mark), *other.spans) for other in others)]
 
 
 def _block(text: str, width: int, *, ink: Ink = "", most: int) -> list[Line]:
@@ -93,7 +99,7 @@ def _tool_result(body: Mapping[str, Any]) -> list[Line]:
 def _evidence(body: Mapping[str, Any], width: int) -> list[Line]:
     verdict = body.get("verdict")
     if not isinstance(verdict, str):
-        return paragraphs(plain_lines(_text(body), most=20), width, indent="  ⚖ ", ink="accent")
+        return _marked(plain_lines(_text(body), most=20), width, mark="  ⚖ ", ink="accent")
     glyph, ink = verdict_mark(verdict)
     out = [BLANK, line("  Evidence: ", (f"{glyph} {verdict}", ink))]
     return out + _block(str(body.get("reason") or ""), width, most=10)

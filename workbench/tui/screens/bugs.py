@@ -103,9 +103,15 @@ class BugsScreen(BugActs, PlaceScreen):
         if self._rows is None:
             return [line(""), line(("  Opening the database …", "muted"))]
         if self._filter:
+            states = [word.removeprefix("state:") for word in self._filter.split() if word.startswith("state:")]
             return [
                 line(""),
                 line(f"  No bug matches “{self._filter}”."),
+                *(
+                    line((f"  There is no state “{state}”: {', '.join(STATES)}.", "warn"))
+                    for state in states
+                    if state not in STATES
+                ),
                 line(("  esc", "key"), (" clears the filter.", "muted")),
             ]
         return [

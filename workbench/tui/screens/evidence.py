@@ -69,7 +69,7 @@ class EvidenceScreen(BugActs):
             return [
                 line(""),
                 line("  No evidence yet."),
-                line(("  It is collected when the agent's turn ends: f launches a fix session.", "muted")),
+                line((f"  {_when(page)}", "muted")),
             ]
         evidence = page.evidence
         session = next((row for row in page.sessions if row.id == evidence.session_id), None)
@@ -80,3 +80,10 @@ class EvidenceScreen(BugActs):
         """Copy the commit that holds the fix."""
         if self._page and self._page.evidence:
             self.copy(self._page.evidence.result_commit)
+
+
+def _when(page: BugPage) -> str:
+    """Return when there will be evidence."""
+    if any(session.is_live for session in page.sessions):
+        return "A fix session is at work: it is collected when the agent's turn ends."
+    return "It is collected when the turn of an agent in a fix session ends."

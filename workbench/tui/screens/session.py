@@ -93,7 +93,9 @@ class SessionScreen(BugActs):
         )
 
     def arrived(self, result: Progress) -> None:
-        """Append what is new."""
+        """Append what is new; what was said of a session at work goes when it ends."""
+        if self._session is not None and self._session.is_live and not result.session.is_live:
+            self.say("")
         self._session, self._row, self._approvals = result.session, result.bug, result.approvals
         self._has_evidence = result.has_evidence
         new = [entry for entry in result.entries if entry.id > self._last]

@@ -57,7 +57,9 @@ class SignOffScreen(BugActs, Sections):
 
     def here(self) -> Here:
         """Return the bug, and whether the decision is made."""
-        return Here(bug=self.bug, has_evidence=True, decided=self._signed is not None or self._proposal is None)
+        return Here(
+            bug=self.bug, has_evidence=True, decided=self._signed is not None, proposed=self._proposal is not None
+        )
 
     def read(self) -> tuple[BugPage, Proposal | None]:
         """Read the bug and what is proposed for it."""
@@ -88,7 +90,8 @@ class SignOffScreen(BugActs, Sections):
 
     def _draw_question(self) -> None:
         ask = self.query_one("#ask", Bar)
-        ask.display = self._signed is None and self._proposal is not None
+        # While words are typed, y is a letter: a question that asks for it would mislead.
+        ask.display = self._signed is None and self._proposal is not None and not self._typing
         if self._proposal is None:
             return
         note = line((f"with the note: {self._note}", "muted")) if self._note else None
@@ -124,11 +127,12 @@ class SignOffScreen(BugActs, Sections):
         self._ask_for("note", "note for the sign-off; enter keeps it", self._note)
 
     def do_reject(self) -> None:
-        """Let the reason be typed."""
+        """Let the reason be typed; meanwhile nothing asks for a sign-off."""
         self._ask_for("reject", "why not? enter sends it to the agent, which goes on in the same session", "")
 
     def _ask_for(self, what: str, placeholder: str, value: str) -> None:
         self._typing = what
+        self._draw_question()
         box = self.query_one("#say", Input)
         box.placeholder, box.value = placeholder, value
         box.add_class("-shown")
@@ -162,6 +166,7 @@ class SignOffScreen(BugActs, Sections):
         box.remove_class("-shown")
         box.value = ""
         self._typing = ""
+        self._draw_question()
         self.document.focus()
 
     def do_back(self) -> None:
