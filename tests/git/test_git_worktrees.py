@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from filelock import FileLock
@@ -45,6 +47,27 @@ def test_a_taken_branch_is_refused_and_nothing_is_made(repository, tmp_path, run
     with pytest.raises(ConfigurationError, match="is taken"):
         repository.add_worktree(tmp_path / "one", base="main", branch="workbench/B-012-1", reason="r")
     assert not (tmp_path / "one").exists()
+
+
+def test_of_two_at_once_who_comes_second_leaves_the_branch_of_the_first(repository, tmp_path, run_git):
+    def add(name: str):
+        try:
+            return repository.add_worktree(tmp_path / name, base="main", branch="workbench/B-012-1", reason="r")
+        except ConfigurationError as error:
+            return error
+
+    with ThreadPoolExecutor(2) as pool:
+        with FileLock(repository.common_dir / "workbench.lock"):
+            both = [pool.submit(add, name) for name in ("one", "two")]
+            time.sleep(0.3)  # until both wait for the lock
+        made = [each.result() for each in both]
+    assert sorted(isinstance(each, ConfigurationError) for each in made) == [False, True]
+    assert run_git("branch", "--list", "workbench/*", "--format=%(refname:short)") == "workbench/B-012-1"
+
+
+def test_a_worktree_that_is_only_being_made_does_not_disturb_another(repository, tree):
+    (repository.common_dir / "worktrees" / "half").mkdir()
+    assert repository.freeze(tree.path, "refs/workbench/s1/work", "kept")
 
 
 @pytest.mark.parametrize("branch", ["-b", "a..b", "with space", "end.lock", ""])

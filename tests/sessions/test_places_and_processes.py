@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
 import pytest
+from filelock import FileLock
 
 from workbench.errors import ConfigurationError, OutsideError, Refused
 from workbench.git import Repository
@@ -263,6 +265,20 @@ def test_the_real_client_knows_a_key_and_an_empty_home(tmp_path):
 @pytest.fixture
 def repository(clinic: Path) -> Repository:
     return Repository.open(clinic)
+
+
+def test_two_sessions_at_once_get_a_place_each(repository, tmp_path):
+    def create():
+        return worktrees.create(repository, tmp_path / "state", 12, base="HEAD", reason="r")
+
+    with ThreadPoolExecutor(2) as pool:
+        with FileLock(repository.common_dir / "workbench.lock"):
+            both = [pool.submit(create) for _ in range(2)]
+            time.sleep(0.3)  # until both wait for the lock
+        places = [each.result() for each in both]
+    assert sorted(place.branch for place in places) == ["workbench/B-012-1", "workbench/B-012-2"]
+    assert all((place.path / ".git").exists() for place in places)
+    assert all(repository.exists(f"refs/heads/{place.branch}") for place in places)
 
 
 def test_each_session_gets_the_next_free_place(repository, tmp_path):

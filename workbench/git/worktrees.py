@@ -41,9 +41,10 @@ class Worktrees(Reading):
         fails, neither folder nor branch is left.
         """
         commit = self.resolve(base)
-        path = _fresh(path)
-        kind = ("--detach",) if branch is None else ("-b", self._free_branch(branch))
         with self._locked():
+            # Looked at under the lock: a branch that somebody else makes meanwhile is not ours to delete below.
+            path = _fresh(path)
+            kind = ("--detach",) if branch is None else ("-b", self._free_branch(branch))
             try:
                 self._git("worktree", "add", "--quiet", "--lock", "--reason", reason, *kind, "--", str(path), commit)
             except Failed:
@@ -116,7 +117,7 @@ class Worktrees(Reading):
         """
         pointer = str(tree.path / ".git")
         for folder in (self.common_dir / "worktrees").glob("*"):
-            if (folder / "gitdir").read_text(encoding="utf-8", errors="surrogateescape").strip() == pointer:
+            if _pointer(folder) == pointer:
                 return {"GIT_DIR": str(folder), "GIT_WORK_TREE": str(tree.path)}
         return {"GIT_DIR": str(self.common_dir), "GIT_WORK_TREE": str(tree.path)}
 
@@ -145,6 +146,14 @@ class Worktrees(Reading):
             if tree.locked_reason is not None:
                 self._git("worktree", "lock", "--reason", tree.locked_reason, "--", str(tree.path))
             raise
+
+
+def _pointer(folder: Path) -> str | None:
+    """Return where git's folder of a worktree points to; None for one that is only being made, or being removed."""
+    try:
+        return (folder / "gitdir").read_text(encoding="utf-8", errors="surrogateescape").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def _fresh(path: Path) -> Path:

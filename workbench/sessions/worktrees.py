@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from capture.store.lifecycle import label
-from workbench.errors import NotFound, WorkbenchError
+from workbench.errors import ConfigurationError, NotFound, WorkbenchError
 from workbench.git import Repository
 
 
@@ -33,10 +33,16 @@ def create(repository: Repository, state_dir: Path, number: int, *, base: str, r
     for attempt in itertools.count(1):
         name = f"{label(number)}-{attempt}"
         path, branch = folder / name, f"workbench/{name}"
-        if not path.exists() and not repository.exists(f"refs/heads/{branch}"):
-            break
-    tree = repository.add_worktree(path, base=base, branch=branch, reason=reason)
-    return Place(tree.path, branch, tree.head)
+        if _is_taken(repository, path, branch):
+            continue
+        try:
+            tree = repository.add_worktree(path, base=base, branch=branch, reason=reason)
+        except ConfigurationError:
+            if _is_taken(repository, path, branch):
+                continue  # somebody was faster
+            raise
+        return Place(tree.path, branch, tree.head)
+    raise AssertionError("there is always a next number")  # pragma: no cover
 
 
 def undo(repository: Repository, place: Place) -> None:
@@ -78,6 +84,10 @@ def keep(repository: Repository, place: Place, ref: str, message: str) -> str | 
         return repository.freeze(place.path, ref, message)
     except (WorkbenchError, OSError):
         return None
+
+
+def _is_taken(repository: Repository, path: Path, branch: str) -> bool:
+    return path.exists() or repository.exists(f"refs/heads/{branch}")
 
 
 def _forget(repository: Repository, place: Place) -> None:
