@@ -315,3 +315,14 @@ async def test_a_filter_for_a_state_that_does_not_exist_names_those_that_do(
         await pilot.press("slash", *"state:opne", "enter")
         await settle(pilot)
         assert "There is no state “opne”: open, fixing, review, closed, muted." in text_of(app.screen)
+
+
+async def test_a_bar_that_is_too_long_for_the_terminal_ends_in_an_ellipsis(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("slash", *("x" * 70))
+        await settle(pilot)
+        assert text_of(app.screen).splitlines()[0].endswith("…")

@@ -17,6 +17,7 @@ from workbench.bugs.rows import BugPage, OwedRow
 from workbench.tui.app import WorkbenchApp
 from workbench.tui.document import Document
 from workbench.tui.documents import bug as pages
+from workbench.tui.documents.outside import owed_lines
 from workbench.tui.documents.stack import FRAMES_SHOWN, LOCALS_SHOWN, stack_lines
 from workbench.tui.screens.bug import BugScreen
 from workbench.tui.screens.evidence import EvidenceScreen
@@ -294,10 +295,10 @@ def test_the_outside_shows_the_latest_writing_of_the_file_and_what_waits_for_git
         OwedRow(2, "write_file", "done", 1, "wrote it before", NOW),
         OwedRow(1, "open_issue", "due", 2, "no answer", NOW),
     ]
-    assert [made.text.strip() for made in pages.owed_lines(rows, 120)] == [
+    assert [made.text.strip() for made in owed_lines(rows, 120)] == [
         "○ owed: close the issue",
         "✓ write the bug file  wrote B-007.md",
         "○ owed: open the issue · 2 attempts  no answer",
         "What is owed to GitHub waits for a worker that knows the repository: the setting github.repository.",
     ]
-    assert len(list(pages.owed_lines(rows[1:], 120))) == 2
+    assert len(list(owed_lines(rows[1:], 120))) == 2

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from capture.testing import NOW
 from workbench.tui import words
 from workbench.tui.highlight import LONGEST, source
-from workbench.tui.lines import cell, heading, line, paragraphs, wrapped
+from workbench.tui.lines import cell, cut, heading, line, paragraphs, wrapped
 
 
 @pytest.mark.parametrize(
@@ -115,3 +115,11 @@ def test_source_is_coloured_by_language() -> None:
 
 def test_very_long_source_lines_are_left_uncoloured() -> None:
     assert source("x" * (LONGEST + 1)) == [("x" * (LONGEST + 1), "")]
+
+
+def test_a_line_that_is_cut_says_so() -> None:
+    whole = line(("Fix ", "strong"), ("B-012", "accent"), "  日本語", key="k", section="s")
+    assert cut(whole, 17) == whole
+    assert cut(whole, 14) == line(("Fix ", "strong"), ("B-012", "accent"), "  日…", key="k", section="s")
+    assert cut(whole, 6) == line(("Fix ", "strong"), ("B…", "accent"), key="k", section="s")
+    assert cut(whole, 0).text == ""

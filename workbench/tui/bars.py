@@ -9,7 +9,7 @@ from textual import events
 from textual.message import Message
 
 from workbench.tui.actions import Action
-from workbench.tui.lines import Line, Span, line
+from workbench.tui.lines import Line, Span, cut, line
 from workbench.tui.pane import Pane
 
 
@@ -30,8 +30,8 @@ class Bar(Pane, can_focus=False):
         return len(self.lines)
 
     def line_at(self, index: int) -> Line:
-        """Return a line."""
-        return self.lines[index]
+        """Return a line, as much of it as there is room for: a bar is not scrolled sideways."""
+        return cut(self.lines[index], self.room)
 
     def show(self, *lines: Line) -> None:
         """Replace the lines; nothing is drawn when they are the same."""

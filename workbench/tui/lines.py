@@ -66,6 +66,21 @@ def cell(text: object, width: int, *, right: bool = False) -> str:
     return pad + shown if right else shown + pad
 
 
+def cut(whole: Line, width: int) -> Line:
+    """Return a line for `width` cells; what does not fit ends in an ellipsis, unless it is nothing but blanks."""
+    if cell_len(whole.text.rstrip(" ")) <= width:
+        return whole
+    left = width
+    spans: list[Span] = []
+    for text, ink in whole.spans:
+        if cell_len(text) >= left:  # an ellipsis has to go in, even when this run alone would just fit
+            spans.append(((set_cell_size(text, left - 1).rstrip(" ") + "…") if left > 0 else "", ink))
+            break
+        spans.append((text, ink))
+        left -= cell_len(text)
+    return Line(tuple(span for span in spans if span[0]), whole.key, whole.section)
+
+
 def wrapped(text: str, width: int) -> list[str]:
     """Return one inert line broken at spaces, or within words that are too long, into pieces of `width` cells."""
     width = max(width, 8)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from workbench.text import plain, plain_lines
 from workbench.tui.documents.evidence import summary_lines
+from workbench.tui.documents.outside import outside_lines
 from workbench.tui.documents.stack import stack_lines
 from workbench.tui.lines import BLANK, Line, Span, cell, heading, line, paragraphs
 from workbench.tui.words import (
@@ -25,18 +26,11 @@ from workbench.tui.words import (
 
 if TYPE_CHECKING:
     from capture.event import Event, Request
-    from workbench.bugs.rows import BugPage, OccurrenceRow, OwedRow, SessionRow
+    from workbench.bugs.rows import BugPage, OccurrenceRow, SessionRow
 
 SECTIONS = ("why", "stack", "request", "occurrences", "fix", "outside", "history")
 OCCURRENCES_SHOWN = 200
 BODY_LINES = 40
-OWED_WORDS = {
-    "write_file": "write the bug file",
-    "open_issue": "open the issue",
-    "comment_issue": "comment on the issue",
-    "close_issue": "close the issue",
-    "reopen_issue": "reopen the issue",
-}
 
 
 @dataclass(frozen=True)
@@ -97,8 +91,9 @@ def _links(page: BugPage) -> Line:
 def page_lines(page: BugPage, view: View) -> list[Line]:
     """Return the whole page."""
     out: list[Line] = []
-    for section in (_why, _stack, _request, _occurrences, _fix, _outside, _history):
+    for section in (_why, _stack, _request, _occurrences, _fix):
         out += [*section(page, view), BLANK]
+    out += [*outside_lines(page, view.width), BLANK, *_history(page, view), BLANK]
     return out[:-1]
 
 
@@ -249,43 +244,6 @@ def _session(session: SessionRow, now: datetime) -> Line:
         plain(session.activity, 120),
         key=f"session:{session.id}",
     )
-
-
-def _outside(page: BugPage, view: View) -> Iterator[Line]:
-    yield heading("Outside", section="outside")
-    issue = page.row.issue
-    if issue:
-        yield line(f"  issue {plain(issue.repository, 80)}#{issue.number} ", (issue.state, "accent"))
-        yield line((f"  {plain(issue.url, 200)}", "muted"))
-    else:
-        yield line(("  No issue on GitHub is linked.", "muted"))
-    yield from owed_lines(page.owed, view.width)
-
-
-def owed_lines(rows: Sequence[OwedRow], width: int) -> Iterator[Line]:
-    """Yield what was done outside, what is still owed, and what was given up for a person to look at.
-
-    The bug file is written again and again; only the latest time is shown.
-    """
-    written = [owed.id for owed in rows if owed.kind == "write_file" and owed.state == "done"]
-    for owed in rows:
-        if owed.id not in written[1:]:
-            yield from _owed(owed, width)
-    if any(owed.kind != "write_file" and owed.state == "due" and not owed.attempts for owed in rows):
-        hint = "What is owed to GitHub waits for a worker that knows the repository: the setting github.repository."
-        yield from paragraphs([hint], width, indent="    ", ink="muted")
-
-
-def _owed(owed: OwedRow, width: int) -> Iterator[Line]:
-    what = OWED_WORDS.get(owed.kind, owed.kind)
-    if owed.state == "done":
-        yield line(("  ✓ ", "good"), (f"{what}  {plain(owed.outcome, 200)}", "muted"))
-    elif owed.state == "parked":
-        yield line(("  ✗ ", "bad"), f"{what}: parked after {plural(owed.attempts, 'attempt')}")
-        yield from paragraphs([plain(owed.outcome)], width, indent="      ", ink="warn")
-    else:
-        tried = f" · {plural(owed.attempts, 'attempt')}" if owed.attempts else ""
-        yield line(("  ○ ", "warn"), f"owed: {what}", (f"{tried}  {plain(owed.outcome, 200)}", "muted"))
 
 
 def _history(page: BugPage, view: View) -> Iterator[Line]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from workbench.text import plain, plain_lines
-from workbench.tui.documents.bug import owed_lines
 from workbench.tui.documents.evidence import evidence_lines
+from workbench.tui.documents.outside import owed_lines
 from workbench.tui.lines import BLANK, Ink, Line, heading, line, paragraphs
 from workbench.tui.words import clock_time, money, plural
 
