@@ -265,6 +265,22 @@ def test_a():
     assert not psutil.pid_exists(pid) or psutil.Process(pid).wait(10) is None
 
 
+def test_a_server_that_a_test_detached_is_not_left(run: Any, tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    run(
+        {
+            "test_a.py": f"""
+def test_a():
+    import subprocess, sys
+    server = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], start_new_session=True)
+    open({str(pid_file)!r}, 'w').write(str(server.pid))
+"""
+        }
+    )
+    pid = int(pid_file.read_text())
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
 @pytest.mark.parametrize(
     ("command", "python", "arguments"),
     [

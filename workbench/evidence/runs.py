@@ -29,6 +29,9 @@ PASSED_ON: tuple[str, ...] = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_
 # Says in the environment of the tests which process runs them, by pid and start: when that one is killed, they would
 # go on without a time limit, and whoever finds it dead can end them.
 RUNNER_MARK = "WORKBENCH_EVIDENCE_RUNNER"
+# Names the one run, by its folder, so that what detached itself from it is found when it is over.
+_RUN_MARK = "WORKBENCH_EVIDENCE_RUN"
+_STRAYS_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ class Runner:
 
     def run(self, name: str, commit: str, tree: Path, only: Sequence[str] = ()) -> Run:
         """Run the tests of `tree`, or those of the files `only`, and return what came out."""
-        with tempfile.TemporaryDirectory(prefix="run-", dir=self.workdir) as folder:
+        # What the tests left in it is not worth losing their results for.
+        with tempfile.TemporaryDirectory(prefix="run-", dir=self.workdir, ignore_cleanup_errors=True) as folder:
             begun = time.monotonic()
             run = self._run(Run(name, commit), tree, Path(folder), tuple(only))
             return replace(run, seconds=round(time.monotonic() - begun, 2))
@@ -103,6 +107,7 @@ class Runner:
             # The tree comes first, so that an editable install of the checkout cannot take its place.
             "PYTHONPATH": os.pathsep.join(map(str, [*roots, PLUGIN.parent])),
             "WORKBENCH_EVIDENCE_SPEC": str(folder / "spec.json"),
+            _RUN_MARK: str(folder),
             RUNNER_MARK: f"{os.getpid()} {psutil.Process().create_time()}",
         }
 
@@ -119,12 +124,29 @@ def _execute(argv: Sequence[str], tree: Path, environment: Mapping[str, str], ou
             return None
         finally:
             _end_group(process)
+            _end_strays(environment[_RUN_MARK])
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def _end_strays(run: str) -> None:
+    """End what left the group of a run and still carries the run's mark: a server that a test detached."""
+    strays = [process for process in psutil.process_iter() if _run_of(process) == run]
+    for process in strays:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(strays, timeout=_STRAYS_SECONDS)
+
+
+def _run_of(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get(_RUN_MARK)
+    except (psutil.Error, OSError):  # it is gone, or somebody else's
+        return None
 
 
 def _why_not_started(output: Path, exit_code: int) -> str:
