@@ -326,3 +326,15 @@ async def test_a_bar_that_is_too_long_for_the_terminal_ends_in_an_ellipsis(
         await pilot.press("slash", *("x" * 70))
         await settle(pilot)
         assert text_of(app.screen).splitlines()[0].endswith("…")
+
+
+async def test_a_narrow_list_leaves_the_first_time_to_the_page_and_the_room_to_the_title(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        _, columns, *rows = text_of(app.screen).splitlines()
+    assert " first " not in columns
+    assert " last " in columns
+    assert any("REHEARSAL  KeyError: 'ra" in row for row in rows)

@@ -139,13 +139,14 @@ def _columns(
 ) -> Line:
     trend_width = 24 if width >= ROOMY else 12 if width >= NARROW else 9
     bars = cell(trend if isinstance(trend, str) else sparkline(trend, trend_width), trend_width)
+    # A narrow list needs the room for its titles; the page of the bug says since when.
+    seen_first: list[Span] = [(cell(first, 5, right=True), "muted"), (" ", "")] if width >= NARROW else []
     tail: list[Span] = [
         (cell(count, 5, right=True), ink),
         ("  ", ""),
         (bars, ink or "accent"),
         ("  ", ""),
-        (cell(first, 5, right=True), "muted"),
-        (" ", ""),
+        *seen_first,
         (cell(last, 4, right=True), ink),
         ("  ", ""),
         (cell(issue, 5), "muted"),
