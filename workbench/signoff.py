@@ -224,7 +224,9 @@ def _shown(row: SignOff) -> SignOffRow:
 def _back_to_review(engine: Engine, number: int, error: Exception, *, now: datetime) -> None:
     with database_errors(), Session(writing(engine)) as session:
         bug = session.exec(select(Bug).where(Bug.number == number).with_for_update()).one()
-        if bug.state == "fixing":
+        live = select(FixSession).where(FixSession.bug_id == bug.id, col(FixSession.ended_at).is_(None))
+        # A session that somebody launched in between goes on, and brings the bug to review itself.
+        if bug.state == "fixing" and session.exec(live).first() is None:
             reason = f"the agent could not be resumed: {error}"
             lifecycle.move(session, bug, "review", by=Actor("system", "sign-off"), reason=reason, now=now)
             session.commit()

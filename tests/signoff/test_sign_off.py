@@ -75,6 +75,7 @@ def bug(engine: Engine, repository: tuple[Path, str, str]) -> Callable[..., None
                 base_commit=base,
                 result_commit=result if has_result else None,
                 started_at=NOW,
+                ended_at=NOW,
             )
             session.add(fix)
             session.flush()
@@ -290,6 +291,27 @@ def test_an_agent_that_cannot_be_resumed_leaves_the_bug_in_review(
         signoff.reject(None, engine, 12, by="Ada", reason="wrong", now=LATER)  # type: ignore[arg-type]
     assert the(engine, SignOff).decision == "rejected"
     assert the(engine, Bug).state == ("review" if left == "fixing" else "open")
+
+
+def test_a_session_that_was_launched_meanwhile_keeps_the_bug(
+    engine: Engine, bug: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workbench import fixing
+
+    bug()
+
+    def resume(*_: Any, **__: Any) -> None:
+        with Session(engine) as session:
+            row = session.exec(select(Bug)).one()
+            fields = {"repository": "", "branch": "", "worktree": "", "base_commit": "", "launched_by": "Bob"}
+            session.add(FixSession(id="7e77", bug_id=row.id, state="working", started_at=LATER, **fields))
+            session.commit()
+        raise Refused("Bob was faster")
+
+    monkeypatch.setattr(fixing, "resume", resume)
+    with pytest.raises(Refused, match="Bob"):
+        signoff.reject(None, engine, 12, by="Ada", reason="wrong", now=LATER)  # type: ignore[arg-type]
+    assert the(engine, Bug).state == "fixing"
 
 
 def test_a_rejection_needs_a_reason(engine: Engine, bug: Any) -> None:
