@@ -119,6 +119,12 @@ def test_a_decision_is_made_once() -> None:
     assert why_not("sign", "signoff", Here(proposed=False)) == "No proposed fix has been read (yet)."
 
 
+def test_after_the_decision_the_footer_offers_to_take_the_fix_over_and_no_decision(row: BugRow) -> None:
+    offered = [action.id for action, _ in actions.footer("signoff", Here(bug=row, decided=True))]
+    assert "merge" in offered
+    assert not {"sign", "note", "reject"} & set(offered)
+
+
 def test_escape_never_leaves_the_list() -> None:
     assert why_not("clear", "list", Here()) == "Nothing is filtered: / filters, q quits."
     assert why_not("clear", "list", Here(filtered=True)) == ""
