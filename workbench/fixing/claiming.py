@@ -27,7 +27,7 @@ def check_free(page: BugPage, *, resumed: SessionRow | None = None) -> None:
             cure=f"Watch it: workbench sessions show {live.id[:8]}. Or interrupt it.",
         )
     cures = {
-        "closed": "It is closed. File what is wrong now with `workbench bugs new`, or reopen it.",
+        "closed": "It is closed. File what is wrong now with `workbench bugs new`.",
         "muted": "Unmute it first.",
     }
     if resumed is None:
