@@ -211,7 +211,7 @@ def test_two_launches_at_once_make_one_session(config, engine, bug, now, make_se
     assert len(queries.sessions(engine)) == 1
 
 
-@pytest.mark.parametrize(("state", "cure"), [("review", "reject it"), ("closed", "reopen"), ("muted", "Unmute")])
+@pytest.mark.parametrize(("state", "cure"), [("review", "reject it"), ("closed", "bugs new"), ("muted", "Unmute")])
 def test_the_state_of_a_bug_may_refuse_a_session(config, engine, bug, now, state, cure):
     with records.transaction(engine) as session:
         session.get_one(Bug, bug).state = state
