@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import linecache
 import site
-import sys
 import sysconfig
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -188,8 +187,3 @@ def _hidden_in_coroutine(frame: FrameType) -> str | Sequence[str]:
 
 def _names(hidden: Iterable[str] | str) -> str | Sequence[str]:
     return hidden if hidden == "__ALL__" else tuple(hidden)
-
-
-def current_error() -> BaseException | None:
-    """Return the exception that is being handled right now."""
-    return sys.exc_info()[1]
