@@ -376,3 +376,21 @@ def test_a_section_cannot_end_itself() -> None:
     woven = weave("", FRONT, {"summary": hostile, "stack": "s"})
     assert [name for name, _begin, _end in generated(woven)] == ["summary", "stack"]
     assert weave(woven, FRONT, {"summary": hostile, "stack": "s"}) == woven
+
+
+def test_the_file_of_another_bug_is_left_alone(page_of: PageOf, page: BugPage, tmp_path: Path) -> None:
+    """A fresh database numbers its bugs from B-001 again, and the repository has a B-001 already."""
+    path = files.write(page, tmp_path)
+    before = path.read_bytes()
+    other = replace(page, fingerprints=(("ffff", ()),))
+    with pytest.raises(files.OtherBugsFile, match=r"B-001\.md"):
+        files.write(other, tmp_path)
+    assert path.read_bytes() == before
+    merged = replace(page, fingerprints=(*page.fingerprints, ("ffff", ())))
+    files.write(merged, tmp_path)
+    assert files.write(other, tmp_path) == path  # one of its fingerprints is in the file
+
+
+def test_a_file_without_front_matter_is_taken_up(page: BugPage, tmp_path: Path) -> None:
+    (tmp_path / "B-001.md").write_text('Notes of mine.\n\nfingerprints: ["ffff"]\n')
+    assert "Notes of mine." in files.write(page, tmp_path).read_text()

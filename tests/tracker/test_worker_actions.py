@@ -318,6 +318,19 @@ def test_a_bug_file_that_cannot_be_written_is_tried_again(site: Any) -> None:
     assert (site.folder / "bugs" / "B-001.md").exists()
 
 
+def test_the_file_of_another_bug_is_parked_and_not_written_over(site: Any) -> None:
+    """A fresh database on a repository that has bug files already."""
+    path = site.folder / "bugs" / "B-001.md"
+    path.parent.mkdir()
+    path.write_text('---\nfingerprints: ["ffff"]\n---\nanother bug\n')
+    site.fail()
+    failed = [done for done in site.work() if done.kind == "write_file"]
+    assert {done.state for done in failed} == {"parked"}
+    (row, *_) = site.rows("write_file")
+    assert "B-001.md is the file of another bug. Use the database that the files came from" in row.outcome
+    assert path.read_text().endswith("another bug\n")
+
+
 def test_a_worker_that_overslept_says_that_its_action_is_lost(site: Any) -> None:
     def oversleep(step: str) -> None:
         if step == "before create":

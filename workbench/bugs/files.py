@@ -7,6 +7,7 @@ survives each rewrite.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 
@@ -16,11 +17,17 @@ from workbench.bugs.weave import weave
 
 _TRIES = 5
 
+_FINGERPRINTS = re.compile(r"\A---\n(?:(?!---\n).*\n)*?fingerprints: \[([^\]\n]*)\]\n")
+
 _NOTES = """
 ## Notes
 
 What you write here, or anywhere outside the marked sections, stays as it is.
 """
+
+
+class OtherBugsFile(Exception):
+    """The file of this number belongs to another bug: the database is not the one that the files came from."""
 
 
 def render(page: BugPage) -> str:
@@ -33,12 +40,15 @@ def write(page: BugPage, directory: Path) -> Path:
 
     The file is replaced in one step, so that a reader or a power cut meets the old text or the new one. A file that
     says all this already is not touched. When somebody saves it at the same moment, their text is taken up.
-    Raises `OSError` where the file cannot be read or written.
+    Raises `OtherBugsFile`, and writes nothing, where the file's front matter names only fingerprints of another bug,
+    and `OSError` where the file cannot be read or written.
     """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{page.row.label}.md"
     for _ in range(_TRIES):
         old = _read(path)
+        if old is not None and _is_of_another(page, _decoded(old)):
+            raise OtherBugsFile(str(path))
         new = _bytes(_text(page, None if old is None else _decoded(old)))
         if new == old or _replace(path, new, expected=old):
             return path
@@ -48,6 +58,13 @@ def write(page: BugPage, directory: Path) -> Path:
 def _text(page: BugPage, old: str | None) -> str:
     front, parts = sections.front_matter(page), sections.sections(page)
     return weave(old or "", front, parts) + (_NOTES if old is None else "")
+
+
+def _is_of_another(page: BugPage, text: str) -> bool:
+    found = _FINGERPRINTS.match(text)
+    named = set(re.findall(r'"([^"]+)"', found[1])) if found else set()
+    ours = {key for key, _parts in page.fingerprints}
+    return bool(named and ours) and named.isdisjoint(ours)
 
 
 def _read(path: Path) -> bytes | None:

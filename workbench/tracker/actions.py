@@ -15,7 +15,7 @@ from capture.store.outbox import Kind, owe
 from capture.store.tables import Bug, Issue, OutboxRow
 from workbench.bugs import files, queries
 from workbench.tracker import issue_text
-from workbench.tracker.failures import Temporary
+from workbench.tracker.failures import Permanent, Temporary
 from workbench.tracker.markers import comment_marker, issue_marker
 from workbench.tracker.once import comment_once, open_once
 from workbench.tracker.outbox import Leased
@@ -94,6 +94,11 @@ def _write_file(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outco
             f"The bug file could not be written: {error.strerror or type(error).__name__}.",
             cure=f"Make {hands.bugs_directory} a folder that can be written to.",
         ) from error
+    except files.OtherBugsFile as other:
+        raise Permanent(
+            f"{other} is the file of another bug.",
+            cure="Use the database that the files came from, or move them to another folder (bugs.directory).",
+        ) from other
     return Outcome(f"wrote {path.name}")
 
 
