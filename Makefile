@@ -31,8 +31,8 @@ check: $(VENV)/.dev ## format, lint, types, import contracts, migrations, tests
 	@$(BIN)/pytest -q -k migrations tests/store
 	@$(MAKE) --no-print-directory test
 
-bench: $(VENV)/.dev ## measure, as ratios against a raw limit in the same run
-	@WORKBENCH_BENCHMARKS=1 $(BIN)/pytest -q -p no:xdist tests/benchmarks
+bench: $(VENV)/.bench ## measure, beside sentry-sdk and raw limits in the same run: one table
+	@WORKBENCH_BENCHMARKS=1 $(BIN)/pytest -q -p no:xdist $(if $(filter tests,$(TESTS)),tests/benchmarks,$(TESTS))
 
 docs: $(VENV)/.dev ## make the screenshots of the docs again
 	@$(BIN)/pytest -q tests/tui/test_snapshots.py
@@ -69,8 +69,14 @@ $(VENV)/.dev: $(VENV)/.demo requirements/dev.txt
 	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@
 
+$(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
+	@echo "Installing the peer to measure beside …"
+	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/bench.txt
+	@touch $@
+
 requirements: $(UV) ## pin every dependency again, with hashes (run by hand, commit the result)
 	@printf 'uv\nhatchling\n' | $(UV) pip compile -q - --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements/setup.txt
 	@$(UV) pip compile -q pyproject.toml --extra demo --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-package bug-workbench -o requirements/demo.txt
 	@$(UV) pip compile -q pyproject.toml --extra demo --extra postgres --extra celery --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-package bug-workbench -c requirements/demo.txt -o requirements/dev.txt
+	@$(UV) pip compile -q --group bench --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c requirements/dev.txt -o requirements/bench.txt
 .PHONY: requirements
