@@ -1,0 +1,7 @@
+"""The filter language of the bug list: words, `field:value`, `!` for not, `or`, and brackets."""
+
+from workbench.bugs.filters.completion import Candidate, candidates
+from workbench.bugs.filters.conditions import Whose, condition
+from workbench.bugs.filters.language import FilterError, parse
+
+__all__ = ["Candidate", "FilterError", "Whose", "candidates", "condition", "parse"]
