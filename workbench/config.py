@@ -1,7 +1,7 @@
 """The terminal's configuration: where each value comes from and what it is.
 
 Lowest first: defaults, `[tool.workbench]` of the repository's pyproject.toml, `workbench.toml`, `WORKBENCH_*`
-variables, flags. Secrets are never configured here: the GitHub token is read from `GITHUB_TOKEN` when it is used.
+variables, flags. Secrets are never configured here: the GitHub token is looked up when it is used.
 """
 
 from __future__ import annotations

@@ -153,10 +153,12 @@ def _github(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
         return
     if settings is None:
         message = "not used: bug files alone are the tracker"
-        yield Finding("GitHub", "note", message, "To get issues, set github.repository and GITHUB_TOKEN.")
+        yield Finding("GitHub", "note", message, "To get issues, set github.repository.")
     else:
         yield Finding(
-            "GitHub", "ok", f"issues go to {settings.repository} at {settings.base_url}, and there is a token"
+            "GitHub",
+            "ok",
+            f"issues go to {settings.repository} at {settings.base_url}, with the token of {settings.token_source}",
         )
 
 

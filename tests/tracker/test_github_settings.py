@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,67 @@ def test_a_malformed_repository_names_the_setting(tmp_path: Path, name: str) -> 
 def test_a_malformed_api_address_names_the_setting(tmp_path: Path, url: str) -> None:
     with pytest.raises(ConfigurationError, match=r"github\.base_url"):
         settings_for(tmp_path, WORKBENCH_GITHUB_REPOSITORY="a/b", WORKBENCH_GITHUB_BASE_URL=url, GITHUB_TOKEN="x")
+
+
+@pytest.fixture
+def gh(tmp_path: Path) -> str:
+    """A PATH whose `gh` is logged in to github.com alone."""
+    program = tmp_path / "gh"
+    program.write_text('#!/bin/sh\n[ "$*" = "auth token --hostname github.com" ] && echo of-gh || exit 1\n')
+    program.chmod(0o755)
+    return f"{tmp_path}:/usr/bin:/bin"
+
+
+REPOSITORY = {"WORKBENCH_GITHUB_REPOSITORY": "octocat/hello-world"}
+
+
+def test_the_login_of_gh_is_used_where_the_environment_has_no_token(tmp_path: Path, gh: str) -> None:
+    settings = settings_for(tmp_path, **REPOSITORY, PATH=gh)
+    assert settings is not None
+    assert (settings.token, settings.token_source) == ("of-gh", "gh's login to github.com")
+    assert "of-gh" not in repr(settings)
+    settings = settings_for(tmp_path, **REPOSITORY, PATH=gh, GH_TOKEN="mine")
+    assert settings is not None
+    assert (settings.token, settings.token_source) == ("mine", "GH_TOKEN")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "https://github.example/api/v3"])
+def test_a_login_goes_to_no_other_host(tmp_path: Path, gh: str, url: str) -> None:
+    with pytest.raises(ConfigurationError, match="no token"):
+        settings_for(tmp_path, **REPOSITORY, PATH=gh, WORKBENCH_GITHUB_BASE_URL=url)
+
+
+@pytest.mark.parametrize("script", ["sleep 30", "printf '\\377'", "echo", "exec /nonexistent"])
+def test_a_gh_that_does_not_answer_is_no_token(tmp_path: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workbench.tracker.token._SECONDS", 0.5)
+    program = tmp_path / "gh"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    with pytest.raises(ConfigurationError, match="no token"):
+        settings_for(tmp_path, **REPOSITORY, PATH=f"{tmp_path}:/usr/bin:/bin")
+
+
+class Keyring:
+    """The one function of the keyring package that is used."""
+
+    def __init__(self, secrets: dict[tuple[str, str], str] | Exception) -> None:
+        self.secrets = secrets
+
+    def get_password(self, service: str, name: str) -> str | None:
+        if isinstance(self.secrets, Exception):
+            raise self.secrets
+        return self.secrets.get((service, name))
+
+
+def test_the_keyring_is_asked_for_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", Keyring({("bug-workbench", "ghe.example"): "kept"}))
+    url = "https://ghe.example/api/v3"
+    settings = settings_for(tmp_path, **REPOSITORY, WORKBENCH_GITHUB_BASE_URL=url)
+    assert settings is not None
+    assert (settings.token, settings.token_source) == ("kept", "the keyring (bug-workbench, ghe.example)")
+
+
+def test_a_locked_keyring_is_no_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", Keyring(RuntimeError("locked")))
+    with pytest.raises(ConfigurationError, match="no token"):
+        settings_for(tmp_path, **REPOSITORY, WORKBENCH_GITHUB_BASE_URL="https://locked.example/api/v3")

@@ -1,4 +1,4 @@
-"""Whether and how GitHub is used: the settings of `[tool.workbench]`, and the token from the environment."""
+"""Whether and how GitHub is used: the settings of `[tool.workbench]`, and the token that belongs to them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 
 from workbench.config import Config
 from workbench.errors import ConfigurationError
-
-TOKEN_VARIABLES = ("GITHUB_TOKEN", "GH_TOKEN")
+from workbench.tracker import token
 
 _FULL_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/[A-Za-z0-9._-]{1,100}")
 
@@ -23,6 +22,7 @@ class GitHubSettings:
     repository: str
     base_url: str
     token: str = field(repr=False)
+    token_source: str = field(default="", compare=False)  # the variable, gh or the keyring
 
     @property
     def is_local(self) -> bool:
@@ -50,17 +50,14 @@ def github_settings(config: Config, environ: Mapping[str, str] | None = None) ->
             f"github.base_url = {base_url!r} is not the address of an API.",
             cure="Leave github.base_url out for github.com, or set it to https://HOST/api/v3 for Enterprise.",
         )
-    token = next((environ[name].strip() for name in TOKEN_VARIABLES if environ.get(name, "").strip()), "")
-    if not token:
+    found = token.find(base_url, environ)
+    if found is None:
         raise ConfigurationError(
             f"github.repository is set to {repository}, but there is no token to write issues with.",
-            cure="Put a token that may write issues there into GITHUB_TOKEN, or take github.repository out.",
+            cure="Put a token that may write issues there into GITHUB_TOKEN, log in with `gh auth login`, "
+            "or take github.repository out.",
         )
-    if not token.isascii() or not token.isprintable() or " " in token:
-        raise ConfigurationError(
-            "GITHUB_TOKEN holds characters that no token has.", cure="Copy the token again, without quotes or spaces."
-        )
-    return GitHubSettings(repository=repository, base_url=base_url, token=token)
+    return GitHubSettings(repository=repository, base_url=base_url, token=found.secret, token_source=found.source)
 
 
 def _is_api(base_url: str) -> bool:
