@@ -209,7 +209,7 @@ class OutboxRow(Row, table=True):
 class FixSession(Row, table=True):
     """One run of a coding agent on one bug in its own git worktree.
 
-    `state` is starting, working, needs_input, waiting, quiet, done, failed or interrupted.
+    `state` is queued, starting, working, needs_input, waiting, quiet, done, failed or interrupted.
     """
 
     __tablename__ = "fix_session"
@@ -218,11 +218,16 @@ class FixSession(Row, table=True):
     bug_id: int = Field(foreign_key="bug.id", index=True)
     state: str = _text(default="starting")
     activity: str = _text(default="")  # one line: what it is doing or what ended it
+    phase: str = _text(default="")  # test, fix, evidence; see workbench.fixing.phases
+    is_sandboxed: bool | None = None  # None: launched before there was a sandbox
+    alarm: str = _text(default="")  # what of git's configuration, hooks and refs changed meanwhile
+    not_a_bug: str = _text(default="")  # the agent's reasons, where it proposes that
     rehearsal: str | None = _text(default=None)  # the scenario's name, or None for a real model
     model: str = _text(default="")
     launched_by: str = _text()
     options: dict[str, Any] = _json(default_factory=dict)  # caps, note, permission mode
     cost_usd: float = 0.0
+    is_cost_estimated: bool = False  # part of it was computed from tokens: its turn ended without a bill
     tokens: int = _count()
     turns: int = 0
     repository: str = _text()  # path of the user's checkout

@@ -140,11 +140,16 @@ class SessionRow:
     heartbeat_at: datetime | None
     started_at: datetime
     ended_at: datetime | None
+    phase: str = ""  # test, fix, evidence
+    is_sandboxed: bool | None = None
+    alarm: str = ""  # what of git changed meanwhile that should not
+    not_a_bug: str = ""  # the agent's reasons, where it proposes that
+    is_cost_estimated: bool = False
 
     @property
     def is_live(self) -> bool:
-        """True while a runner is expected to be at work on it."""
-        return self.state in ("starting", "working", "needs_input", "waiting", "quiet")
+        """True while a runner is at work on it, or will be as soon as there is room."""
+        return self.state in ("queued", "starting", "working", "needs_input", "waiting", "quiet")
 
 
 @dataclass(frozen=True)
