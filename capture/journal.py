@@ -5,7 +5,8 @@ of a known fingerprint that is only counted) or `D` (nothing but drops), the num
 has met so far, what was dropped since the record before with its reasons, and the event or count as JSON.
 
 The process that writes a file holds a lock on it for as long as it lives, so that whoever carries journals over
-can tell the dead ones, and a record that was cut off by a crash can tell itself by its checksum.
+can tell the dead ones, and a record that was cut off by a crash can tell itself by its checksum. A file that was
+deleted or moved away under a living process is put back, under its own name, from the descriptor that is still open.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import re
 import secrets
@@ -30,6 +32,12 @@ ROTATE_BYTES = 16 * 1024 * 1024
 # Past the bound events are only counted, in small records; past this much more they are dropped.
 HARD_BOUND = 1.05
 LOCK_SECONDS = 0.25
+# A file that was not written for as long, and is gone, was carried over long ago: its line of the ledger may have
+# been folded into the sum of all old ones (capture.store.folding), and it must not be carried again.
+PUT_BACK_SECONDS = 12 * 3600.0
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+logger = logging.getLogger("capture")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -90,6 +98,8 @@ class Journal:
         self._drops: dict[str, int] = {}
         self._folder_bytes = 0
         self._until_measured = 0
+        self._inode: tuple[int, int] = (0, 0)
+        self._written_at = 0.0
 
     def after_fork(self) -> None:
         """Begin a journal of the child's own. A lock held at the fork is replaced, not waited for."""
@@ -116,11 +126,26 @@ class Journal:
             if held:
                 self._drop(reason)
 
+    def look_after(self) -> None:
+        """Put the file back where somebody deleted it or moved it away. For a moment when no request waits."""
+        with self._locked(drop=False) as held:
+            if held and self._fd is not None:
+                with contextlib.suppress(OSError):  # tried again with the next record
+                    self._keep_in_place()
+
     def close(self) -> None:
         """Write what is still to be told, and give up the file: from now on it is a dead process's."""
+        lost: str | None = None
         with self._locked() as held:
             if held:
-                self._close_file()
+                try:
+                    self._close_file()
+                except OSError as error:
+                    lost = f"{self._path} is gone with up to {self._seen} failures and cannot be put back: {error}"
+                    self._forget_file()
+        if lost:
+            with contextlib.suppress(Exception):  # a logging handler of the site may raise
+                logger.warning("%s", lost)
 
     @property
     def path(self) -> Path | None:
@@ -128,13 +153,13 @@ class Journal:
         return self._path
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[bool]:
+    def _locked(self, *, drop: bool = True) -> Iterator[bool]:
         if self._pid != os.getpid():  # a fork that ran no hooks
             self._start_over()
         # Writing takes microseconds. Only a signal handler that interrupts us in here could wait for ever.
         held = self._lock.acquire(timeout=LOCK_SECONDS)
         try:
-            if not held:
+            if not held and drop:
                 self._drop("journal_busy")
             yield held
         finally:
@@ -154,7 +179,10 @@ class Journal:
             self._seen += 1
             self._put(kind, body)
         except OSError as error:
-            self._drop("disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "journal_unwritable")
+            self._drop("disk_full" if error.errno in _FULL else "journal_unwritable")
+            if error.errno == errno.EFBIG:  # a limit on the size of each file: another one has room
+                with contextlib.suppress(OSError):
+                    self._close_file()
             return False
         return True
 
@@ -176,6 +204,7 @@ class Journal:
                 os.ftruncate(self._fd, self._size)
             raise
         self._drops = {}
+        self._written_at = time.monotonic()
         self._size += written
         self._folder_bytes += written
         self._until_measured -= written
@@ -188,36 +217,70 @@ class Journal:
             if self._folder_bytes + length > self._max_bytes and self._size * 16 > self._rotate_bytes:
                 # So that it can be deleted once it is carried over. A small one would free nothing, and a folder
                 # of thousands of them takes longer to measure than a request may wait.
-                self._close_file()
+                with contextlib.suppress(OSError):
+                    self._close_file()
         return self._folder_bytes + length <= bound
 
     def _open_file(self, length: int) -> None:
         """Make sure that there is a file of our own to write to: it is rotated by size and replaced when deleted."""
         if self._fd is not None and self._size and self._size + length > self._rotate_bytes:
             self._close_file()
-        if self._fd is not None and os.fstat(self._fd).st_nlink == 0:
-            self._forget_file()
+        if self._fd is not None:
+            self._keep_in_place()
         if self._fd is not None:
             return
-        make_folder(self.folder)
         host = re.sub(r"[^A-Za-z0-9]+", "-", socket.gethostname())[:40]
         name = f"{time.time_ns() // 1000:017d}-{host}-{self._pid}-{secrets.token_hex(4)}{SUFFIX}"
-        hidden = self.folder / f".{name}.new"
-        fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._take(self._put_in_place(name), self.folder / name, size=0)
+
+    def _put_in_place(self, name: str, *, copy_of: int | None = None) -> int:
+        """Make a file of the folder, locked, with the content of the descriptor `copy_of`; return its descriptor."""
+        make_folder(self.folder)
+        hidden = self.folder / f".{name}.{secrets.token_hex(4)}.new"
+        fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             # Locked before anybody can see it, so that nobody takes it for a dead process's.
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if copy_of is not None:
+                _copy(copy_of, fd, self._size)
             hidden.rename(self.folder / name)
         except OSError:
             os.close(fd)
             hidden.unlink(missing_ok=True)
             raise
-        self._fd, self._path, self._size = fd, self.folder / name, 0
+        return fd
+
+    def _take(self, fd: int, path: Path, *, size: int) -> None:
+        found = os.fstat(fd)
+        self._fd, self._path, self._size, self._inode = fd, path, size, (found.st_dev, found.st_ino)
+        self._written_at = time.monotonic()
+
+    def _keep_in_place(self) -> None:
+        """Put our file back if it is not where it belongs. Raises OSError; then it is still ours, and tried again.
+
+        Under its own name and as it was, so that whoever had carried a part of it goes on where that part ended.
+        """
+        assert self._fd is not None
+        assert self._path is not None
+        try:
+            found = os.stat(self._path)  # noqa: PTH116  (half the time of Path.stat, before each record)
+        except (FileNotFoundError, NotADirectoryError):
+            found = None
+        if found is not None and (found.st_dev, found.st_ino) == self._inode:
+            return
+        if not self._size or time.monotonic() - self._written_at > PUT_BACK_SECONDS:
+            self._forget_file()
+            return
+        old = self._fd
+        self._take(self._put_in_place(self._path.name, copy_of=old), self._path, size=self._size)
+        os.close(old)
 
     def _close_file(self) -> None:
+        """Give up the file. Raises OSError where it was deleted and cannot be put back; then it is still ours."""
         if self._fd is None:
             return
-        if self._drops:
+        self._keep_in_place()
+        if self._drops and self._fd is not None:
             with contextlib.suppress(OSError):
                 self._put(b"D", b"{}")
         self._forget_file()
@@ -228,3 +291,13 @@ class Journal:
         self._fd, self._path, self._size = None, None, 0
         # Each file has a ledger of its own; drops that could not be told yet go to the next one.
         self._seen = sum(self._drops.values())
+
+
+def _copy(source: int, target: int, size: int) -> None:
+    """Copy the first `size` bytes of a file to the end of another. Raises OSError."""
+    offset = 0
+    while offset < size:
+        data = os.pread(source, min(1024 * 1024, size - offset), offset)
+        if not data or os.write(target, data) != len(data):
+            raise OSError(errno.ENOSPC, "only a part of the journal was copied")
+        offset += len(data)

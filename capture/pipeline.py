@@ -32,7 +32,7 @@ class Pipeline:
         if settings.background:
             from capture.recorder import Recorder
 
-            self.recorder = Recorder(settings)
+            self.recorder = Recorder(settings, each_look=self.journal.look_after)
 
     def capture(self, failure: Failure) -> str | None:
         """Put a failure on disk and return its event's id, or None where it is only counted or dropped."""

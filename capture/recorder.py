@@ -12,6 +12,8 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capture.conf import CaptureSettings
@@ -53,8 +55,9 @@ def drain(settings: CaptureSettings, *, engine: Engine | None = None) -> Drained
 class Recorder:
     """The background thread of one process, and its turn at the lock."""
 
-    def __init__(self, settings: CaptureSettings) -> None:
+    def __init__(self, settings: CaptureSettings, *, each_look: Callable[[], None] = lambda: None) -> None:
         self._settings = settings
+        self._each_look = each_look
         self._start_over()
 
     def _start_over(self) -> None:
@@ -122,11 +125,15 @@ class Recorder:
     def _look(self, *, last: bool) -> None:
         """Carry over what there is, if it is our turn and the database may be there again."""
         try:
+            self._each_look()
             if (last or time.monotonic() >= self._retry_at) and self._leads():
                 self._carry()
         except StoreError as error:
             self._back_off()
             self._complain(f"The database cannot be written; events stay in the journal. {error} {error.cure}")
+        except OSError as error:
+            self._back_off()
+            self._complain(f"The journal folder cannot be used; see `manage.py check`. {error}")
         except Exception:  # noqa: BLE001  (a daemon must not die of one bad moment)
             self._back_off()
             self._complain("Journals cannot be carried over; events stay in them.", with_traceback=True)
@@ -157,9 +164,12 @@ class Recorder:
 
     def _leads(self) -> bool:
         """Return whether this process is the one of this host that carries; take the turn if it is free."""
-        if self._lock_fd is not None:
-            return True
         folder = self._settings.journal_dir
+        if self._lock_fd is not None:
+            if _is_at(self._lock_fd, folder / LOCK_NAME):
+                return True
+            os.close(self._lock_fd)  # deleted with its folder: another process may hold the new one
+            self._lock_fd = None
         make_folder(folder)
         fd = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -178,3 +188,10 @@ class Recorder:
         if self._lock_fd is not None:
             os.close(self._lock_fd)
             self._lock_fd = None
+
+
+def _is_at(fd: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat())
+    except OSError:
+        return False

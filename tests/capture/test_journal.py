@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import threading
 
@@ -122,11 +123,76 @@ def test_a_file_that_cannot_be_put_in_place_drops(journal, read_records, monkeyp
     assert read_records(journal.folder)[0].drops == {"journal_unwritable": 1}
 
 
-def test_a_deleted_file_is_replaced(journal, read_records):
+@pytest.mark.parametrize("how", ["file deleted", "folder deleted", "folder moved", "replaced by another"])
+def test_a_file_that_went_away_is_put_back_as_it_was(journal, read_records, tmp_path, how):
+    journal.append_event(EVENT, count=COUNT)
+    path = journal.path
+    take_away(journal, tmp_path, how)
+    journal.append_count(COUNT)
+    assert journal.path == path
+    assert [record.seen for record in read_records(journal.folder)] == [1, 2]
+    assert not spool.is_abandoned(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def take_away(journal, tmp_path, how):
+    if how == "file deleted":
+        journal.path.unlink()
+    elif how == "folder deleted":
+        shutil.rmtree(journal.folder)
+    elif how == "folder moved":
+        journal.folder.rename(tmp_path / "elsewhere")
+    else:
+        (tmp_path / "other").write_bytes(b"")
+        (tmp_path / "other").rename(journal.path)
+
+
+@pytest.mark.parametrize("then", ["look_after", "close"])
+def test_a_file_that_went_away_is_put_back_without_another_record(journal, read_records, then):
+    journal.append_count(COUNT)
+    shutil.rmtree(journal.folder)
+    getattr(journal, then)()
+    assert [record.seen for record in read_records(journal.folder)] == [1]
+    assert list(journal.folder.glob(".*.new")) == []
+
+
+def test_a_file_that_cannot_be_put_back_is_kept_open_until_it_can(journal, read_records, caplog):
+    journal.append_event(EVENT, count=COUNT)
+    shutil.rmtree(journal.folder)
+    journal.folder.write_text("in the way")
+    assert not journal.append_event(EVENT, count=COUNT)
+    journal.look_after()
+    journal.folder.unlink()
+    assert journal.append_event(EVENT, count=COUNT)
+    first, second = read_records(journal.folder)
+    assert (first.seen, second.seen, second.drops) == (1, 3, {"journal_unwritable": 1})
+    shutil.rmtree(journal.folder)
+    journal.folder.write_text("in the way")
+    journal.close()
+    assert "with up to 3 failures and cannot be put back" in caplog.text
+    journal.folder.unlink()
+
+
+def test_a_file_that_went_away_long_after_it_was_written_is_begun_anew(journal, read_records, monkeypatch):
     journal.append_count(COUNT)
     journal.path.unlink()
+    monkeypatch.setattr("capture.journal.PUT_BACK_SECONDS", -1)
     journal.append_count(COUNT)
     assert [record.seen for record in read_records(journal.folder)] == [1]
+
+
+def test_a_limit_on_the_size_of_a_file_begins_another(journal, read_records, monkeypatch):
+    journal.append_count(COUNT)
+    write = os.write
+
+    def fail(fd, data):
+        raise OSError(errno.EFBIG, "File too large")
+
+    monkeypatch.setattr(os, "write", fail)
+    assert not journal.append_count(COUNT)
+    monkeypatch.setattr(os, "write", write)
+    assert journal.append_count(COUNT)
+    assert [(record.seen, record.drops) for record in read_records(journal.folder)] == [(1, {}), (2, {"disk_full": 1})]
 
 
 def test_files_are_rotated(tmp_path, read_records):
