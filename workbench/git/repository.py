@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from workbench.git.landing import Landing
 from workbench.git.process import fields, run_git, text
-from workbench.git.worktrees import Worktrees
 
 _OURS = {"NAME": "Bug workbench", "EMAIL": "bug-workbench@localhost"}
 
 
 @dataclass(frozen=True)
-class Repository(Worktrees):
+class Repository(Landing):
     """A git repository with a checkout. `root` is the checkout's top folder, `common_dir` what its worktrees share."""
 
     @classmethod
