@@ -11,7 +11,7 @@ from typing import Any
 
 from django.core.signals import got_request_exception
 
-from capture import scope
+from capture import hooks, scope
 from capture.builder import Failure
 
 LOGGERS = ("django.request", "django.security")
@@ -20,6 +20,7 @@ LOGGERS = ("django.request", "django.security")
 def connect() -> None:
     """Connect every observer. Doing it again changes nothing."""
     got_request_exception.connect(note_exception, dispatch_uid="capture")
+    hooks.install()
     for name in LOGGERS:
         logger = logging.getLogger(name)
         if not any(isinstance(handler, NotingHandler) for handler in logger.handlers):
@@ -63,7 +64,9 @@ class NotingHandler(logging.Handler):
     def _late(self, noted: scope.Scope, request: Any, record: logging.LogRecord, error: BaseException | None) -> None:
         """Capture what a middleware outside of ours answered, before us or after our healthy response."""
         status = getattr(record, "status_code", 0)
+        error = error or noted.error
         if noted.event_id is None and isinstance(status, int) and status >= 400 and not noted.was_told(error):
             from capture.pipeline import capture
 
+            noted.error = None  # not kept: traceback and request would make a circle
             noted.event_id = capture(Failure(error=error, request=request, status=status)) or ""
