@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.http import HttpRequest
+from django.core.exceptions import RequestAborted
+from django.http import HttpRequest, UnreadablePostError
 from django.http.response import FileResponse, HttpResponseBase, StreamingHttpResponse
 
 from capture import observers
@@ -17,6 +18,11 @@ from capture.scope import ATTRIBUTE, Scope, current
 
 Response = HttpResponseBase
 GetResponse = Callable[[HttpRequest], Any]
+
+# A client that went away is no error. While the body is read Django says so by name; while a body is sent, the server's
+# connection breaks. (A refused connection is always one that the site itself made.)
+GONE_CLIENTS = (UnreadablePostError, RequestAborted)
+BROKEN_CONNECTIONS = (BrokenPipeError, ConnectionResetError, ConnectionAbortedError, *GONE_CLIENTS)
 
 
 class CaptureMiddleware:
@@ -108,7 +114,7 @@ def look(noted: Scope, response: Any) -> None:
 def finish(noted: Scope, response: Any) -> None:
     """Capture a failed response with what was noted on its way."""
     error = noted.error
-    if error is not None and noted.was_told(error):
+    if isinstance(error, GONE_CLIENTS) or (error is not None and noted.was_told(error)):
         noted.event_id = ""  # so that what Django logs about this response later does not make a second one
     else:
         failure = Failure(
@@ -134,9 +140,8 @@ def _watch(noted: Scope, response: StreamingHttpResponse) -> None:
     status, content = response.status_code, response.streaming_content
 
     def broke(error: Exception) -> None:
-        # A client that went away is no error.
-        if not isinstance(error, ConnectionError) and not streaming.was_told(error):
-            capture(Failure(error=error, request=streaming.request, status=status, tags=streaming.tags))
+        if not isinstance(error, BROKEN_CONNECTIONS) and not streaming.was_told(error):
+            capture(Failure(error=error, request=streaming.request, status=status, noted=streaming))
 
     watch: Any = _watched_async if response.is_async else _watched
     response.streaming_content = watch(content, streaming, broke)
