@@ -7,17 +7,20 @@ import platform
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import django
 
-from capture import frames, requests
+from capture import breadcrumbs, frames, requests
 from capture.conf import CaptureSettings
-from capture.event import Event, ExceptionInfo, Fingerprint, Kind, new_event_id
+from capture.event import Event, ExceptionInfo, Fingerprint, Job, Kind, new_event_id
 from capture.fingerprint import fingerprint, is_refusal
 from capture.scrub import scrub_text
 from capture.templates import template_frame
 from capture.values import Budget
+
+if TYPE_CHECKING:
+    from capture.scope import Scope
 
 PYTHON = platform.python_version()
 DJANGO = django.get_version()
@@ -33,6 +36,12 @@ class Failure:
     reason: str = ""
     message: str = ""
     tags: dict[str, str] | None = None
+    noted: Scope | None = None
+    # Of a log record: its format string and its logger, which tell its kind better than the finished message.
+    pattern: str = ""
+    logger: str = ""
+    job: Job | None = None
+    contexts: dict[str, dict[str, str]] | None = None
 
 
 class Draft:
@@ -55,7 +64,8 @@ class Draft:
         self.fingerprint: Fingerprint = fingerprint(
             exceptions=self._exceptions,
             template=self._template,
-            message=self._message,
+            message=scrub_text(failure.pattern, limit=frames.MAX_MESSAGE) or self._message,
+            logger=failure.logger,
             status=failure.status,
             reason=self._reason,
             method=self._method,
@@ -67,6 +77,7 @@ class Draft:
     def event(self, *, lean: bool = False) -> Event:
         """Return the whole event; a `lean` one does without locals, source context, headers and body."""
         failure, settings = self._failure, self._settings
+        noted = failure.noted
         exceptions, request = self._exceptions, None
         if not lean:
             budget = Budget()
@@ -97,7 +108,10 @@ class Draft:
             template=self._template,
             request=request,
             user_id=requests.user_id_of(failure.request) if failure.request is not None else None,
-            tags=dict(failure.tags or {}),
+            tags=dict(failure.tags or (noted.tags if noted is not None else None) or {}),
+            contexts=_contexts(failure),
+            job=failure.job or (noted.job if noted is not None else None),
+            breadcrumbs=breadcrumbs.shown(noted, self.at.timestamp()) if noted is not None and not lean else (),
             process=os.getpid(),
             thread=scrub_text(threading.current_thread().name, limit=100),
             python=PYTHON,
@@ -129,6 +143,11 @@ class Draft:
             return f"{title} in {_one_line(self._template.name, 80)}"
         own = [frame for frame in surfaced.frames if frame.in_app] or list(surfaced.frames)
         return f"{title} in {own[-1].function}" if own else title
+
+
+def _contexts(failure: Failure) -> dict[str, dict[str, str]]:
+    noted = failure.noted
+    return {**((noted.contexts if noted is not None else None) or {}), **(failure.contexts or {})}
 
 
 def _one_line(text: str, limit: int) -> str:

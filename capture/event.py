@@ -83,6 +83,28 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     view: str = ""
 
 
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """What ran where there was no request: a `task`, a management `command` or a `thread`, by its name."""
+
+    kind: Literal["task", "command", "thread"]
+    name: str
+
+
+class Breadcrumb(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Something that happened on the way to the failure: a log record, or a database query, scrubbed.
+
+    `before` is how many seconds before the event it was; `logger` is the alias of the database for a query, and
+    `duration_ms` how long that took.
+    """
+
+    kind: Literal["log", "query"] = "log"
+    before: float
+    level: str
+    logger: str
+    message: str
+    duration_ms: float | None = None
+
+
 class Part(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One part of a fingerprint: its `name`, the `value` that was hashed, and in words why it is in."""
 
@@ -107,8 +129,9 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One failure: a final 4xx or 5xx response, an exception reported by hand, or a message.
 
     `id` is unique and time-ordered (see `new_event_id`); `at` is aware UTC; `status` is the HTTP status of the
-    response, or None outside a request. `exceptions` run from the first that was raised to the one that
-    surfaced (last). `title` is one line for people.
+    response, or None outside a request, where `job` may say what ran instead. `exceptions` run from the first that
+    was raised to the one that surfaced (last). `title` is one line for people. `contexts` are named groups of
+    fields; `breadcrumbs` run from the oldest to the latest.
     """
 
     id: str
@@ -128,6 +151,9 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     request: Request | None = None
     user_id: str | None = None
     tags: dict[str, str] = {}
+    contexts: dict[str, dict[str, str]] = {}
+    job: Job | None = None
+    breadcrumbs: tuple[Breadcrumb, ...] = ()
     process: int = 0
     thread: str = ""
     python: str = ""

@@ -71,10 +71,11 @@ def fingerprint(
     path: str = "",
     route: str | None = None,
     referer: str = "",
+    logger: str = "",
 ) -> Fingerprint:
     """Return the key of a failure, and the parts that made it.
 
-    `referer` is given where the request came from a page of the same site.
+    `referer` is given where the request came from a page of the same site, `logger` where the message was logged.
     """
     if exceptions and not is_refusal(status, exceptions):
         parts = _fault_parts(exceptions, template)
@@ -82,6 +83,8 @@ def fingerprint(
         parts = _response_parts(exceptions, status, reason, method, path, route, referer)
     else:
         parts = [Part(name="message", value=parameterised(message), why="the message, without what varies in it")]
+        if logger:
+            parts.append(Part(name="logger", value=logger, why="who logged it"))
     digest = blake2b(VERSION.encode(), digest_size=8)
     for part in parts:
         digest.update(f"\0{part.name}\0{part.value}".encode("utf-8", "replace"))

@@ -11,7 +11,7 @@ from django.core.exceptions import RequestAborted
 from django.http import HttpRequest, UnreadablePostError
 from django.http.response import FileResponse, HttpResponseBase, StreamingHttpResponse
 
-from capture import observers
+from capture import logs, observers
 from capture.builder import Failure
 from capture.pipeline import capture
 from capture.scope import ATTRIBUTE, Scope, current
@@ -89,7 +89,7 @@ def enter(request: HttpRequest) -> Scope | None:
         noted = request.__dict__[ATTRIBUTE] = Scope()
     elif noted.entered:
         return None
-    noted.entered = True
+    noted.entered = noted.holds = True
     noted.request = request
     return noted
 
@@ -97,7 +97,10 @@ def enter(request: HttpRequest) -> Scope | None:
 def leave(noted: Scope) -> None:
     """Let go of the request and of the traceback, which would keep each other alive until the collector comes."""
     noted.finished = True
-    noted.request = noted.error = None
+    if noted.held is not None:
+        logs.release(noted)
+    noted.request = noted.error = noted.crumbs = None
+    noted.told = ()
 
 
 def look(noted: Scope, response: Any) -> None:
@@ -129,14 +132,14 @@ def finish(noted: Scope, response: Any) -> None:
 
 def raised(noted: Scope, error: Exception) -> None:
     """Capture an exception that Django was told to let through (DEBUG_PROPAGATE_EXCEPTIONS)."""
+    noted.held, noted.held_more = None, 0
     if not noted.was_told(error) and noted.event_id is None:
-        noted.event_id = capture(Failure(error=error, request=noted.request, status=500, tags=noted.tags)) or ""
+        noted.event_id = capture(Failure(error=error, request=noted.request, status=500, noted=noted)) or ""
 
 
 def _watch(noted: Scope, response: StreamingHttpResponse) -> None:
     # A scope of its own, since the body is produced after the request has left.
-    streaming = Scope(noted.request)
-    streaming.tags = noted.tags
+    streaming = noted.of_the_body()
     status, content = response.status_code, response.streaming_content
 
     def broke(error: Exception) -> None:

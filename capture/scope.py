@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from capture.event import Job
+    from capture.logs import Held
 
 ATTRIBUTE = "_capture_scope"
+# Exceptions are kept alive, with all that their frames hold, for as long as they are remembered here.
+MAX_TOLD = 21
 
 
 class Scope:
@@ -13,13 +20,33 @@ class Scope:
 
     `error` is the exception seen last; `reason` is why Django refused; `told` are the exceptions of which an event
     exists already. `entered` is true once our middleware has the request, `finished` once its response went past;
-    only between the two is there a `request`, since it would make a circle.
+    only between the two is there a `request`, since it would make a circle. `crumbs` are the last log records and
+    queries as they came. `held` are logged errors that wait for the final response to decide, in a scope that
+    `holds` them. `job` says what runs where there is no request, and `outer` what goes on when that is over.
     """
 
-    __slots__ = ("entered", "error", "event_id", "finished", "reason", "request", "tags", "told")
+    __slots__ = (
+        "contexts",
+        "crumbs",
+        "entered",
+        "error",
+        "event_id",
+        "finished",
+        "held",
+        "held_more",
+        "holds",
+        "job",
+        "outer",
+        "reason",
+        "request",
+        "tags",
+        "told",
+    )
 
-    def __init__(self, request: Any = None) -> None:
+    def __init__(self, request: Any = None, *, job: Job | None = None) -> None:
         self.request = request
+        self.job = job
+        self.outer: Scope | None = None
         self.error: BaseException | None = None
         self.reason = ""
         self.entered = False
@@ -27,15 +54,31 @@ class Scope:
         self.event_id: str | None = None
         self.told: tuple[BaseException, ...] = ()
         self.tags: dict[str, str] | None = None
+        self.contexts: dict[str, dict[str, str]] | None = None
+        self.crumbs: deque[tuple[Any, ...]] | None = None
+        self.holds = False
+        self.held: list[Held] | None = None
+        self.held_more = 0
 
     def was_told(self, error: BaseException | None) -> bool:
         """Return whether an event of this very exception exists already."""
         return any(told is error for told in self.told)
 
+    def tell(self, error: BaseException | None) -> None:
+        """Remember that there is an event of this exception."""
+        if error is not None:
+            self.told = (*self.told[1 - MAX_TOLD :], error)
+
     def note(self, error: BaseException | None) -> None:
         """Remember an exception on its way through the site. The latest is the one that surfaces."""
         if error is not None:
             self.error = error
+
+    def of_the_body(self) -> Scope:
+        """Return a scope for a streamed body, which is produced after this one's request has left."""
+        body = Scope(self.request)
+        body.tags, body.contexts, body.crumbs, body.told = self.tags, self.contexts, self.crumbs, self.told
+        return body
 
 
 current: ContextVar[Scope | None] = ContextVar("capture_scope", default=None)
@@ -54,3 +97,17 @@ def of_or_new(request: Any) -> Scope:
         found = Scope()
         setattr(request, ATTRIBUTE, found)
     return found
+
+
+def begin(job: Job) -> Scope:
+    """Begin the scope of a task or command in the current context, inside of whatever runs there."""
+    begun = Scope(job=job)
+    begun.outer = current.get()
+    current.set(begun)
+    return begun
+
+
+def end(begun: Scope) -> None:
+    """End a scope that was begun: what ran before goes on."""
+    if current.get() is begun:
+        current.set(begun.outer)
