@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from capture.store import lifecycle, outbox
-from capture.store.tables import Bug
+from capture.store.tables import ActRow, Bug
 
 _LOCK = 0x62756702  # any number that nobody else uses for an advisory lock in this database
 
@@ -29,7 +29,8 @@ def create(session: Session, bugs: Sequence[Bug], *, by: lifecycle.Actor, reason
 
     Call `lock_numbers` first. Nothing is committed.
     """
-    last = session.connection().scalar(sa.select(sa.func.max(Bug.number))) or 0
+    numbers = sa.select(sa.func.max(Bug.number)), sa.select(sa.func.max(ActRow.number))  # of deleted bugs as well
+    last = max(session.connection().scalar(number) or 0 for number in numbers)
     for number, bug in enumerate(bugs, last + 1):
         bug.number = number
     session.add_all(bugs)

@@ -17,10 +17,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlmodel import Session
 
+from capture.errors import StoreBusy
 from capture.event import Event, decode, encode
-from capture.store import creation
+from capture.store import creation, figures
 from capture.store.engine import upsert, writing
 from capture.store.failures import store_errors
+from capture.store.figures import Known
 from capture.store.lifecycle import Actor
 from capture.store.sightings import CAPTURE, Sighting, count_up, lock_bugs
 from capture.store.tables import Bug, FingerprintRow, JournalRow, Occurrence, storable, table_of
@@ -29,6 +31,12 @@ from capture.store.tables import Bug, FingerprintRow, JournalRow, Occurrence, st
 TITLE, WORD, PATH = 300, 200, 2_000
 
 Key = tuple[str, str]  # project and fingerprint
+
+_TRIES = 5
+
+
+class _Deleted(Exception):
+    """The fingerprint of an event was there a moment ago."""
 
 
 @dataclass(frozen=True)
@@ -78,26 +86,38 @@ def take_in(engine: Engine, batch: Batch, *, now: datetime) -> Intake:
     fingerprint without a bug ("unknown_fingerprint"). Raises `capture.errors.StoreError` when the database is
     locked or gone; then nothing was written and the batch may be given again.
     """
-    with store_errors(engine), Session(writing(engine)) as session:
-        journal = _locked_journal(session, batch, now)
-        if journal.offset != batch.start:
-            return Intake(stale=True)
-        fresh = _fresh(session, batch.events)
-        known = _bug_ids(session, _keys(fresh, batch.counted))
-        new_bugs = _create_missing(session, fresh, known, now)
-        counted = [count for count in batch.counted if _key(count) in known]
-        bugs = lock_bugs(session, {known[key] for key in _keys(fresh, counted)})
-        stored = _store(session, fresh, known)
-        reopened = count_up(session, bugs, list(_sightings(stored, counted, known)), now=now)
-        outcome = Intake(
-            stored=len(stored),
-            counted=sum(count.count for count in counted),
-            duplicates=len(batch.events) - len(stored),
-            new_bugs=new_bugs,
-            reopened=reopened,
-        )
-        _enter(session, journal, batch, outcome, now)
-        session.commit()
+    for _ in range(_TRIES):
+        with store_errors(engine), Session(writing(engine)) as session:
+            try:
+                return _take_in(session, batch, now)
+            except _Deleted:
+                continue  # a bug was deleted while we waited for it; its fault gets a new one now
+    raise StoreBusy("Bugs are being deleted while their events arrive.", cure="It is tried again by itself.")
+
+
+def _take_in(session: Session, batch: Batch, now: datetime) -> Intake:
+    journal = _locked_journal(session, batch, now)
+    if journal.offset != batch.start:
+        return Intake(stale=True)
+    fresh = _fresh(session, batch.events)
+    keys = _keys(fresh, batch.counted)
+    new_bugs = _create_missing(session, fresh, _stored(session, keys), now)
+    known = _locked_fingerprints(session, keys)
+    if any(_key(event) not in known for event in fresh):
+        raise _Deleted
+    counted = [count for count in batch.counted if _key(count) in known]
+    bugs = lock_bugs(session, {known[key].bug_id for key in _keys(fresh, counted)})
+    stored = _store(session, fresh, known)
+    reopened = count_up(session, bugs, list(_sightings(stored, counted, known)), now=now)
+    outcome = Intake(
+        stored=len(stored),
+        counted=sum(count.count for count in counted),
+        duplicates=len(batch.events) - len(stored),
+        new_bugs=new_bugs,
+        reopened=reopened,
+    )
+    _enter(session, journal, batch, outcome, now)
+    session.commit()
     return outcome
 
 
@@ -106,10 +126,11 @@ def record(session: Session, event: Event, *, by: Actor, reason: str, now: datet
 
     Its fingerprint must be new, and the numbers locked (see `capture.store.creation.lock_numbers`).
     """
-    known: dict[Key, int] = {}
-    (bug,) = _create(session, {_key(event): event}, known, by=by, reason=reason, now=now)
+    (bug,) = _create(session, {_key(event): event}, by=by, reason=reason, now=now)
+    known = _locked_fingerprints(session, [_key(event)])
     stored = _store(session, [event], known)
-    count_up(session, lock_bugs(session, known.values()), list(_sightings(stored, [], known)), now=now)
+    assert bug.id is not None
+    count_up(session, lock_bugs(session, [bug.id]), list(_sightings(stored, [], known)), now=now)
     return bug
 
 
@@ -137,41 +158,52 @@ def _fresh(session: Session, events: Sequence[Event]) -> list[Event]:
     return list(by_id.values())
 
 
-def _bug_ids(session: Session, keys: Iterable[Key]) -> dict[Key, int]:
+def _stored(session: Session, keys: Iterable[Key]) -> set[Key]:
+    """Return those of `keys` that have a bug."""
     table = table_of(FingerprintRow)
-    statement = sa.select(table.c.project, table.c.key, table.c.bug_id).where(
-        table.c.key.in_({key for _project, key in keys})
-    )
-    return {(project, key): bug_id for project, key, bug_id in session.connection().execute(statement)}
+    statement = sa.select(table.c.project, table.c.key).where(table.c.key.in_({key for _project, key in keys}))
+    return {(project, key) for project, key in session.connection().execute(statement)}
 
 
-def _create_missing(session: Session, events: Sequence[Event], known: dict[Key, int], now: datetime) -> tuple[int, ...]:
-    """Create a bug for each fingerprint without one, add it to `known`, and return the new numbers."""
+def _locked_fingerprints(session: Session, keys: Iterable[Key]) -> dict[Key, Known]:
+    """Return the stored ones of `keys`, locked: nobody can merge or delete their bugs any more."""
+    wanted = set(keys)
+    condition = table_of(FingerprintRow).c.key.in_({key for _project, key in wanted})
+    found = {(known.project, known.key): known for known in figures.lock(session, condition)}
+    return {key: known for key, known in found.items() if key in wanted}
+
+
+def _create_missing(session: Session, events: Sequence[Event], stored: set[Key], now: datetime) -> tuple[int, ...]:
+    """Create a bug for each fingerprint without one, and return the new numbers."""
     first: dict[Key, Event] = {}
     for event in events:
-        if _key(event) not in known:
+        if _key(event) not in stored:
             first.setdefault(_key(event), event)
     if not first:
         return ()
     creation.lock_numbers(session)
-    known.update(_bug_ids(session, first))  # somebody else may have been first while we waited for the lock
-    missing = {key: event for key, event in first.items() if key not in known}
-    return tuple(bug.number for bug in _create(session, missing, known, by=CAPTURE, reason="first seen", now=now))
+    stored = _stored(session, first)  # somebody else may have been first while we waited for the lock
+    missing = {key: event for key, event in first.items() if key not in stored}
+    return tuple(bug.number for bug in _create(session, missing, by=CAPTURE, reason="first seen", now=now))
 
 
-def _create(
-    session: Session, missing: Mapping[Key, Event], known: dict[Key, int], *, by: Actor, reason: str, now: datetime
-) -> list[Bug]:
-    """Create a bug for each fingerprint of `missing` from its first event, and add it to `known`."""
+def _create(session: Session, missing: Mapping[Key, Event], *, by: Actor, reason: str, now: datetime) -> list[Bug]:
+    """Create a bug for each fingerprint of `missing` from its first event."""
     bugs = [_bug(event, now) for event in missing.values()]
     creation.create(session, bugs, by=by, reason=reason, now=now)
     rows = []
-    for (key, event), bug in zip(missing.items(), bugs, strict=True):
-        assert bug.id is not None
-        known[key] = bug.id
-        parts = msgspec.to_builtins(event.fingerprint.parts)
-        version = event.fingerprint.version
-        rows.append({"project": key[0], "key": key[1], "version": version, "parts": parts, "bug_id": bug.id})
+    for ((project, key), event), bug in zip(missing.items(), bugs, strict=True):
+        rows.append(
+            {
+                "project": project,
+                "key": key,
+                "version": event.fingerprint.version,
+                "parts": msgspec.to_builtins(event.fingerprint.parts),
+                "bug_id": bug.id,
+                "home_id": bug.id,
+                **{name: getattr(bug, name) for name in figures.NAMES},
+            }
+        )
     if rows:
         session.connection().execute(sa.insert(table_of(FingerprintRow)), rows)
     return bugs
@@ -188,7 +220,7 @@ def _bug(event: Event, now: datetime) -> Bug:
         exception_type=surfaced.type[:WORD] if surfaced else None,
         status_code=event.status,
         method=request.method[:WORD] if request else None,
-        route=request.route[:PATH] if request and request.route else None,
+        route=_route(event),
         first_release=_word(event.release),
         last_release=_word(event.release),
         first_seen=at,
@@ -197,12 +229,20 @@ def _bug(event: Event, now: datetime) -> Bug:
     )
 
 
-def _store(session: Session, events: Sequence[Event], known: Mapping[Key, int]) -> list[Event]:
+def _route(event: Event) -> str | None:
+    """Return what stands for the place in the site: the route, or the task or command that ran instead."""
+    if event.request is not None:
+        return event.request.route[:PATH] if event.request.route else None
+    return f"{event.job.kind} {event.job.name}"[:PATH] if event.job is not None else None
+
+
+def _store(session: Session, events: Sequence[Event], known: Mapping[Key, Known]) -> list[Event]:
     """Store the events and return those that were really inserted: another journal may hold the same ids."""
     rows = [
         {
             "id": event.id,
-            "bug_id": known[_key(event)],
+            "bug_id": known[_key(event)].bug_id,
+            "fingerprint_id": known[_key(event)].id,
             "at": _utc(event.at),
             "status_code": event.status,
             "environment": event.environment[:WORD],
@@ -221,11 +261,15 @@ def _store(session: Session, events: Sequence[Event], known: Mapping[Key, int]) 
     return [event for event in events if event.id in inserted]
 
 
-def _sightings(events: Sequence[Event], counted: Sequence[Counted], known: Mapping[Key, int]) -> Iterator[Sighting]:
+def _sightings(events: Sequence[Event], counted: Sequence[Counted], known: Mapping[Key, Known]) -> Iterator[Sighting]:
     for event in events:
-        yield Sighting(known[_key(event)], _utc(event.at), 1, _word(event.release), event.environment[:WORD], event.id)
+        one = known[_key(event)]
+        where = event.environment[:WORD]
+        yield Sighting(one.id, one.bug_id, _utc(event.at), 1, _word(event.release), where, event.id)
     for count in counted:
-        yield Sighting(known[_key(count)], _utc(count.at), count.count, _word(count.release), count.environment[:WORD])
+        one = known[_key(count)]
+        where = count.environment[:WORD]
+        yield Sighting(one.id, one.bug_id, _utc(count.at), count.count, _word(count.release), where)
 
 
 def _enter(session: Session, journal: JournalRow, batch: Batch, outcome: Intake, now: datetime) -> None:

@@ -16,7 +16,11 @@ from capture.store.tables import Bug, Transition
 
 State = Literal["open", "fixing", "review", "closed", "muted"]
 ActorKind = Literal["person", "agent", "system"]
+# Why a bug is closed. One that is fixed comes back by itself; "not a bug" stays closed and only counts, and a
+# duplicate comes back as a fixed one does once the other bug is closed as well. A merged one gets no events any more.
+ClosedAs = Literal["fixed", "not a bug", "duplicate", "merged"]
 
+CLOSED_AS: tuple[ClosedAs, ...] = get_args(ClosedAs)
 STATES: tuple[State, ...] = get_args(State)
 
 LEGAL: dict[State, frozenset[State]] = {
@@ -54,9 +58,19 @@ def created(bug: Bug, *, by: Actor, reason: str, now: datetime) -> Transition:
     )
 
 
-def move(session: Session, bug: Bug, to: State, *, by: Actor, reason: str, now: datetime) -> Transition:
+def move(
+    session: Session,
+    bug: Bug,
+    to: State,
+    *,
+    by: Actor,
+    reason: str,
+    now: datetime,
+    closed_as: ClosedAs = "fixed",
+) -> Transition:
     """Change the state of `bug`, record the transition and return it. Nothing is committed.
 
+    What belongs to the state that it leaves goes with it: the terms of a mute, the reason of a closing.
     Raises `IllegalTransition` when `LEGAL` has no such step, or when anyone but a person closes a bug.
     """
     current: State = bug.state  # type: ignore[assignment]
@@ -72,8 +86,12 @@ def move(session: Session, bug: Bug, to: State, *, by: Actor, reason: str, now: 
     )
     if current == "closed":
         bug.is_recurrence = by.kind == "system"
+        bug.closed_as = bug.duplicate_of = bug.merged_into = None
     elif to == "closed":
         bug.is_recurrence = False
+        bug.closed_as = closed_as
+    if current == "muted":
+        bug.mute_until = bug.mute_events = bug.mute_releases = None
     bug.state = to
     bug.changed_at = now
     session.add(bug)

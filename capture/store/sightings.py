@@ -10,7 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from capture.store import lifecycle, outbox
+from capture.store import figures, lifecycle, outbox, waking
 from capture.store.engine import upsert
 from capture.store.tables import Bug, Occurrence, Tally, Transition, table_of
 
@@ -19,8 +19,9 @@ CAPTURE = lifecycle.Actor("system", "capture")
 
 @dataclass(frozen=True)
 class Sighting:
-    """`count` events of one bug, seen at one time in one release. `event` is the id of a stored one."""
+    """`count` events of one fingerprint, seen at one time in one release. `event` is the id of a stored one."""
 
+    fingerprint_id: int
     bug_id: int
     at: datetime
     count: int
@@ -53,29 +54,27 @@ def count_up(
     """
     tallies: Counter[tuple[int, datetime]] = Counter()
     earlier = _Earlier(session, bugs, sightings)
+    of_bug = {bug_id: {one.id: one for one in all_} for bug_id, all_ in figures.of_bugs(session, bugs).items()}
     reopened: list[int] = []
     for sighting in sightings:
-        bug = bugs[sighting.bug_id]
-        tallies[sighting.bug_id, sighting.at.replace(minute=0, second=0, microsecond=0)] += sighting.count
+        bug, fingerprints = bugs[sighting.bug_id], of_bug[sighting.bug_id]
+        tallies[sighting.fingerprint_id, sighting.at.replace(minute=0, second=0, microsecond=0)] += sighting.count
         if bug.state == "closed" and earlier.is_recurrence(bug, sighting):
             _reopen(session, bug, sighting, now=now)
             reopened.append(bug.number)
-        _note(bug, sighting)
-    for (bug_id, _hour), count in tallies.items():
-        bugs[bug_id].count += count
-        bugs[bug_id].changed_at = now
+        elif bug.state == "muted":
+            why = waking.count_down(bug, count=sighting.count, release=sighting.release, now=now)
+            if why is not None:
+                waking.wake(session, bug, why, now=now)
+        seen = fingerprints[sighting.fingerprint_id].figures
+        seen.note(sighting.at, sighting.count, sighting.release, sighting.environment)
+        figures.show(bug, figures.total([one.figures for one in fingerprints.values()]))
+        bug.changed_at = now
+    touched = {sighting.fingerprint_id: sighting.bug_id for sighting in sightings}
+    figures.save(session, [of_bug[bug_id][fingerprint_id] for fingerprint_id, bug_id in sorted(touched.items())])
     _add_tallies(session, tallies)
     session.flush()
     return tuple(reopened)
-
-
-def _note(bug: Bug, sighting: Sighting) -> None:
-    if sighting.at < bug.first_seen:
-        bug.first_seen, bug.first_release = sighting.at, sighting.release
-    if sighting.at >= bug.last_seen:
-        bug.last_seen = sighting.at
-        bug.last_release = sighting.release or bug.last_release
-        bug.environment = sighting.environment or bug.environment
 
 
 def _add_tallies(session: Session, tallies: Counter[tuple[int, datetime]]) -> None:
@@ -84,9 +83,9 @@ def _add_tallies(session: Session, tallies: Counter[tuple[int, datetime]]) -> No
     connection, table = session.connection(), table_of(Tally)
     insert = upsert(connection, table)
     insert = insert.on_conflict_do_update(
-        index_elements=[table.c.bug_id, table.c.hour], set_={"count": table.c.count + insert.excluded.count}
+        index_elements=[table.c.fingerprint_id, table.c.hour], set_={"count": table.c.count + insert.excluded.count}
     )
-    rows = [{"bug_id": bug_id, "hour": hour, "count": count} for (bug_id, hour), count in sorted(tallies.items())]
+    rows = [{"fingerprint_id": one, "hour": hour, "count": count} for (one, hour), count in sorted(tallies.items())]
     connection.execute(insert, rows)
 
 
@@ -102,6 +101,8 @@ class _Earlier:
         self._batch = [sighting.event for sighting in batch if sighting.event]
         self._closed_at: dict[int, datetime] = {}
         self._known: set[tuple[int, str | None]] = set()
+        self._silent = {bug.id for bug in bugs.values() if bug.state == "closed" and bug.closed_as == "not a bug"}
+        self._silent |= self._duplicates_of_what_is_not_closed(bugs)
         closed = [bug.id for bug in bugs.values() if bug.state == "closed"]
         if closed:
             statement = (
@@ -116,7 +117,11 @@ class _Earlier:
 
         It is when it was seen after the bug was closed, in a release that had not been seen before that, or in
         none that is known. A release from before the fix goes on failing until it is replaced: that only counts.
+        What was closed as not a bug only counts as well, until a person reopens it, and so does a duplicate for as
+        long as the other bug is not closed.
         """
+        if bug.id in self._silent:
+            return False
         closed_at = self._closed_at.get(sighting.bug_id)
         seen = sighting.bug_id, sighting.release
         if closed_at is not None and sighting.at <= closed_at:
@@ -130,6 +135,14 @@ class _Earlier:
         if closed_at is not None and self._stored_before(sighting, closed_at):
             self._known.add(seen)
         return seen not in self._known
+
+    def _duplicates_of_what_is_not_closed(self, bugs: dict[int, Bug]) -> set[int | None]:
+        others = {bug.id: bug.duplicate_of for bug in bugs.values() if bug.state == "closed" and bug.duplicate_of}
+        if not others:
+            return set()
+        statement = sa.select(Bug.id).where(Bug.id.in_(set(others.values())), Bug.state != "closed")  # type: ignore[call-overload, union-attr]
+        not_closed = set(self._session.connection().scalars(statement))
+        return {bug_id for bug_id, other in others.items() if other in not_closed}
 
     def _stored_before(self, sighting: Sighting, closed_at: datetime) -> bool:
         statement = (

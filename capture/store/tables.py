@@ -115,11 +115,23 @@ class Bug(Row, table=True):
     first_seen: datetime = _time()
     last_seen: datetime = _time()
     fix_commit: str | None = _text(default=None)  # the commit of the latest sign-off
+    assignee: str | None = _text(default=None)
+    closed_as: str | None = _text(default=None)  # see capture.store.lifecycle.CLOSED_AS; None unless closed
+    duplicate_of: int | None = None  # the id of the bug that this one was closed as a duplicate of
+    merged_into: int | None = Field(default=None, index=True)  # the id of the bug that has this one's fingerprints
+    # What wakes a muted bug; all empty: muted for good. See capture.store.waking.
+    mute_until: datetime | None = _time(default=None)
+    mute_events: int | None = Field(default=None, sa_type=sa.BigInteger)  # so many more events
+    mute_releases: list[str] | None = _json(default=None, nullable=True)  # an event of any release but these
     changed_at: datetime = _time()  # last change of anything a screen shows
 
 
 class FingerprintRow(Row, table=True):
-    """A fingerprint and the bug that it belongs to; several may belong to one bug after a merge."""
+    """A fingerprint and the bug that it belongs to; several may belong to one bug after a merge.
+
+    `home_id` is the bug that was made for it, `bug_id` the one that has it now: where home was merged into. Figures
+    are kept here, and those of a bug are the sum over its fingerprints, so that a merge can be taken back exactly.
+    """
 
     __tablename__ = "fingerprint"
     __table_args__ = (sa.UniqueConstraint("project", "key"),)
@@ -130,6 +142,13 @@ class FingerprintRow(Row, table=True):
     version: str = _text()
     parts: list[dict[str, str]] = _json(default_factory=list)  # capture.event.Part, as dicts
     bug_id: int = Field(foreign_key="bug.id", index=True)
+    home_id: int = Field(index=True)  # no foreign key: SQLite could not add it to a table with rows
+    count: int = _count()
+    first_seen: datetime = _time()
+    last_seen: datetime = _time()
+    first_release: str | None = _text(default=None)
+    last_release: str | None = _text(default=None)
+    environment: str = _text(default="")  # of the latest event
 
 
 class Occurrence(Row, table=True):
@@ -138,7 +157,9 @@ class Occurrence(Row, table=True):
     __table_args__ = (sa.Index("ix_occurrence_bug_id_at", "bug_id", "at"),)
 
     id: str = Field(primary_key=True, sa_type=sa.String(32))  # the event's id
-    bug_id: int = Field(foreign_key="bug.id")
+    bug_id: int = Field(foreign_key="bug.id")  # that of its fingerprint; a merge changes both
+    # No foreign key: each fingerprint that is deleted would read the whole table, or it would need one more index.
+    fingerprint_id: int
     at: datetime = _time()
     status_code: int | None = None
     environment: str = _text(default="")
@@ -149,9 +170,9 @@ class Occurrence(Row, table=True):
 
 
 class Tally(Row, table=True):
-    """How many events of a bug fell into one hour (its start, UTC). Outlives pruned occurrences."""
+    """How many events of a fingerprint fell into one hour (its start, UTC). Outlives pruned occurrences."""
 
-    bug_id: int = Field(foreign_key="bug.id", primary_key=True)
+    fingerprint_id: int = Field(foreign_key="fingerprint.id", primary_key=True)
     hour: datetime = _time(primary_key=True, index=True)
     count: int = _count()
 
@@ -167,6 +188,48 @@ class Transition(Row, table=True):
     from_state: str | None = _text(default=None)  # None: the bug was created
     to_state: str = _text()
     reason: str = _text(default="")
+
+
+class ActRow(Row, table=True):
+    """What somebody did to a bug beside changing its state, or together with it. Rows are only ever added.
+
+    `before` and `after` hold what changed, as plain data: enough to say it, and to undo it. A row outlives the
+    deletion of its bug, so that a number is never given twice.
+    """
+
+    __tablename__ = "act"
+
+    id: int | None = Field(default=None, primary_key=True)
+    bug_id: int | None = Field(default=None, foreign_key="bug.id", index=True)  # None: the bug was deleted
+    number: int = Field(index=True)  # of the bug
+    at: datetime = _time()
+    actor_kind: str = _text()
+    actor: str = _text()
+    kind: str = _text()  # mute, assign, label, note, merge, … see workbench.bugs.acts
+    before: dict[str, Any] = _json(default_factory=dict)
+    after: dict[str, Any] = _json(default_factory=dict)
+    reason: str = _text(default="")
+    undone_at: datetime | None = _time(default=None)
+    undone_by: str | None = _text(default=None)
+
+
+class BugLabel(Row, table=True):
+    """A label that somebody put on a bug."""
+
+    __tablename__ = "bug_label"
+
+    bug_id: int = Field(foreign_key="bug.id", primary_key=True)
+    name: str = _text(primary_key=True, index=True)
+
+
+class Note(Row, table=True):
+    """What somebody wrote about a bug."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    bug_id: int = Field(foreign_key="bug.id", index=True)
+    at: datetime = _time()
+    by: str = _text()
+    text: str = _text()
 
 
 class Issue(Row, table=True):
@@ -325,6 +388,9 @@ class JournalRow(Row, table=True):
     __tablename__ = "journal"
 
     name: str = _text(primary_key=True)
+    project: str = _text(default="")  # of the first event that was carried
+    folder: str = _text(default="")  # host and path, where it lies
+    folded: int = _count()  # how many journals that are gone this one line is the sum of; see capture.store.folding
     offset: int = _count()  # bytes carried over
     seen: int = _count()
     stored: int = _count()

@@ -161,6 +161,7 @@ def test_a_bug_without_any_event_has_a_page(any_engine: Engine, carry_into: Carr
     carry_into(any_engine, make_event())
     with any_engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM occurrence")
+        connection.exec_driver_sql("DELETE FROM tally")
         connection.exec_driver_sql("DELETE FROM fingerprint")
     page = queries.bug_page(any_engine, 1, now=NOW)
     assert (page.event, page.occurrences, page.evidence, page.fingerprints) == (None, (), None, ())

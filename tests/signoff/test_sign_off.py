@@ -63,7 +63,9 @@ def bug(engine: Engine, repository: tuple[Path, str, str]) -> Callable[..., None
             session.add(row)
             session.flush()
             assert row.id is not None
-            session.add(FingerprintRow(key="a1b2", version="1", bug_id=row.id))
+            session.add(
+                FingerprintRow(key="a1b2", version="1", bug_id=row.id, home_id=row.id, first_seen=NOW, last_seen=NOW)
+            )
             fix = FixSession(
                 id="5e55",
                 bug_id=row.id,

@@ -20,9 +20,10 @@ BUG, FINGERPRINT, ISSUE, SESSION, TALLY = (table_of(model) for model in (Bug, Fi
 TREND_HOURS = 24
 
 _SEARCHED = (BUG.c.title, BUG.c.route, BUG.c.exception_type, BUG.c.last_release)
+# Its own, also while it is merged into another bug.
 _FIRST_KEY = (
     sa.select(FINGERPRINT.c.key)
-    .where(FINGERPRINT.c.bug_id == BUG.c.id)
+    .where(FINGERPRINT.c.home_id == BUG.c.id)
     .order_by(FINGERPRINT.c.id)
     .limit(1)
     .scalar_subquery()
@@ -81,9 +82,13 @@ def _trends(connection: Connection, bug_id: int | None, now: datetime) -> dict[i
     """Return the events of each of the last hours by bug id, this hour last: of one bug, or of all."""
     this_hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     oldest = this_hour - timedelta(hours=TREND_HOURS - 1)
-    statement = sa.select(TALLY).where(TALLY.c.hour.between(oldest, this_hour))
+    statement = (
+        sa.select(FINGERPRINT.c.bug_id, TALLY.c.hour, TALLY.c.count)
+        .join(FINGERPRINT, FINGERPRINT.c.id == TALLY.c.fingerprint_id)
+        .where(TALLY.c.hour.between(oldest, this_hour))
+    )
     if bug_id is not None:
-        statement = statement.where(TALLY.c.bug_id == bug_id)
+        statement = statement.where(FINGERPRINT.c.bug_id == bug_id)
     trends: dict[int, list[int]] = defaultdict(lambda: [0] * TREND_HOURS)
     for found_id, hour, count in connection.execute(statement):
         trends[found_id][(hour - oldest) // timedelta(hours=1)] += count

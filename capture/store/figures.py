@@ -1,0 +1,115 @@
+"""The figures of a fingerprint, and those of a bug: the sum over its fingerprints.
+
+A bug's figures are never kept up by themselves, so that taking a fingerprint away from a bug leaves exactly what
+would have been without it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from capture.store.tables import Bug, FingerprintRow, table_of
+
+
+@dataclass
+class Figures:
+    """How often something was seen, when first and last, and in which release; `environment` is of the latest."""
+
+    count: int
+    first_seen: datetime
+    last_seen: datetime
+    first_release: str | None
+    last_release: str | None
+    environment: str
+
+    def note(self, at: datetime, count: int, release: str | None, environment: str) -> None:
+        """Enter `count` events seen at one time in one release."""
+        self.count += count
+        if at < self.first_seen:
+            self.first_seen, self.first_release = at, release
+        if at >= self.last_seen:
+            self.last_seen = at
+            self.last_release = release or self.last_release
+            self.environment = environment or self.environment
+
+
+NAMES = tuple(field.name for field in fields(Figures))
+
+
+@dataclass
+class Known:
+    """A stored fingerprint: its key, its bug, the bug that was made for it, and its figures."""
+
+    id: int
+    project: str
+    key: str
+    bug_id: int
+    home_id: int
+    figures: Figures
+
+
+def total(parts: Sequence[Figures]) -> Figures:
+    """Return the figures of a bug from those of its fingerprints, in their order. There is at least one."""
+    if len(parts) == 1:
+        return parts[0]
+    first = min(parts, key=lambda part: part.first_seen)
+    latest_first = sorted(parts, key=lambda part: part.last_seen, reverse=True)
+    return Figures(
+        count=sum(part.count for part in parts),
+        first_seen=first.first_seen,
+        last_seen=latest_first[0].last_seen,
+        first_release=first.first_release,
+        last_release=next((part.last_release for part in latest_first if part.last_release), None),
+        environment=next((part.environment for part in latest_first if part.environment), ""),
+    )
+
+
+def show(bug: Bug, figures: Figures) -> None:
+    """Write the figures into the bug's row where they differ from what it has."""
+    for name in NAMES:
+        value = getattr(figures, name)
+        if getattr(bug, name) != value:
+            setattr(bug, name, value)
+
+
+def of_bugs(session: Session, bug_ids: Collection[int]) -> dict[int, list[Known]]:
+    """Return the fingerprints of each bug, in order of id. The bugs have to be locked."""
+    condition = table_of(FingerprintRow).c.bug_id.in_(sorted(bug_ids))
+    found: dict[int, list[Known]] = defaultdict(list)
+    for known in _select(session, condition, lock=False):
+        found[known.bug_id].append(known)
+    return found
+
+
+def lock(session: Session, condition: sa.ColumnElement[bool]) -> list[Known]:
+    """Return the fingerprints for which `condition` holds, in order of id, locked until the transaction ends.
+
+    Whoever locks fingerprints does so before bugs: only then does their bug stay the same.
+    """
+    return _select(session, condition, lock=True)
+
+
+def save(session: Session, fingerprints: Iterable[Known]) -> None:
+    """Write the figures of fingerprints back."""
+    table = table_of(FingerprintRow)
+    rows: list[dict[str, Any]] = [{"the_id": known.id, **asdict(known.figures)} for known in fingerprints]
+    if rows:
+        values: dict[str, Any] = {name: sa.bindparam(name) for name in NAMES}
+        session.connection().execute(sa.update(table).where(table.c.id == sa.bindparam("the_id")).values(values), rows)
+
+
+def _select(session: Session, condition: sa.ColumnElement[bool], *, lock: bool) -> list[Known]:
+    table = table_of(FingerprintRow)
+    columns = [table.c[name] for name in ("id", "project", "key", "bug_id", "home_id", *NAMES)]
+    statement = sa.select(*columns).where(condition).order_by(table.c.id)
+    if lock:
+        statement = statement.with_for_update(key_share=True)
+    rows = session.connection().execute(statement)
+    return [Known(row.id, row.project, row.key, row.bug_id, row.home_id, Figures(*row[5:])) for row in rows]
