@@ -117,6 +117,11 @@ def look(noted: Scope, response: Any) -> None:
 def finish(noted: Scope, response: Any) -> None:
     """Capture a failed response with what was noted on its way."""
     error = noted.error
+    if response.status_code >= 500 and error is None:
+        # What the site reported itself, by hand or in a log, is why it answered so.
+        error = noted.told[-1] if noted.told else logs.last_error(noted)
+    if response.status_code >= 500:
+        noted.held, noted.held_more = None, 0
     if isinstance(error, GONE_CLIENTS) or (error is not None and noted.was_told(error)):
         noted.event_id = ""  # so that what Django logs about this response later does not make a second one
     else:
@@ -125,9 +130,10 @@ def finish(noted: Scope, response: Any) -> None:
             request=noted.request,
             status=response.status_code,
             reason=noted.reason,
-            tags=noted.tags,
+            noted=noted,
         )
         noted.event_id = capture(failure) or ""
+        noted.tell(error)
 
 
 def raised(noted: Scope, error: Exception) -> None:
