@@ -30,26 +30,43 @@ def clean(text: str) -> str:
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-# One cheap look decides whether the exact patterns below are worth running: plain searches for what every one of
-# them has in it, since one regular expression of the same words takes ten times as long.
-_HINTS = tuple(
+# What each family of patterns below has in it. Plain searches for these decide which of them are worth running, since
+# a regular expression of the same words takes ten times as long, and most text has none of them.
+_SHAPE_HINTS = ("eyJ", "AKIA", "ASIA", "AIza")
+_UNDERSCORE_HINTS = tuple(words_of("sk_ rk_ ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ whsec_ npm_ hf_"))
+_HYPHEN_HINTS = tuple(words_of("sk- rk- glpat- xox pypi-"))
+_DOT_HINTS = ("ya29.", "SG.")
+_KEY_HINTS = tuple(
     words_of(
         """
-        eyj bearer basic :// sk- sk_ rk_ ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- xox whsec_ akia asia aiza npm_ hf_
-        sg. ya29. pypi- -----begin pass pw secret token auth key cred cook sess sid csrf xsrf cvv cvc ssn signature jwt
-        otp card social recovery pin forwarded real
+        pass pw secret token auth key cred cook sess sid csrf xsrf cvv cvc ssn signature jwt bearer otp card social
+        recovery pin forwarded real
         """
     )
 )
-_DIGITS = re.compile(r"\d[ -]?\d[ -]?\d[ -]?\d[ -]?\d")
+_DIGITS = re.compile("[0-9](?:[ -]?[0-9]){12}")  # as many as the shortest card has
+
+# Short texts in which nothing was found, so that what every request says again (a browser's name, a currency) is
+# looked at once. Never a text that held a secret.
+_harmless: set[str] = set()
+MAX_HARMLESS, MAX_HARMLESS_TEXT = 4_096, 200
 
 
-def _is_suspect(text: str) -> bool:
-    lowered = text.lower()
-    for hint in _HINTS:
-        if hint in lowered:
+def _has(text: str, hints: Iterable[str]) -> bool:
+    for hint in hints:  # noqa: SIM110  (any() with a generator takes twice as long, on every text of every event)
+        if hint in text:
             return True
-    return _DIGITS.search(text) is not None
+    return False
+
+
+def _may_have_shape(text: str) -> bool:
+    """Return whether a key of a well-known make could be in the text."""
+    return (
+        _has(text, _SHAPE_HINTS)
+        or ("_" in text and _has(text, _UNDERSCORE_HINTS))
+        or ("-" in text and _has(text, _HYPHEN_HINTS))
+        or ("." in text and _has(text, _DOT_HINTS))
+    )
 
 
 _PEM = re.compile(
@@ -87,28 +104,47 @@ _CARD_NUMBER = re.compile(r"4(?:\d{12}|\d{15}|\d{18})|(?:5[0-9]|2[2-7])\d{14}|3[
 
 def scrub_text(text: str, *, limit: int = MAX_TEXT) -> str:
     """Return the text without secrets, at most `limit` characters long, and clean for every store."""
+    if type(text) is str and len(text) <= limit and text in _harmless:
+        return text
     # What could hide behind the cut is scrubbed first, so that half a password is not mistaken for a harmless word.
-    text = clean(text[: limit * 2 + 200])
-    if _is_suspect(text):
-        text = _redact_keyed(_COOKIE_LINE.sub(rf"\1{REDACTED}", _scrub_shapes(text)), _VALUE)
-        text = _ELEMENT.sub(_redact_element, text)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    cleaned = clean(text[: limit * 2 + 200])
+    scrubbed = _scrub(cleaned, _VALUE, cookies=True)
+    if scrubbed == text and len(text) <= MAX_HARMLESS_TEXT and type(text) is str:
+        if len(_harmless) >= MAX_HARMLESS:
+            _harmless.clear()
+        _harmless.add(text)
+    return scrubbed if len(scrubbed) <= limit else scrubbed[: limit - 1] + "…"
 
 
 def scrub_source(line: str) -> str:
     """Return a line of source code without literal secrets. `token = get_token()` stays as it is."""
-    line = clean(line[:400])
-    if _is_suspect(line):
-        line = _ELEMENT.sub(_redact_element, _redact_keyed(_scrub_shapes(line), _LITERAL))
-    return line
+    return _scrub(clean(line[:400]), _LITERAL, cookies=False)
 
 
-def _scrub_shapes(text: str) -> str:
-    text = _PEM.sub(REDACTED, text)
-    text = _DSN.sub(lambda match: f"{match[1] or match[2]}:{REDACTED}@", text)
-    text = _SHAPES.sub(REDACTED, text)
-    text = _BEARER.sub(rf"\1 {REDACTED}", text)
-    return _CARD.sub(_redact_card, text)
+def _scrub(text: str, values: re.Pattern[str], *, cookies: bool) -> str:
+    lowered = text.lower()
+    text = _scrub_shapes(text, lowered)
+    if (":" in text or "=" in text or "</" in text) and _has(lowered, _KEY_HINTS):
+        if cookies and "cookie" in lowered:
+            text = _COOKIE_LINE.sub(rf"\1{REDACTED}", text)
+        text = _redact_keyed(text, values)
+        if "</" in text:
+            text = _ELEMENT.sub(_redact_element, text)
+    return text
+
+
+def _scrub_shapes(text: str, lowered: str) -> str:
+    if "-----BEGIN" in text:
+        text = _PEM.sub(REDACTED, text)
+    if "://" in text and "@" in text:
+        text = _DSN.sub(lambda match: f"{match[1] or match[2]}:{REDACTED}@", text)
+    if _may_have_shape(text):
+        text = _SHAPES.sub(REDACTED, text)
+    if "bearer" in lowered or "basic" in lowered:
+        text = _BEARER.sub(rf"\1 {REDACTED}", text)
+    if len(text) >= 13 and _DIGITS.search(text):
+        text = _CARD.sub(_redact_card, text)
+    return text
 
 
 def _redact_keyed(text: str, values: re.Pattern[str]) -> str:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from capture import scrub
 from capture.scrub import (
-    _HINTS,
     MAX_ITEMS,
     REDACTED,
     clean,
@@ -248,7 +248,43 @@ def test_headers():
 def test_every_word_that_makes_a_key_secret_is_hinted_at():
     """The cheap look must never overlook what the exact patterns would find."""
     words = _SECRET_WORDS | {pair.replace("+", "_") for pair in _SECRET_PAIRS}
-    assert [word for word in words if not any(hint in word for hint in _HINTS)] == []
+    assert [word for word in words if not any(hint in word for hint in scrub._KEY_HINTS)] == []
+
+
+PIECES = [
+    *SHAPES,
+    "password",
+    "x-api-key",
+    "Cookie",
+    ": ",
+    "=",
+    " ",
+    "'",
+    '"',
+    "<pwd>",
+    "</pwd>",
+    "hunter2",
+    "4111",
+    "-",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join))
+def test_the_cheap_look_finds_what_all_patterns_together_find(text):
+    every = scrub._PEM.sub(REDACTED, text)
+    every = scrub._DSN.sub(lambda match: f"{match[1] or match[2]}:{REDACTED}@", every)
+    every = scrub._BEARER.sub(rf"\1 {REDACTED}", scrub._SHAPES.sub(REDACTED, every))
+    every = scrub._CARD.sub(scrub._redact_card, every)
+    every = scrub._redact_keyed(scrub._COOKIE_LINE.sub(rf"\1{REDACTED}", every), scrub._VALUE)
+    assert scrub_text(text) == scrub._ELEMENT.sub(scrub._redact_element, every)
+
+
+def test_what_is_remembered_holds_no_secret_and_stays_small():
+    for number in range(scrub.MAX_HARMLESS + 100):
+        scrub_text(f"page {number}")
+        scrub_text(f"password={number}-hunter2")
+    assert len(scrub._harmless) <= scrub.MAX_HARMLESS
+    assert not [text for text in scrub._harmless if "hunter2" in text]
 
 
 @given(st.text(st.characters(codec=None, exclude_categories=()), max_size=300))
