@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from capture.byhand import capture_exception, capture_message, tag
+    from capture.byhand import capture_exception, capture_message, context, tag
 
-__all__ = ["capture_exception", "capture_message", "tag"]
+__all__ = ["capture_exception", "capture_message", "context", "tag"]
 
 
 def __getattr__(name: str) -> Any:

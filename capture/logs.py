@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -21,7 +20,7 @@ from capture import breadcrumbs, pipeline
 from capture.builder import Failure
 from capture.conf import CaptureSettings
 from capture.frames import MAX_MESSAGE
-from capture.scope import Scope, current
+from capture.scope import Scope, current, is_marked, mark
 
 # Each tells of what has its own way in, or of ourselves. Queries are logged with their parameters.
 LEFT_OUT = frozenset(
@@ -142,12 +141,10 @@ def take(record: logging.LogRecord) -> None:
     if noted is not None and noted.holds and not noted.finished:
         _hold(noted, found)
         return
-    if error is not None and ((noted is not None and noted.was_told(error)) or is_marked(error)):
-        return
-    if noted is not None:
-        noted.tell(error)
-    else:
-        mark(error)
+    if error is not None:
+        if noted.was_told(error) if noted is not None else is_marked(error):
+            return
+        noted.tell(error) if noted is not None else mark(error)
     pipeline.capture(found.failure(noted))
 
 
@@ -179,21 +176,3 @@ def release(noted: Scope) -> None:
     if more and (running := pipeline.pipeline()) is not None and running.settings.enabled:
         for _ in range(more):
             running.journal.drop("logged_too_often")
-
-
-_MARK = "_capture_told"
-# An exception that a module keeps may be raised again and again, and is a new failure then.
-MARKED_SECONDS = 60.0
-
-
-def mark(error: BaseException | None) -> None:
-    """Remember outside of any scope that there is an event of this exception, without keeping it alive."""
-    if error is not None:
-        with contextlib.suppress(Exception):
-            error.__dict__[_MARK] = time.monotonic()
-
-
-def is_marked(error: BaseException) -> bool:
-    """Return whether there is an event of this exception already, captured just now and outside of any scope."""
-    told = error.__dict__.get(_MARK)
-    return isinstance(told, float) and time.monotonic() - told < MARKED_SECONDS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections import deque
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -11,8 +13,10 @@ if TYPE_CHECKING:
     from capture.logs import Held
 
 ATTRIBUTE = "_capture_scope"
-# Exceptions are kept alive, with all that their frames hold, for as long as they are remembered here.
 MAX_TOLD = 21
+_MARK = "_capture_told"
+# An exception that a module keeps may be raised again and again, and is a new failure then.
+MARKED_SECONDS = 60.0
 
 
 class Scope:
@@ -62,12 +66,16 @@ class Scope:
 
     def was_told(self, error: BaseException | None) -> bool:
         """Return whether an event of this very exception exists already."""
-        return any(told is error for told in self.told)
+        return any(told is error for told in self.told) or (not self.holds and error is not None and is_marked(error))
 
     def tell(self, error: BaseException | None) -> None:
         """Remember that there is an event of this exception."""
-        if error is not None:
+        if error is None:
+            return
+        if self.holds:
             self.told = (*self.told[1 - MAX_TOLD :], error)
+        else:  # a command may run for weeks, and must not keep alive what the frames of exceptions hold
+            mark(error)
 
     def note(self, error: BaseException | None) -> None:
         """Remember an exception on its way through the site. The latest is the one that surfaces."""
@@ -97,6 +105,18 @@ def of_or_new(request: Any) -> Scope:
         found = Scope()
         setattr(request, ATTRIBUTE, found)
     return found
+
+
+def mark(error: BaseException) -> None:
+    """Remember that there is an event of this exception, without keeping it alive."""
+    with contextlib.suppress(Exception):
+        error.__dict__[_MARK] = time.monotonic()
+
+
+def is_marked(error: BaseException) -> bool:
+    """Return whether an event of this exception was captured just now, outside of a request."""
+    told = error.__dict__.get(_MARK)
+    return isinstance(told, float) and time.monotonic() - told < MARKED_SECONDS
 
 
 def begin(job: Job) -> Scope:
