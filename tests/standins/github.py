@@ -5,6 +5,7 @@ Registered in tests/conftest.py; tests ask for the fixture `github_repository`, 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import re
@@ -65,6 +66,17 @@ class GitHubRepository:
     def comments(self, number: int) -> list[str]:
         """The comments of an issue, oldest first, asked past the proxy."""
         return [comment["body"] for comment in self.ask("GET", f"/issues/{number}/comments?per_page=100")]
+
+    def push(self, branch: str) -> None:
+        """Make a branch with a commit that the default branch has not, past the proxy."""
+        for name in ("main", branch):
+            content = base64.b64encode(name.encode()).decode()
+            if name != "main":
+                tip = self.ask("GET", "/git/ref/heads/main")["object"]["sha"]
+                self.ask("POST", "/git/refs", {"ref": f"refs/heads/{name}", "sha": tip})
+            self.ask(
+                "PUT", f"/contents/{name.replace('/', '-')}.txt", {"message": "m", "content": content, "branch": name}
+            )
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Return the answer of the stand-in to a request below this repository, past the proxy."""

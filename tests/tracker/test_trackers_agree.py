@@ -13,7 +13,7 @@ from workbench.tracker.github import GitHub
 from workbench.tracker.markers import comment_marker, issue_marker
 from workbench.tracker.port import Issues
 from workbench.tracker.settings import GitHubSettings
-from workbench.tracker.testing import FakeTracker
+from workbench.tracker.testing import FakeIssues, FakeTracker
 
 ONE, TWO = issue_marker("clinic", "one"), issue_marker("clinic", "two")
 SINCE = datetime.now(UTC) - timedelta(minutes=1)
@@ -28,6 +28,15 @@ def issues(request: pytest.FixtureRequest) -> Iterator[Issues]:
     client = GitHub(GitHubSettings(repository.full_name, repository.base_url, repository.token))
     yield client.issues(repository.full_name)
     client.close()
+
+
+@pytest.fixture
+def branch(request: pytest.FixtureRequest, issues: Issues) -> str:
+    """A branch that can be asked to be pulled."""
+    if isinstance(issues, FakeIssues):
+        return "fix/b-001"
+    request.getfixturevalue("github_repository").push("fix/b-001")
+    return "fix/b-001"
 
 
 def test_an_issue_is_found_by_its_marker_only(issues: Issues) -> None:
@@ -62,6 +71,14 @@ def test_comments_are_found_by_marker_and_can_be_deleted(issues: Issues) -> None
     first, second = issues.comments(number, marker, since=SINCE)
     issues.delete_comment(number, second)
     assert issues.comments(number, marker, since=SINCE) == [first]
+
+
+def test_a_branch_has_one_pull_request(issues: Issues, branch: str) -> None:
+    assert issues.pull(branch, "main") is None
+    first = issues.open_pull(branch, "main", "the fix", "text")
+    assert first.state == "open"
+    assert issues.pull(branch, "main") == first
+    assert issues.pull("another", "main") is None
 
 
 def test_an_issue_that_does_not_exist_is_refused(issues: Issues) -> None:

@@ -53,6 +53,48 @@ def test_a_new_bug_gets_its_file_and_its_issue(site: Any) -> None:
     assert linked.synced_at == NOW
 
 
+PULL = {**SIGN_OFF, "branch": "fix/b-001", "base": "main"}
+
+
+def test_a_fix_that_was_signed_off_gets_one_pull_request(site: Any) -> None:
+    site.fail()
+    site.work()
+    site.owe("open_pull", "sign-off 1", body=PULL)
+    site.move("closed")
+    url = "https://github.example/bot/clinic/pull/2"
+    assert Done("open_pull", 1, f"opened pull request bot/clinic#2: {url}") in site.work()
+    pull = site.tracker.repositories["bot/clinic"].pulls["fix/b-001", "main"]
+    assert pull.title == "Fix B-001: KeyError: 'rabbit' in price_of"
+    assert "Issue: bot/clinic#1" in pull.body
+    assert "Evidence: demonstrated" in pull.body
+    site.owe("open_pull", "sign-off 2", body=PULL)
+    assert Done("open_pull", 1, f"found pull request bot/clinic#2: {url}") in site.work()
+
+
+def test_a_lost_answer_makes_no_second_pull_request(site: Any) -> None:
+    site.fail()
+    site.work()
+    site.owe("open_pull", "sign-off 1", body=PULL)
+    site.move("closed")
+    lost = iter([Uncertain("lost")])
+
+    def lose(step: str) -> None:
+        if step == "after open pull" and (error := next(lost, None)):
+            raise error
+
+    site.tracker.on_step = lose
+    assert any(done.outcome.startswith("opened pull request bot/clinic#2") for done in site.work())
+    assert len(site.tracker.repositories["bot/clinic"].pulls) == 1
+
+
+def test_no_pull_request_for_a_bug_that_came_back(site: Any) -> None:
+    site.fail()
+    site.work()
+    site.owe("open_pull", "sign-off 1", body=PULL)
+    assert any("was opened again, so no pull request" in done.outcome for done in site.work())
+    assert site.tracker.repositories["bot/clinic"].pulls == {}
+
+
 def test_the_bug_file_is_written_again_once_the_issue_is_known(site: Any) -> None:
     site.fail()
     site.work()

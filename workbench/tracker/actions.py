@@ -17,7 +17,7 @@ from workbench.bugs import files, queries
 from workbench.tracker import issue_text
 from workbench.tracker.failures import Permanent, Temporary
 from workbench.tracker.markers import comment_marker, issue_marker
-from workbench.tracker.once import comment_once, open_once
+from workbench.tracker.once import comment_once, open_once, pull_once
 from workbench.tracker.outbox import Leased
 from workbench.tracker.port import Found, Issues
 
@@ -151,6 +151,16 @@ def _reopen_issue(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Out
     return _set_state(bug.issue, "open", "reopened", hands)
 
 
+def _open_pull(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outcome:
+    head, base = leased.body["branch"], leased.body["base"]
+    if bug.state != "closed":
+        return Outcome(f"the bug was opened again, so no pull request was opened for {head}")
+    title, body = issue_text.pull(queries.bug_page(hands.engine, bug.number, now=now), leased.body)
+    repository = bug.issue.repository if bug.issue else hands.repository
+    found, is_new = pull_once(hands.issues(repository), head, base, title, body)
+    return Outcome(f"{'opened' if is_new else 'found'} pull request {_numbered(found)}: {found.url}")
+
+
 def _set_state(linked: Found, state: str, reason: str, hands: Hands) -> Outcome:
     issue, changed = hands.issues(linked.repository).set_state(linked.number, state, reason)
     done = "closed" if state == "closed" else "reopened"
@@ -159,7 +169,11 @@ def _set_state(linked: Found, state: str, reason: str, hands: Hands) -> Outcome:
 
 
 def _named(issue: Found) -> str:
-    return f"issue {issue.repository}#{issue.number}"
+    return f"issue {_numbered(issue)}"
+
+
+def _numbered(found: Found) -> str:
+    return f"{found.repository}#{found.number}"
 
 
 _ACTIONS: dict[Kind, Callable[[Leased, _Bug, Hands, datetime], Outcome]] = {
@@ -168,4 +182,5 @@ _ACTIONS: dict[Kind, Callable[[Leased, _Bug, Hands, datetime], Outcome]] = {
     "comment_issue": _comment_issue,
     "close_issue": _close_issue,
     "reopen_issue": _reopen_issue,
+    "open_pull": _open_pull,
 }

@@ -16,6 +16,7 @@ import requests
 from github.GithubRetry import GithubRetry
 from github.Issue import Issue
 from github.NamedUser import NamedUser
+from github.PullRequest import PullRequest
 from github.Repository import Repository
 
 from workbench.tracker.failures import Failure, Permanent, Temporary, Uncertain
@@ -162,6 +163,30 @@ class Issues:
         """Delete a comment of ours."""
         with self._told(f"delete a comment of issue #{number}"):
             self._repository.get_issue(number).get_comment(comment_id).delete()
+
+    def pull(self, head: str, base: str) -> Found | None:
+        """Return the open pull request of the branch `head` into `base`; one that was a draft is ready now."""
+        with self._told(f"list the pull requests of {head}"):
+            owner = self.full_name.partition("/")[0]
+            pulls = self._repository.get_pulls(state="open", head=f"{owner}:{head}", base=base)
+            # Asked for by name, and looked at all the same: a name that GitHub cannot read is left out of the query.
+            pull = next((pull for pull in pulls if (pull.head.ref, pull.base.ref) == (head, base)), None)
+        if pull is None:
+            return None
+        if pull.draft:
+            with self._told(f"mark pull request #{pull.number} as ready", writes=True):
+                pull.mark_ready_for_review()
+        return self._pulled(pull)
+
+    def open_pull(self, head: str, base: str, title: str, body: str) -> Found:
+        """Open a pull request. Raises `Uncertain` when it may have been opened all the same."""
+        with self._told(f"open a pull request for {head}", writes=True):
+            return self._pulled(self._repository.create_pull(base, head, title=title, body=body))
+
+    def _pulled(self, pull: PullRequest) -> Found:
+        if pull.state not in ("open", "closed"):  # None as well: PyGithub makes a pull request of any answer
+            raise ValueError("no pull request in the answer")
+        return Found(self.full_name, pull.number, str(pull.html_url), pull.state)
 
     def _ensure_label(self) -> None:
         """Create our label where it is missing; without the right to, issues go without it."""

@@ -45,6 +45,16 @@ def body(page: BugPage, marker: str) -> str:
     return _fitting([part for part in parts if part], f"{ending}\n\n{marker}\n")
 
 
+def pull(page: BugPage, facts: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the title and the text of the pull request for a fix that was signed off, from the `facts` of that."""
+    lines = [f"Fixes {page.row.label}: {inert(page.row.title, 500)}", ""]
+    if page.row.issue:
+        # Ours, and meant: GitHub links the two.
+        lines += [f"Issue: {page.row.issue.repository}#{page.row.issue.number}", ""]
+    ending = f"`workbench bugs show {page.row.label}`"
+    return f"Fix {page.row.label}: {title(page)}"[:256], _fitting(["\n".join([*lines, *_signed_off(facts)])], ending)
+
+
 def comment(page: BugPage, facts: Mapping[str, Any], marker: str) -> str:
     """Return a comment's text from the `facts` it was owed with: of a sign-off, of a recurrence, or plain `text`."""
     if "sign_off" in facts:

@@ -54,5 +54,22 @@ def comment_once(issues: Issues, number: int, marker: str, body: str, *, since: 
     return is_new
 
 
+def pull_once(issues: Issues, head: str, base: str, title: str, body: str) -> tuple[Found, bool]:
+    """Return the one open pull request of a branch, opened if there is none, and whether it was opened now.
+
+    GitHub itself refuses a second one for the same two branches, so a lost answer needs no more than another look.
+    """
+    found = issues.pull(head, base)
+    if found is not None:
+        return found, False
+    try:
+        return issues.open_pull(head, base, title, body), True
+    except Uncertain as doubt:
+        found = issues.pull(head, base)
+        if found is None:
+            raise _later(doubt) from doubt
+        return found, True
+
+
 def _later(doubt: Uncertain) -> Uncertain:
     return Uncertain(str(doubt), cure=doubt.cure, after=max(doubt.after or timedelta(), SETTLES_WITHIN))

@@ -43,3 +43,11 @@ class Issues(Protocol):
     def delete_comment(self, number: int, comment_id: int) -> None:
         """Delete a comment of ours."""
         ...
+
+    def pull(self, head: str, base: str) -> Found | None:
+        """Return the open pull request of the branch `head` into `base`; one that was a draft is ready now."""
+        ...
+
+    def open_pull(self, head: str, base: str, title: str, body: str) -> Found:
+        """Open a pull request. Raises `Uncertain` when it may have been opened all the same."""
+        ...

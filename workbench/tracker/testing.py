@@ -60,6 +60,7 @@ class FakeIssues:
         self.full_name = repository
         self.opened: dict[int, FakeIssue] = {}
         self._tracker = tracker
+        self.pulls: dict[tuple[str, str], FakeIssue] = {}
         self._comment_ids = itertools.count(1)
 
     def find(self, markers: set[str], *, since: datetime) -> list[Found]:
@@ -102,6 +103,24 @@ class FakeIssues:
         """Delete a comment of ours."""
         self._tracker.step("before delete")
         del self._issue(number).comments[comment_id]
+
+    def pull(self, head: str, base: str) -> Found | None:
+        """Return the open pull request of a branch."""
+        self._tracker.step("pull")
+        pull = self.pulls.get((head, base))
+        return pull.found if pull is not None and pull.found.state == "open" else None
+
+    def open_pull(self, head: str, base: str, title: str, body: str) -> Found:
+        """Open a pull request; like GitHub, never a second one for the same branches."""
+        self._tracker.step("before open pull")
+        with self._tracker.lock:
+            if (head, base) in self.pulls:
+                raise Permanent(f"A pull request already exists for {head}.")
+            number = len(self.opened) + len(self.pulls) + 1
+            found = Found(self.full_name, number, f"https://github.example/{self.full_name}/pull/{number}", "open")
+            self.pulls[head, base] = FakeIssue(found, title, body)
+        self._tracker.step("after open pull")
+        return found
 
     def _issue(self, number: int) -> FakeIssue:
         if number not in self.opened:

@@ -18,6 +18,7 @@ OWED_WORDS = {
     "comment_issue": "comment on the issue",
     "close_issue": "close the issue",
     "reopen_issue": "reopen the issue",
+    "open_pull": "open a pull request",
 }
 
 
