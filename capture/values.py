@@ -11,7 +11,7 @@ import enum
 import pathlib
 import types
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -72,16 +72,14 @@ def _tells_nothing(value: Any) -> bool:
 
 
 def _describe(value: Any, depth: int) -> str:
-    if value is None or value is True or value is False:
-        return str(value)
     kind = type(value)
-    if kind is float:
-        return float.__repr__(value)
+    usual = _USUAL.get(kind)
+    if usual is not None:
+        return usual(value, depth)
     if issubclass(kind, enum.Enum):
         return f"{kind.__name__}.{object.__getattribute__(value, '_name_')}"
     if issubclass(kind, int):
-        bits = int.bit_length(value)
-        return int.__repr__(value) if bits <= MAX_INTEGER_BITS else f"<int of {bits} bits>"
+        return _integer(value, depth)
     if issubclass(kind, str):
         return _text(str.__getitem__(value, slice(0, MAX_TEXT * 3)), str.__len__(value))
     if issubclass(kind, bytes | bytearray):
@@ -89,6 +87,15 @@ def _describe(value: Any, depth: int) -> str:
     if kind in _PLAIN or (issubclass(kind, pathlib.PurePath) and kind.__module__.startswith("pathlib")):
         return repr(value)
     return _describe_container(value, kind, depth)
+
+
+def _integer(value: int, _depth: int) -> str:
+    bits = int.bit_length(value)
+    return int.__repr__(value) if bits <= MAX_INTEGER_BITS else f"<int of {bits} bits>"
+
+
+def _string(value: str, _depth: int) -> str:
+    return repr(value) if len(value) <= MAX_TEXT else _text(value[: MAX_TEXT * 3], len(value))
 
 
 def _text(start: str | bytes, length: int) -> str:
@@ -127,25 +134,26 @@ def _tuple(value: tuple[Any, ...], kind: type, depth: int) -> str:
     return "(" + _items(tuple.__iter__(value), length, depth) + ")"
 
 
-def _breadth(depth: int) -> int:
-    """Return how many items are shown: fewer the deeper they lie, so that a tree of lists stays cheap."""
-    return max(2, MAX_ITEMS >> depth)
+# How many items are shown: fewer the deeper they lie, so that a tree of lists stays cheap.
+_BREADTH = tuple(max(2, MAX_ITEMS >> depth) for depth in range(MAX_DEPTH))
 
 
 def _items(items: Iterable[Any], length: int, depth: int) -> str:
     if depth >= MAX_DEPTH:
         return "…" if length else ""
-    first = list(islice(items, _breadth(depth)))
+    first = list(islice(items, _BREADTH[depth]))
     shown = [_describe(item, depth + 1) for item in first]
     # ("password", "x") is an entry of a mapping in disguise, as headers are.
-    if length == len(first) == 2 and _is_secret_name(first[0]) and not _tells_nothing(first[1]):
+    if length == 2 and len(first) == 2 and _is_secret_name(first[0]) and not _tells_nothing(first[1]):
         shown[1] = repr(REDACTED)
-    if length > _breadth(depth):
+    if length > _BREADTH[depth]:
         shown.append(f"… {length} in all")
     return ", ".join(shown)
 
 
 def _is_secret_name(name: Any) -> bool:
+    if type(name) is str:
+        return is_secret_key(name)
     if type(name) is bytes:
         return is_secret_key(name[:200].decode("latin-1"))
     return isinstance(name, str) and is_secret_key(str.__str__(name))
@@ -155,10 +163,10 @@ def _mapping(items: Iterable[tuple[Any, Any]], length: int, kind: type, depth: i
     if depth >= MAX_DEPTH:
         return "{…}" if length else "{}"
     shown = []
-    for key, item in islice(items, _breadth(depth)):
+    for key, item in islice(items, _BREADTH[depth]):
         secret = _is_secret_name(key) and not _tells_nothing(item)
         shown.append(f"{_describe(key, depth + 1)}: {repr(REDACTED) if secret else _describe(item, depth + 1)}")
-    if length > _breadth(depth):
+    if length > _BREADTH[depth]:
         shown.append(f"… {length} in all")
     text = "{" + ", ".join(shown) + "}"
     return text if kind is dict else f"{kind.__name__}({text})"
@@ -184,3 +192,15 @@ def _instance(value: Any, kind: type, depth: int) -> str:
         for key, item in public[:MAX_ITEMS]
     ]
     return f"<{name} {' '.join(shown)}>" if shown else f"<{name}>"
+
+
+# By far the most values are of one of these types exactly.
+_USUAL: dict[type, Callable[[Any, int], str]] = {
+    type(None): lambda _value, _depth: "None",
+    bool: lambda value, _depth: "True" if value else "False",
+    int: _integer,
+    float: lambda value, _depth: float.__repr__(value),
+    str: _string,
+    dict: lambda value, depth: _mapping(value.items(), len(value), dict, depth),
+    list: lambda value, depth: "[" + _items(value, len(value), depth) + "]",
+}
