@@ -66,6 +66,7 @@ class Carrier:
     ) -> None:
         self.engine = engine
         self._folder = folder
+        self._place = spool.place_of(folder)
         self._now = now
         self._positions: dict[str, tuple[int, int]] | None = None
 
@@ -89,6 +90,9 @@ class Carrier:
         for _attempt in range(3):
             done, fresh = self._carry_chunks(path)
             total += done
+            if fresh and abandoned:
+                done, fresh = self._carry_torn_tail(path)
+                total += done
             if fresh:
                 if abandoned:
                     path.unlink(missing_ok=True)
@@ -108,6 +112,19 @@ class Carrier:
                 return total, False
             self._known()[path.name] = (chunk.end, chunk.seen)
         return total, True
+
+    def _carry_torn_tail(self, path: Path) -> tuple[Drained, bool]:
+        """Enter in the ledger what was cut off in the middle of its last record."""
+        offset, seen = self._position(path.name)
+        found = spool.torn_tail(path, offset=offset)
+        if found is None:
+            return Drained(), True
+        end, lost = found
+        chunk = spool.Chunk(start=offset, end=end, seen=seen + lost, records=(), dropped={"torn": lost} if lost else {})
+        done, fresh = self._take_in(path.name, chunk, {})
+        if fresh:
+            self._known()[path.name] = (chunk.end, chunk.seen)
+        return done, fresh
 
     def _carry_chunk(self, path: Path, chunk: spool.Chunk) -> tuple[Drained, bool]:
         try:
@@ -148,6 +165,7 @@ class Carrier:
                 events=tuple(record.event for record in records if record.event is not None),
                 counted=counted,
                 dropped=dropped,
+                folder=self._place,
             ),
             now=self._now(),
         )

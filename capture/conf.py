@@ -24,11 +24,12 @@ class CaptureSettings:
 
     `payloads_per_hour` full events are kept of one fingerprint, hour and process; the rest is counted.
     `journal_max_bytes` bounds the journal folder; past it events are only counted. `background` says whether
-    this process may carry journals into the database itself.
+    this process may carry journals into the database itself. `keep_events` full events of a fault stay in the
+    database for good, evenly in time, beside its first and its last.
 
     `breadcrumbs` is how many log records (and, with `queries`, database queries) of a request go with its event;
-    `logs` makes every logged error an event. `celery`, `commands` and `threads` say whether failed tasks,
-    management commands and threads are captured.
+    `logs` makes every logged error an event. `tasks`, `commands` and `threads` say whether failed tasks (of Celery
+    and of Django), management commands and threads are captured.
     """
 
     database_url: str
@@ -40,13 +41,14 @@ class CaptureSettings:
     enabled: bool = True
     background: bool = True
     payloads_per_hour: int = 60
+    keep_events: int = 100
     journal_max_bytes: int = 256 * 1024 * 1024
     event_max_bytes: int = 256 * 1024
     body_max_bytes: int = 10_000
     breadcrumbs: int = 30
     queries: bool = False
     logs: bool = False
-    celery: bool = True
+    tasks: bool = True
     commands: bool = True
     threads: bool = True
 
@@ -61,9 +63,10 @@ class Problem:
 
 
 _TEXT = ("DATABASE_URL", "ENVIRONMENT", "PROJECT", "SERVER", "RELEASE")
-_SWITCHES = ("ENABLED", "BACKGROUND", "QUERIES", "LOGS", "CELERY", "COMMANDS", "THREADS")
+_SWITCHES = ("ENABLED", "BACKGROUND", "QUERIES", "LOGS", "TASKS", "COMMANDS", "THREADS")
 _BOUNDS = {
     "PAYLOADS_PER_HOUR": (1, 1_000_000),
+    "KEEP_EVENTS": (0, 100_000),
     "JOURNAL_MAX_BYTES": (64 * 1024, 1 << 40),
     "EVENT_MAX_BYTES": (4 * 1024, 16 * 1024 * 1024),
     "BODY_MAX_BYTES": (0, 1024 * 1024),

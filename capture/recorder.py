@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from capture.carrier import Carrier, Drained
+    from capture.upkeep import Upkeep
 
 logger = logging.getLogger("capture")
 
@@ -67,6 +68,7 @@ class Recorder:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._carrier: Carrier | None = None
+        self._upkeep: Upkeep | None = None
         self._lock_fd: int | None = None
         self._retry_at = 0.0
         self._retry_seconds = FIRST_RETRY_SECONDS
@@ -141,9 +143,14 @@ class Recorder:
     def _carry(self) -> None:
         if self._carrier is None:
             from capture.carrier import Carrier, open_store
+            from capture.upkeep import Upkeep
 
-            self._carrier = Carrier(self._settings.journal_dir, open_store(self._settings))
+            engine = open_store(self._settings)
+            self._upkeep = Upkeep(self._settings, engine)
+            self._carrier = Carrier(self._settings.journal_dir, engine)
         self._carrier.carry()
+        if self._upkeep is not None and not self._stopping.is_set():
+            self._upkeep.look()
         self._retry_seconds = FIRST_RETRY_SECONDS
         if self._complained:
             self._complained = False

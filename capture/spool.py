@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +49,11 @@ def journals(folder: Path) -> list[Path]:
     return []
 
 
+def place_of(folder: Path) -> str:
+    """Return how a folder is named where journals of several hosts meet."""
+    return f"{socket.gethostname()}:{folder.absolute()}"
+
+
 def is_abandoned(path: Path) -> bool:
     """Return whether nobody writes this journal any more: its process is dead or has begun another."""
     try:
@@ -81,6 +87,23 @@ def chunks(path: Path, *, offset: int, seen: int, size: int = 1024 * 1024, limit
                 file.seek(offset)
     except FileNotFoundError:
         return  # carried over and deleted by somebody else in the meantime
+
+
+def torn_tail(path: Path, *, offset: int) -> tuple[int, int] | None:
+    """Return what lies behind the last whole record of a dead process's journal, from `offset` on.
+
+    That is where the file ends, and how many failures were lost with it (none where it only told of drops). None
+    where the file ends with a whole record.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            rest = file.read()
+    except FileNotFoundError:
+        return None
+    if not rest:
+        return None
+    return offset + len(rest), 0 if rest[8:10] == b" D" else 1
 
 
 def _whole_lines(lines: list[bytes]) -> list[bytes]:

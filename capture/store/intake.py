@@ -55,7 +55,8 @@ class Counted:
 class Batch:
     """The bytes `start` to `end` of a journal, decoded. `seen` is the journal's running total at `end`.
 
-    At most 10,000 events and counts, so that the ids of a batch fit into one statement of either database.
+    `folder` says where the journal lies. At most 10,000 events and counts, so that the ids of a batch fit into one
+    statement of either database.
     """
 
     journal: str
@@ -65,6 +66,7 @@ class Batch:
     events: Sequence[Event]
     counted: Sequence[Counted] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
+    folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def open_event(payload: bytes) -> Event:
 
 def _locked_journal(session: Session, batch: Batch, now: datetime) -> JournalRow:
     connection = session.connection()
-    blank = JournalRow(name=batch.journal, updated_at=now).model_dump()
+    blank = JournalRow(name=batch.journal, folder=storable(batch.folder), updated_at=now).model_dump()
     connection.execute(upsert(connection, table_of(JournalRow)).values(blank).on_conflict_do_nothing())
     statement = sa.select(JournalRow).where(JournalRow.name == batch.journal).with_for_update()  # type: ignore[arg-type]
     return session.scalars(statement).one()
@@ -201,6 +203,7 @@ def _create(session: Session, missing: Mapping[Key, Event], *, by: Actor, reason
                 "parts": msgspec.to_builtins(event.fingerprint.parts),
                 "bug_id": bug.id,
                 "home_id": bug.id,
+                "site": figures.site(event.fingerprint.parts),
                 **{name: getattr(bug, name) for name in figures.NAMES},
             }
         )
@@ -278,6 +281,8 @@ def _enter(session: Session, journal: JournalRow, batch: Batch, outcome: Intake,
     dropped.update(batch.dropped)
     dropped["unknown_fingerprint"] += sum(count.count for count in batch.counted) - outcome.counted
     dropped["duplicate"] += outcome.duplicates
+    journal.project = journal.project or next((_key(seen)[0] for seen in (*batch.events, *batch.counted)), "")
+    journal.folder = batch.folder
     journal.offset = batch.end
     journal.seen = max(journal.seen, batch.seen)
     journal.stored += outcome.stored
