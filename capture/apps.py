@@ -17,12 +17,15 @@ class CaptureConfig(AppConfig):
 
         from django.core.checks import register
 
-        from capture import checks, observers
-        from capture.conf import site_folder
+        from capture import checks, observers, surroundings
+        from capture.conf import load, site_folder
         from capture.release import head_at_start
 
         observers.connect()
         # Now, because at the first failure a newer version may lie in the folder already.
         with contextlib.suppress(Exception):
             head_at_start(site_folder())
+        # A setting that cannot work is told by the check and, at the first failure, by the pipeline.
+        with contextlib.suppress(Exception):
+            surroundings.connect(load())
         register(checks.check_capture)

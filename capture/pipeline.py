@@ -138,10 +138,11 @@ def _after_fork() -> None:
         _pipeline.after_fork()
 
 
-def _at_exit() -> None:
+def close() -> None:
+    """Close this process's pipeline, if it has one: at exit, and where a process ends without what is due then."""
     if _pipeline is not None:
         _pipeline.close()
 
 
 os.register_at_fork(after_in_child=_after_fork)
-atexit.register(_at_exit)
+atexit.register(close)

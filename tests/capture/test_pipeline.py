@@ -166,18 +166,18 @@ def test_a_report_by_hand_and_the_500_it_became_are_one(client, captured):
 
 
 def test_the_same_exception_by_hand_twice_is_one(captured):
-    token = scope.current.set(scope.Scope(request=object()))
-    try:
-        error = KeyError("x")
-        scope.current.get().request = None
-        assert capture.capture_exception(error)
-        from django.test import RequestFactory
+    from django.test import RequestFactory
 
-        scope.current.get().request = RequestFactory().get("/")
-        assert capture.capture_exception(error)
-        assert capture.capture_exception(error) is None
-    finally:
-        scope.current.reset(token)
+    for of_a_request in (scope.Scope(), scope.Scope(request=RequestFactory().get("/"))):
+        of_a_request.holds = of_a_request.request is not None
+        token = scope.current.set(of_a_request)
+        try:
+            error = KeyError("x")
+            assert capture.capture_exception(error)
+            assert capture.capture_exception(error) is None
+        finally:
+            scope.current.reset(token)
+    assert len(captured()) == 2
 
 
 def test_outside_of_a_request(captured):

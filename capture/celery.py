@@ -1,0 +1,83 @@
+"""Celery's tasks that failed for good, in whichever process that shows. A retry that is still to come is no failure.
+
+Nothing here imports Celery where the site has not.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from capture import pipeline, tasks
+from capture.conf import CaptureSettings
+
+_CONTROL_FLOW = frozenset(("Ignore", "Reject", "Retry"))
+
+_connected = False
+_wanted = False
+
+
+def connect(settings: CaptureSettings) -> None:
+    """Capture failed tasks from now on, as the settings say, where the site has loaded Celery."""
+    global _connected, _wanted
+    _wanted = settings.tasks and settings.enabled
+    if not _wanted or _connected or "celery" not in sys.modules:
+        return
+    from celery import signals  # type: ignore[import-untyped]
+
+    _connected = True
+    signals.task_prerun.connect(_begins, dispatch_uid="capture")
+    signals.task_failure.connect(_failed, dispatch_uid="capture")
+    signals.task_postrun.connect(_ends, dispatch_uid="capture")
+    # The children of a prefork pool end without running what Python runs at exit.
+    signals.worker_process_shutdown.connect(_goes, dispatch_uid="capture")
+
+
+def _begins(sender: Any = None, **_: Any) -> None:
+    if _wanted:
+        tasks.begin(str(sender.name))
+
+
+def _ends(sender: Any = None, **_: Any) -> None:
+    tasks.end(str(sender.name))
+
+
+def _failed(
+    sender: Any = None,
+    task_id: Any = None,
+    exception: Any = None,
+    args: Any = None,
+    kwargs: Any = None,
+    **_: Any,
+) -> None:
+    if not _wanted:
+        return
+    error = _raised(exception)
+    if isinstance(error, tuple(getattr(sender, "throws", None) or ())) or type(error).__name__ in _CONTROL_FLOW:
+        return  # the task says itself that this is how it ends
+    facts = {"id": str(task_id or "")[:100], **_delivery(sender)}
+    facts["arguments"] = tasks.shown_arguments(sender.run, args, kwargs)
+    tasks.failed(str(sender.name), error, facts)
+
+
+def _raised(exception: Any) -> BaseException | None:
+    """Return what was raised: Celery hands on a stand-in where that cannot be pickled."""
+    if type(exception).__name__ == "UnpickleableExceptionWrapper":
+        return sys.exc_info()[1] or exception
+    return exception if isinstance(exception, BaseException) else None
+
+
+def _delivery(task: Any) -> dict[str, str]:
+    request = getattr(task, "request", None)
+    delivery = getattr(request, "delivery_info", None) or {}
+    worker = str(getattr(request, "hostname", None) or "")
+    return {
+        "queue": str(delivery.get("routing_key") or "")[:200],
+        "retries": str(getattr(request, "retries", None) or 0),
+        "worker": worker[:200],
+        "eager": "yes" if getattr(request, "is_eager", False) else "",
+    }
+
+
+def _goes(**_: Any) -> None:
+    pipeline.close()
