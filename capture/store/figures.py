@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from capture.event import Part
 from capture.store.tables import Bug, FingerprintRow, table_of
 
 
@@ -53,6 +54,11 @@ class Known:
     bug_id: int
     home_id: int
     figures: Figures
+
+
+def site(parts: Sequence[Part]) -> str | None:
+    """Return where a fault was raised, which several fingerprints may share; None where no code of ours was."""
+    return next((part.value for part in reversed(parts) if part.name == "frame"), None)
 
 
 def total(parts: Sequence[Figures]) -> Figures:

@@ -140,7 +140,10 @@ class _Earlier:
         others = {bug.id: bug.duplicate_of for bug in bugs.values() if bug.state == "closed" and bug.duplicate_of}
         if not others:
             return set()
-        statement = sa.select(Bug.id).where(Bug.id.in_(set(others.values())), Bug.state != "closed")  # type: ignore[call-overload, union-attr]
+        statement = sa.select(Bug.number).where(  # type: ignore[call-overload]
+            Bug.number.in_(set(others.values())),  # type: ignore[attr-defined]
+            Bug.state != "closed",
+        )
         not_closed = set(self._session.connection().scalars(statement))
         return {bug_id for bug_id, other in others.items() if other in not_closed}
 

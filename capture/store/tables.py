@@ -95,6 +95,8 @@ class Bug(Row, table=True):
     __table_args__ = (
         sa.Index("ix_bug_state_last_seen", "state", "last_seen"),
         sa.Index("ix_bug_last_seen", "last_seen"),
+        sa.Index("ix_bug_first_seen", "first_seen"),
+        sa.Index("ix_bug_count", "count"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -115,10 +117,11 @@ class Bug(Row, table=True):
     first_seen: datetime = _time()
     last_seen: datetime = _time()
     fix_commit: str | None = _text(default=None)  # the commit of the latest sign-off
+    quiet_until: datetime | None = _time(default=None)  # until then an event without a release is no recurrence
     assignee: str | None = _text(default=None)
     closed_as: str | None = _text(default=None)  # see capture.store.lifecycle.CLOSED_AS; None unless closed
-    duplicate_of: int | None = None  # the id of the bug that this one was closed as a duplicate of
-    merged_into: int | None = Field(default=None, index=True)  # the id of the bug that has this one's fingerprints
+    duplicate_of: int | None = None  # the number of the bug that this one was closed as a duplicate of
+    merged_into: int | None = Field(default=None, index=True)  # the number of the bug that it was merged into
     # What wakes a muted bug; all empty: muted for good. See capture.store.waking.
     mute_until: datetime | None = _time(default=None)
     mute_events: int | None = Field(default=None, sa_type=sa.BigInteger)  # so many more events
@@ -143,6 +146,7 @@ class FingerprintRow(Row, table=True):
     parts: list[dict[str, str]] = _json(default_factory=list)  # capture.event.Part, as dicts
     bug_id: int = Field(foreign_key="bug.id", index=True)
     home_id: int = Field(index=True)  # no foreign key: SQLite could not add it to a table with rows
+    site: str | None = _text(default=None, index=True)  # where it was raised: its innermost part of the application
     count: int = _count()
     first_seen: datetime = _time()
     last_seen: datetime = _time()
@@ -154,7 +158,15 @@ class FingerprintRow(Row, table=True):
 class Occurrence(Row, table=True):
     """One stored event of a bug. `payload` is the encoded `capture.event.Event`, zlib-compressed."""
 
-    __table_args__ = (sa.Index("ix_occurrence_bug_id_at", "bug_id", "at"),)
+    __table_args__ = (
+        sa.Index("ix_occurrence_bug_id_at", "bug_id", "at"),
+        # Who met a bug is asked of a whole window of the list; most events have no user, and cost nothing here.
+        sa.Index(
+            *("ix_occurrence_bug_id_user_id", "bug_id", "user_id"),
+            sqlite_where=sa.text("user_id IS NOT NULL"),
+            postgresql_where=sa.text("user_id IS NOT NULL"),
+        ),
+    )
 
     id: str = Field(primary_key=True, sa_type=sa.String(32))  # the event's id
     bug_id: int = Field(foreign_key="bug.id")  # that of its fingerprint; a merge changes both

@@ -23,6 +23,7 @@ BUGS = (
     (1, 1, "open", 3, "2026-11-01 10:00:00", "2026-11-02 11:30:00", "one", "two", "production"),
     (2, 2, "closed", 5, "2026-10-01 10:00:00", "2026-10-02 11:30:00", None, "two", ""),
 )
+PARTS = '[{"name": "frame", "value": "a:b"}, {"name": "frame", "value": "m:f"}, {"name": "template", "value": "x"}]'
 TALLIES = ((1, "2026-11-01 10:00:00", 1), (1, "2026-11-02 11:00:00", 2), (2, "2026-10-01 10:00:00", 5))
 
 
@@ -47,7 +48,7 @@ def earlier(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
             )
             run(
                 "INSERT INTO fingerprint (id, project, key, version, parts, bug_id)"
-                f" VALUES ({id_ + 10}, 'clinic', 'key{id_}', '1', '[]', {id_})"
+                f" VALUES ({id_ + 10}, 'clinic', 'key{id_}', '1', '{PARTS}', {id_})"
             )
             blank = "decode('', 'hex')" if engine.dialect.name == "postgresql" else "x''"
             run(
@@ -98,6 +99,7 @@ def test_figures_and_tallies_move_to_the_fingerprint_of_each_bug(earlier: Engine
     assert read(earlier, "SELECT fingerprint_id, hour, count FROM tally ORDER BY fingerprint_id, hour") == [
         (bug_id + 10, hour, count) for bug_id, hour, count in TALLIES
     ]
+    assert read(earlier, "SELECT site FROM fingerprint") == [("m:f",), ("m:f",)]
     assert read(earlier, "SELECT number, closed_as FROM bug ORDER BY id") == [(1, None), (2, "fixed")]
 
 

@@ -27,6 +27,7 @@ BUG = (
 NEVER = "1970-01-01 00:00:00.000000"
 FINGERPRINT = (
     ("home_id", sa.Integer(), "0"),
+    ("site", sa.Text(), None),
     ("count", sa.BigInteger(), "0"),
     ("first_seen", TIME, NEVER),
     ("last_seen", TIME, NEVER),
@@ -50,7 +51,9 @@ def upgrade() -> None:
         f"UPDATE fingerprint SET home_id = bug_id, ({columns})"  # noqa: S608 (names of ours)
         f" = (SELECT {columns} FROM bug WHERE bug.id = fingerprint.bug_id)"
     )
+    _note_sites()
     op.create_index("ix_fingerprint_home_id", "fingerprint", ["home_id"])
+    op.create_index("ix_fingerprint_site", "fingerprint", ["site"])
     _add("occurrence", OCCURRENCE)
     op.execute(
         "UPDATE occurrence SET fingerprint_id = coalesce("
@@ -76,6 +79,7 @@ def downgrade() -> None:
         op.drop_table(table)
     _tally_by("bug")
     op.drop_column("occurrence", "fingerprint_id")
+    op.drop_index("ix_fingerprint_site", "fingerprint")
     op.drop_index("ix_fingerprint_home_id", "fingerprint")
     for name, _type, _default in reversed(FINGERPRINT):
         op.drop_column("fingerprint", name)
@@ -87,6 +91,20 @@ def downgrade() -> None:
 def _add(table, columns):
     for name, kind, default in columns:
         op.add_column(table, sa.Column(name, kind, nullable=default is None, server_default=default))
+
+
+def _note_sites():
+    """Copy each fingerprint's innermost frame out of its parts. Both are as this revision knew them."""
+    table = sa.table("fingerprint", sa.column("id"), sa.column("parts", sa.JSON()), sa.column("site"))
+    connection = op.get_bind()
+    sites = []
+    for one, parts in connection.execute(sa.select(table.c.id, table.c.parts)):
+        frames = [part["value"] for part in parts if part.get("name") == "frame"]
+        if frames:
+            sites.append({"one": one, "where": frames[-1]})
+    if sites:
+        update = sa.update(table).where(table.c.id == sa.bindparam("one")).values(site=sa.bindparam("where"))
+        connection.execute(update, sites)
 
 
 def _tally_by(owner: str) -> None:
