@@ -234,11 +234,11 @@ def test_after_a_fork_nothing_of_the_parents_is_used(django_site, capture_settin
     assert pipeline.journal.path is None
     assert pipeline.capture(Failure(message="after"))
     assert pipeline.journal.path != before
-    pipelines._at_exit()
+    pipelines.close()
     assert pipeline.journal.path is None
     pipelines.install(None)
     pipelines._after_fork()
-    pipelines._at_exit()
+    pipelines.close()
 
 
 def test_a_forked_child_captures_into_a_journal_of_its_own(django_site, with_settings, read_records):
