@@ -16,7 +16,7 @@ from capture.store.engine import shown_url, use_write_ahead_log, writing
 from capture.store.failures import store_errors
 
 # All revisions of migrations/versions, oldest first. A test holds this list to the folder.
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 HEAD = REVISIONS[-1]
 SCRIPTS = Path(__file__).parent / "migrations"
 
