@@ -17,7 +17,7 @@ from capture.store import migrate
 from capture.store.engine import open_engine
 from capture.store.tables import metadata
 
-pytest_plugins = ["no_skips", "standins.github"]
+pytest_plugins = ["no_skips", "sandboxes", "standins.github"]
 
 POSTGRES = os.environ.get("WORKBENCH_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 

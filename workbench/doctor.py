@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,7 +38,7 @@ def examine(config: Config, *, now: datetime, environ: Mapping[str, str] | None 
     yield _seen("git", lambda: _git(config))
     yield from _claude(config, environ)
     yield from _github(config, environ)
-    yield _sandbox()
+    yield _sandbox(environ)
 
 
 def _seen(subject: str, look: Callable[[], str]) -> Finding:
@@ -162,13 +161,10 @@ def _github(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
         )
 
 
-def _sandbox() -> Finding:
-    missing = [name for name in ("bwrap", "socat") if shutil.which(name) is None]
-    if missing:
-        return Finding(
-            "sandbox",
-            "note",
-            f"no sandbox for agents: {' and '.join(missing)} missing",
-            "Install bubblewrap and socat with your system's package manager.",
-        )
-    return Finding("sandbox", "ok", "bwrap and socat are there")
+def _sandbox(environ: Mapping[str, str]) -> Finding:
+    from workbench.sessions import sandbox
+
+    trouble = sandbox.trouble(environ)
+    if trouble is not None:
+        return Finding("sandbox", "note", f"no sandbox for agents: {trouble.reason}", trouble.cure)
+    return Finding("sandbox", "ok", "a command was contained: agents work in a sandbox")

@@ -107,14 +107,32 @@ def test_a_state_directory_that_cannot_be_written(workbench, store, monkeypatch,
     assert "WORKBENCH_STATE_DIR" in found["cure"]
 
 
-@pytest.mark.parametrize(("tools", "status"), [((), "note"), (("bwrap",), "note"), (("bwrap", "socat"), "ok")])
-def test_the_sandbox(monkeypatch, tmp_path, tools, status):
-    for name in tools:
-        (tmp_path / name).symlink_to("/bin/sh")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    found = doctor._sandbox()
-    assert found.status == status
-    assert all(name in found.message for name in ("bwrap", "socat") if name not in tools or status == "ok")
+@pytest.mark.parametrize("tools", [(), ("bwrap",), ("socat",)])
+def test_a_machine_without_a_sandbox_is_told_what_to_install(tmp_path, tools):
+    for name in (*tools, "apt-get"):
+        (tmp_path / name).symlink_to("/bin/true")
+    found = doctor._sandbox({"PATH": str(tmp_path)})
+    assert found.status == "note"
+    missing = [package for name, package in (("bwrap", "bubblewrap"), ("socat", "socat")) if name not in tools]
+    assert all(package in found.message for package in missing)
+    assert f"sudo apt-get install {' '.join(missing)}" in found.cure
+
+
+def test_a_sandbox_that_is_installed_and_does_not_work_is_found_out_by_trying(tmp_path):
+    (tmp_path / "socat").symlink_to("/bin/true")
+    broken = tmp_path / "bwrap"
+    broken.write_text("#!/bin/sh\necho 'No permissions to create new namespace' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    found = doctor._sandbox({"PATH": str(tmp_path)})
+    assert found.status == "note"
+    assert "No permissions to create new namespace" in found.message
+    assert "user namespaces" in found.cure
+
+
+def test_a_sandbox_that_works_is_told(tmp_path):
+    for name in ("bwrap", "socat"):
+        (tmp_path / name).symlink_to("/bin/true")
+    assert doctor._sandbox({"PATH": str(tmp_path)}).status == "ok"
 
 
 def test_it_looks_and_changes_nothing(workbench, repo, tmp_path):

@@ -29,11 +29,12 @@ from workbench.errors import ConfigurationError, DatabaseError, NotFound, Outsid
 from workbench.fixing import launching, running
 from workbench.fixing.order import Order
 from workbench.git import Repository
-from workbench.sessions import process
+from workbench.sessions import claude, process, sandbox
 from workbench.sessions import record as records
 from workbench.sessions.process import Detached, Identity
 from workbench.sessions.record import Record
 from workbench.sessions.runner import Outcome
+from workbench.sessions.sandbox import NoSandbox
 from workbench.sessions.worktrees import create
 
 REHEARSED = fixing.LaunchOptions(rehearse=str(Path(__file__).parent / "scenarios" / "price.toml"))
@@ -539,13 +540,26 @@ def test_a_bug_that_a_person_moved_meanwhile_stays_where_it_is(run, engine, bug,
     assert state_of(engine, bug) == "muted"
 
 
-def test_the_login_is_kept_from_commands_where_that_is_possible(config, engine, make_session, monkeypatch):
-    fix = make_session()
-    session = running._Session(config, Record(engine, fix.id))
-    monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
-    for found, expected in (("/usr/bin/bwrap", {"CLAUDE_CODE_SUBPROCESS_ENV_SCRUB": "1"}), (None, {})):
-        monkeypatch.setattr("shutil.which", lambda _, found=found: found)
-        assert session._rehearsal(running.ExitStack(), ["python"]) == expected
+def test_without_a_sandbox_a_launch_needs_a_yes_and_a_rehearsal_only_says_so(
+    idle, config, engine, bug, now, monkeypatch, nothing_left
+):
+    monkeypatch.setattr(sandbox, "trouble", lambda *_: NoSandbox("socat is missing", "Install socat."))
+    monkeypatch.setattr(claude, "has_login", lambda program, environ=None: True)
+    with pytest.raises(ConfigurationError, match="without a sandbox: socat is missing") as refused:
+        fixing.launch(config, engine, bug, by="Ada", options=fixing.LaunchOptions(), now=now)
+    assert "--no-sandbox" in refused.value.cure
+    assert "Install socat." in refused.value.cure
+    nothing_left()
+    agreed = fixing.launch(config, engine, bug, by="Ada", options=fixing.LaunchOptions(unsandboxed=True), now=now)
+    assert agreed.is_sandboxed is False
+    assert "No sandbox: socat is missing" in queries.transcript(engine, agreed.id)[0].body["text"]
+
+
+def test_a_rehearsal_without_a_sandbox_says_so(idle, config, engine, bug, now, monkeypatch):
+    monkeypatch.setattr(sandbox, "trouble", lambda *_: NoSandbox("socat is missing", "Install socat."))
+    row = fixing.launch(config, engine, bug, by="Ada", options=REHEARSED, now=now)
+    assert row.is_sandboxed is False
+    assert "No sandbox" in queries.transcript(engine, row.id)[0].body["text"]
 
 
 def test_a_session_needs_no_import_of_the_sdk_before_its_runner():

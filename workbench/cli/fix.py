@@ -28,7 +28,8 @@ app = noun()
     epilog=taught(
         "workbench fix B-012 --wait --max-cost 2",
         "0 launched, or with --wait: demonstrated; 1 with --wait: not demonstrated, or no such bug; 3 not a git"
-        " repository; 4 the agent cannot be started, or with --wait: nobody answered it.",
+        " repository, or no sandbox and no --no-sandbox; 4 the agent cannot be started, or with --wait: nobody answered"
+        " it.",
     )
 )
 def fix(
@@ -44,6 +45,9 @@ def fix(
     max_minutes: Annotated[int | None, typer.Option(min=1, help="End it after so many minutes.")] = None,
     words: Annotated[str, typer.Option("--note", help="A word for the agent, in addition to the brief.")] = "",
     base: Annotated[str | None, typer.Option(metavar="REV", help="The commit to fix from, instead of HEAD.")] = None,
+    no_sandbox: Annotated[
+        bool, typer.Option("--no-sandbox", help="Agree that the agent works without a sandbox, where there is none.")
+    ] = False,
     as_json: JSON = False,
 ) -> int:
     """Launch a coding agent on a bug, in a git worktree of its own.
@@ -65,6 +69,7 @@ def fix(
             max_minutes=max_minutes,
             note=words,
             base=base,
+            unsandboxed=no_sandbox,
         )
         row = fixing.launch(call.config, engine, parse_number(bug), by=call.person(), options=options, now=now())
         notice = fixing.uncommitted_notice(call.config)
@@ -103,5 +108,6 @@ def announce(row: SessionRow) -> None:
         ("worktree", row.worktree),
         ("branch", row.branch),
         ("base", row.base_commit),
+        ("sandbox", {True: "yes", False: "NO SANDBOX", None: "not recorded"}[row.is_sandboxed]),
     ):
         say(f"{name:<9} {plain(value)}")

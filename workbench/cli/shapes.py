@@ -56,6 +56,11 @@ def session(row: SessionRow) -> dict[str, Any]:
         "result_commit": row.result_commit,
         "launched_by": row.launched_by,
         "host": row.host,
+        "phase": row.phase,
+        "sandboxed": row.is_sandboxed,
+        "cost_is_estimated": row.is_cost_estimated,
+        "alarm": row.alarm,
+        "not_a_bug": row.not_a_bug,
         "started_at": row.started_at,
         "ended_at": row.ended_at,
     }

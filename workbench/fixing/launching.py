@@ -20,14 +20,15 @@ from capture.store.tables import FixSession, TranscriptEntry
 from workbench.bugs import queries
 from workbench.bugs.rows import BugPage, SessionRow
 from workbench.config import Config
-from workbench.errors import Refused, WorkbenchError
+from workbench.errors import ConfigurationError, Refused, WorkbenchError
 from workbench.fixing.claiming import check_free, claim, reclaim, unclaim
 from workbench.fixing.order import Order
 from workbench.fixing.steering import end_leftovers_of, sweep
 from workbench.git import Repository
 from workbench.sessions import brief as briefs
-from workbench.sessions import claude, environment, record, scenario, worktrees
+from workbench.sessions import claude, environment, record, sandbox, scenario, worktrees
 from workbench.sessions.process import Detached
+from workbench.sessions.sandbox import NoSandbox
 
 DEFAULT_REHEARSAL = "happy"
 LEAST_BUDGET_USD = 0.01
@@ -44,6 +45,7 @@ class LaunchOptions:
     max_minutes: int | None = None
     note: str = ""
     base: str | None = None
+    unsandboxed: bool = False  # a person has agreed that the agent works without a sandbox, if there is none
 
 
 def rehearsal_for(config: Config, asked: str | None = None) -> str | None:
@@ -86,6 +88,7 @@ def launch(
     check_free(page)
     program = claude.find(config["agent.cli_path"])
     wanted = rehearsal_for(config, options.rehearse)
+    no_sandbox = _check_sandbox(config, agreed=options.unsandboxed or wanted is not None)
     played = scenario.load(wanted) if wanted else None
     repository = Repository.open(config.repo)
     base = repository.resolve(options.base) if options.base else _default_base(repository, page)
@@ -103,6 +106,7 @@ def launch(
             bug_id=0,
             activity="starting Claude Code",
             rehearsal=played.name if played else None,
+            is_sandboxed=no_sandbox is None,
             model=options.model or config["agent.model"],
             launched_by=by,
             options={
@@ -113,6 +117,7 @@ def launch(
                 "max_minutes": _given(options.max_minutes, config["agent.max_minutes"]),
                 "model": options.model or config["agent.model"],
                 "note": options.note,
+                "homes": [str(home) for home in sandbox.homes_of(os.environ)],  # a rehearsal has another
                 "brief": made.prompt,
                 "prompt": made.prompt,
                 "phase": "agent",
@@ -124,11 +129,11 @@ def launch(
             host=socket.gethostname(),
             started_at=now,
         )
-        notice = _uncommitted_notice(config, repository)
+        notices = [text for text in (_uncommitted_notice(config, repository), _unsandboxed_notice(no_sandbox)) if text]
         with _runner(config, fix) as runner:
             with record.transaction(engine) as session:
                 claim(session, number, fix, runner.identity, by=by, now=now)
-                if notice:
+                for notice in notices:
                     session.add(TranscriptEntry(session_id=fix.id, at=now, kind="notice", body={"text": notice}))
                 session.add(TranscriptEntry(session_id=fix.id, at=now, kind="prompt", body=_prompted(made.prompt, by)))
             undo.append(lambda: unclaim(engine, fix.id, by=by, now=now))
@@ -241,6 +246,29 @@ def _uncommitted_notice(config: Config, repository: Repository) -> str | None:
     return (
         f"The checkout has changes that are not committed ({some}). The session starts from a commit and does not see"
         " them. To fix the bug on top of them, commit them and launch again with that commit as the base."
+    )
+
+
+def _check_sandbox(config: Config, *, agreed: bool) -> NoSandbox | None:
+    """Return why there is no sandbox, if there is none. Raises where nobody has agreed to work without one.
+
+    A rehearsal needs no agreement: its model is a script on this machine.
+    """
+    trouble = sandbox.trouble({"PATH": environment.search_path(os.environ, config.repo)})
+    if trouble is not None and not agreed:
+        raise ConfigurationError(
+            f"The agent would work without a sandbox: {trouble.reason}.",
+            cure=f"{trouble.cure}. Or agree to that for this session: --no-sandbox, or its tick in the form.",
+        )
+    return trouble
+
+
+def _unsandboxed_notice(trouble: NoSandbox | None) -> str | None:
+    if trouble is None:
+        return None
+    return (
+        f"No sandbox: {trouble.reason}. What the agent does is judged by the guard alone, and the tests that it writes"
+        " run with the rights of this user."
     )
 
 

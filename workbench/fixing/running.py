@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from workbench.git import Repository
     from workbench.sessions.record import Record
     from workbench.sessions.runner import Outcome
+    from workbench.sessions.sandbox import Box
 
 _log = logging.getLogger(__name__)
 
@@ -119,19 +119,32 @@ class _Session:
                 max_cost_usd=cap - self.fix.cost_usd if cap is not None else None,
                 environ=environ,
                 own_settings=self.fix.rehearsal is None,
+                box=self._box(tests) if self.fix.is_sandboxed else None,
             )
             spent = Spent(self.fix.cost_usd, self.fix.tokens, self.fix.turns)
             turn = Turn(agent, guard, self.record, spent=spent, max_minutes=options.get("max_minutes"))
             return asyncio.run(_until_told(turn, options["prompt"]))
+
+    def _box(self, tests: Sequence[str]) -> Box:
+        from workbench.sessions import sandbox
+
+        return sandbox.box(
+            self.place.path,
+            event_file=self.folder / "event.json",
+            homes=[Path(home) for home in self.fix.options["homes"]],
+            checkout=self.repository.root,
+            git_dir=self.repository.common_dir,
+            state_dir=self.config.state_dir,
+            database_url=self.record.engine.url.render_as_string(hide_password=False),
+            tests=tests,
+        )
 
     def _rehearsal(self, stack: ExitStack, tests: Sequence[str]) -> dict[str, str]:
         """Start the rehearsal model if one is to answer, and return what the agent's environment needs."""
         from workbench.sessions import environment
 
         if self.fix.rehearsal is None:
-            # Keeps a key that stands in the environment from the agent's commands; Claude Code needs bubblewrap for it.
-            has_key = any(name in os.environ for name in environment.KEYS)
-            return {"CLAUDE_CODE_SUBPROCESS_ENV_SCRUB": "1"} if has_key and shutil.which("bwrap") else {}
+            return {}
         from workbench.sessions import scenario
         from workbench.sessions.rehearsal import RehearsalModel
 

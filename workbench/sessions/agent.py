@@ -16,6 +16,7 @@ import claude_agent_sdk as sdk
 from workbench.sessions.commands import Decision
 from workbench.sessions.guard import TOOLS
 from workbench.sessions.said import Ask, Entry, Reply, Said, Started, TurnEnded, Waiting
+from workbench.sessions.sandbox import Box
 
 LONGEST_LINE = 32 * 2**20  # bytes of one message; the SDK's own default of 1 MiB ends a session
 STOP_SECONDS = 10.0  # until an interrupt that is not obeyed is followed by the end of the process
@@ -47,6 +48,7 @@ class AgentOptions:
     max_cost_usd: float | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
     own_settings: bool = False  # load the user's own settings of Claude Code
+    box: Box | None = None  # what its commands are contained in
 
 
 class AgentFailed(Exception):
@@ -114,7 +116,7 @@ class Agent:
             resume=options.session_id if options.resume else None,
             system_prompt={"type": "preset", "preset": "claude_code", "append": options.rules},
             setting_sources=["user"] if options.own_settings else [],
-            settings=json.dumps(SETTINGS),
+            settings=json.dumps(SETTINGS | ({"sandbox": options.box.as_settings()} if options.box else {})),
             strict_mcp_config=True,
             mcp_servers={},
             tools=list(TOOLS),
