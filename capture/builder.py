@@ -57,10 +57,13 @@ class Draft:
         self._message = scrub_text(failure.message, limit=frames.MAX_MESSAGE) if failure.message else ""
         self._reason = scrub_text(failure.reason, limit=300) if failure.reason else ""
         request = failure.request
-        self._method, self._path, self._route, referer = "", "", None, ""
+        self._method, self._path, self._route = "", "", None
+        referer, referer_route = "", None
         if request is not None:
             self._method, self._path = requests.method_of(request), requests.path_of(request)
             self._route, referer = requests.route_of(request), requests.own_referer(request)
+            if referer and self._route is None:
+                referer_route = requests.referer_route_of(request, referer)
         self.fingerprint: Fingerprint = fingerprint(
             exceptions=self._exceptions,
             template=self._template,
@@ -72,6 +75,8 @@ class Draft:
             path=self._path,
             route=self._route,
             referer=referer,
+            referer_route=referer_route,
+            with_earlier=settings.transition,
         )
 
     def event(self, *, lean: bool = False) -> Event:

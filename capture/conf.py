@@ -29,7 +29,8 @@ class CaptureSettings:
 
     `breadcrumbs` is how many log records (and, with `queries`, database queries) of a request go with its event;
     `logs` makes every logged error an event. `tasks`, `commands` and `threads` say whether failed tasks (of Celery
-    and of Django), management commands and threads are captured.
+    and of Django), management commands and threads are captured. `transition` has events carry the fingerprint of the
+    rules before as well, so that bugs that are known by it stay the same bugs.
     """
 
     database_url: str
@@ -51,6 +52,7 @@ class CaptureSettings:
     tasks: bool = True
     commands: bool = True
     threads: bool = True
+    transition: bool = True
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Problem:
 
 
 _TEXT = ("DATABASE_URL", "ENVIRONMENT", "PROJECT", "SERVER", "RELEASE")
-_SWITCHES = ("ENABLED", "BACKGROUND", "QUERIES", "LOGS", "TASKS", "COMMANDS", "THREADS")
+_SWITCHES = ("ENABLED", "BACKGROUND", "QUERIES", "LOGS", "TASKS", "COMMANDS", "THREADS", "TRANSITION")
 _BOUNDS = {
     "PAYLOADS_PER_HOUR": (1, 1_000_000),
     "KEEP_EVENTS": (0, 100_000),

@@ -117,12 +117,13 @@ class Fingerprint(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     """The key that says two events are the same fault, and the parts that made it.
 
     `key` is a lower-case hexadecimal digest; `version` names the rules, so that rules can change side by
-    side with stored bugs.
+    side with stored bugs. `earlier` is the key under the rules before: a bug that is known by it stays that bug.
     """
 
     key: str
     version: str
     parts: tuple[Part, ...] = ()
+    earlier: str = ""
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.conf.urls.i18n import is_language_prefix_patterns_used
+from django.urls import resolve
 
 from capture import routes
 from capture.event import Request
@@ -92,7 +94,23 @@ def method_of(request: Any) -> str:
 
 def route_of(request: Any) -> str | None:
     """Return the route that the resolver matched, the same in every language of `i18n_patterns`, or None."""
-    route = routes.from_match(getattr(request, "resolver_match", None))
+    return _in_any_language(request, routes.from_match(getattr(request, "resolver_match", None)))
+
+
+def referer_route_of(request: Any, referer: str) -> str | None:
+    """Return the route of the page of this site that a request came from, or None where that is no page either.
+
+    Of routes there are as many as the site has, however many pages a client makes up.
+    """
+    path = "/" + referer.partition("://")[2].partition("/")[2].partition("?")[0].partition("#")[0]
+    try:
+        match = resolve(unquote(path), getattr(request, "urlconf", None) or None)
+    except Exception:  # noqa: BLE001  (Resolver404, or whatever a broken URL configuration raises)
+        return None
+    return _in_any_language(request, routes.from_match(match))
+
+
+def _in_any_language(request: Any, route: str | None) -> str | None:
     language = getattr(request, "LANGUAGE_CODE", None)
     if route and language and route.startswith(f"/{language}/") and _has_language_prefixes(request):
         return f"/<language>{route[len(language) + 1 :]}"

@@ -10,14 +10,14 @@ _NAMED_GROUP = re.compile(r"\(\?P<(\w+)>")
 _ANCHORS = re.compile(r"\^|\$|\\Z|\\A|\\z")
 
 # What only a scanner asks a Django site for.
-_PROBE = re.compile(
+PROBE = re.compile(
     r"\.(?:php\d?|phtml|asp|aspx|jsp|jspx|cgi|pl|env|ini|conf|cfg|bak|old|sql|swp|log|ya?ml|toml|pem|key|zip|tar|gz|tgz|rar|7z|git|svn|hg|DS_Store)(?:$|[/.~?])"
     r"|/\.(?!well-known)|/wp-|/wordpress|/xmlrpc|phpmyadmin|/pma/|/cgi-bin|/actuator|/vendor/|/solr/|/boaform|/HNAP1|/owa/|/manager/html"
     r"|/etc/passwd|\.\./|%2e%2e|/\+CSCO|/telescope/|/_ignition|/server-status|<script|\$\{",
     re.IGNORECASE,
 )
 # Each kind under one name: a scanner may ask for `/favicon-1`, `/favicon-2` and so on for ever.
-_BROWSER_FILES = (
+BROWSER_FILES = (
     (re.compile(r"^/favicon[^/]*$"), "favicon.ico"),
     (re.compile(r"^/robots\.txt$"), "robots.txt"),
     (re.compile(r"^/sitemap[^/]*\.xml$"), "sitemap.xml"),
@@ -27,7 +27,10 @@ _BROWSER_FILES = (
     (re.compile(r"^/ads\.txt$"), "ads.txt"),
     (re.compile(r"^/\.well-known/"), ".well-known"),
 )
-_ASSET = re.compile(r"\.(?:js|mjs|css|map|png|jpe?g|gif|svg|webp|avif|ico|woff2?|ttf|eot|mp4|webm)$", re.IGNORECASE)
+ASSET = re.compile(r"\.(?:js|mjs|css|map|png|jpe?g|gif|svg|webp|avif|ico|woff2?|ttf|eot|mp4|webm)$", re.IGNORECASE)
+# What the routers of REST framework add to a route: `.json` instead of a header.
+_FORMAT = re.compile(r"(?:\.<format>|<drf_format_suffix(?:_\w+)?:format>)/?$")
+BROKEN_LINK = "broken link"
 _UUID = re.compile(r"^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$", re.IGNORECASE)
 _HEX = re.compile(r"^(?=.*\d)[0-9a-f]{7,}$", re.IGNORECASE)
 _OPAQUE = re.compile(r"^(?=.*\d)(?=.*[A-Za-z])[\w=~-]{16,}$")
@@ -47,6 +50,14 @@ def _readable(route: str) -> str:
     if "(" in route or "^" in route or "$" in route or "\\" in route:
         route = _ANCHORS.sub("", _name_groups(route)).replace("\\", "").replace("?", "")
     return route if route.startswith("/") else f"/{route}"
+
+
+@lru_cache(maxsize=1024)
+def canonical(route: str) -> str:
+    """Return a route as it counts: the same with and without a format at its end (`/pets.<format>`, `/pets/`)."""
+    route = _readable(route)
+    plain = _FORMAT.sub("", route)
+    return route if plain == route else f"{plain.rstrip('/')}/"
 
 
 def _name_groups(route: str) -> str:
@@ -96,13 +107,13 @@ def path_class(path: str, *, referer: str = "") -> tuple[str, str]:
 
     `referer` is given only where it is a page of the same site.
     """
-    if _PROBE.search(path):
+    if PROBE.search(path):
         return "probe", "a path that only scanners ask for"
-    for pattern, name in _BROWSER_FILES:
+    for pattern, name in BROWSER_FILES:
         if pattern.match(path):
             return f"browser file {name}", "a file that browsers and crawlers ask for unasked"
-    if referer:
-        return f"broken link {shape(path)}", "a page of this site links to a path that has no route"
-    if _ASSET.search(path):
+    if ASSET.search(path):
         return "asset", "a static file that is not there"
+    if referer:
+        return BROKEN_LINK, "a page of this site links to a path that has no route"
     return "unknown path", "no route matches, and no page of this site led here"

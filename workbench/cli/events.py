@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from typing import Literal
+
 import msgspec
 
 from capture.event import ExceptionInfo, Fingerprint, Frame, TemplateFrame
@@ -15,7 +19,7 @@ class GivenFrame(msgspec.Struct, frozen=True, kw_only=True):
     filename: str | None = None
     lineno: int | None = None
     context_line: str | None = None
-    in_app: bool = True
+    in_app: bool | None = None
 
 
 class GivenTemplate(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,14 +27,28 @@ class GivenTemplate(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     lineno: int = 0
+    context_line: str = ""
+
+
+class GivenException(msgspec.Struct, frozen=True, kw_only=True):
+    """One exception of a chain. `link` says what it is to the next: its `cause`, or the `context` of its raising."""
+
+    type: str
+    message: str | None = None
+    frames: tuple[GivenFrame, ...] | None = None
+    link: Literal["cause", "context"] | None = None
 
 
 class GivenEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One line. `exception_type` may carry its module: `django.db.utils.IntegrityError`."""
+    """One line. `exception_type` may carry its module: `django.db.utils.IntegrityError`.
+
+    `chain` holds the exceptions that led to this one, from the first that was raised.
+    """
 
     exception_type: str | None = None
     message: str | None = None
     frames: tuple[GivenFrame, ...] | None = None
+    chain: tuple[GivenException, ...] = ()
     template: GivenTemplate | None = None
     status: int | None = None
     reason: str | None = None
@@ -38,7 +56,15 @@ class GivenEvent(msgspec.Struct, frozen=True, kw_only=True):
     path: str | None = None
     route: str | None = None
     referer: str | None = None
+    host: str | None = None
+    referer_route: str | None = None
+    logger: str | None = None
 
+
+_LIBRARY = re.compile(
+    r"/(?:site|dist)-packages/|/lib(?:64)?/(?:python|pypy)\d|/python\d+(?:\.\d+)?/lib/", re.IGNORECASE
+)
+_LIBRARY_NAMES = sys.stdlib_module_names | {"django", "rest_framework", "celery", "gunicorn", "asgiref", "sqlalchemy"}
 
 decode = msgspec.json.Decoder(GivenEvent).decode
 
@@ -47,34 +73,62 @@ def key_of(event: GivenEvent) -> Fingerprint:
     """Return the fingerprint that the site would give to this event."""
     from capture.fingerprint import fingerprint
 
+    template = event.template
     return fingerprint(
-        exceptions=(_exception(event),) if event.exception_type else (),
-        template=TemplateFrame(name=event.template.name, lineno=event.template.lineno) if event.template else None,
+        exceptions=_exceptions(event),
+        template=TemplateFrame(name=template.name, lineno=template.lineno, context_line=template.context_line)
+        if template
+        else None,
         message=event.message or "",
         status=event.status,
         reason=event.reason or "",
         method=event.method or "",
         path=event.path or "",
         route=event.route,
-        referer=event.referer or "",
+        referer=_own_referer(event.referer or "", event.host or ""),
+        referer_route=event.referer_route,
+        logger=event.logger or "",
     )
 
 
-def _exception(event: GivenEvent) -> ExceptionInfo:
-    module, _, name = (event.exception_type or "").rpartition(".")
+def is_own_file(path: str) -> bool:
+    """Return whether a file of some machine is an application's own, judged by its path alone."""
+    path = path.replace("\\", "/")
+    return not path.startswith("<") and _LIBRARY.search(path) is None
+
+
+def _own_referer(referer: str, host: str) -> str:
+    """Return the referer where it is a page of the same site; without a known host it is taken for one."""
+    named = referer.partition("://")[2].split("/", 1)[0]
+    return referer if not named or not host or named == host else ""
+
+
+def _exceptions(event: GivenEvent) -> tuple[ExceptionInfo, ...]:
+    if not (event.exception_type or event.frames):
+        return ()
+    chain = [_exception(given.type, given.message, given.frames, given.link) for given in event.chain]
+    return (*chain, _exception(event.exception_type or "", event.message, event.frames, None))
+
+
+def _exception(
+    kind: str, message: str | None, frames: tuple[GivenFrame, ...] | None, link: Literal["cause", "context"] | None
+) -> ExceptionInfo:
+    module, _, name = kind.rpartition(".")
     return ExceptionInfo(
-        type=name,
-        module=module,
-        message=event.message or "",
-        frames=tuple(
-            Frame(
-                module=frame.module or "",
-                function=frame.function or "",
-                filename=frame.filename or "",
-                lineno=frame.lineno or 0,
-                context_line=frame.context_line or "",
-                in_app=frame.in_app,
-            )
-            for frame in event.frames or ()
-        ),
+        type=name, module=module, message=message or "", frames=tuple(map(_frame, frames or ())), link=link
+    )
+
+
+def _frame(given: GivenFrame) -> Frame:
+    # Trackers have called Django's own files "in app": where the path says otherwise, the path is right.
+    in_app = given.in_app is not False and is_own_file(given.filename or "")
+    if given.in_app is None and not given.filename:
+        in_app = (given.module or "").partition(".")[0] not in _LIBRARY_NAMES
+    return Frame(
+        module=given.module or "",
+        function=given.function or "",
+        filename=given.filename or "",
+        lineno=given.lineno or 0,
+        context_line=given.context_line or "",
+        in_app=in_app,
     )

@@ -1,0 +1,223 @@
+"""What makes two faults the same: the type that surfaced, and the application's own lines that led to it.
+
+Never line numbers, absolute paths or, where any frame tells the place, words of a message: they change with each
+deploy, machine and client, and whoever makes the site fail writes them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from capture.event import ExceptionInfo, Frame, Part, TemplateFrame
+from capture.parameterise import parameterised
+
+MAX_FRAMES = 40
+MAX_LINE = 200
+MAX_GROUP = 10
+# Of a library's own lines so many functions, counted from where it raised. Further out come middleware and servers.
+LIBRARY_FRAMES = 3
+
+RAISED = "raised at"
+_RAISED_IN_CAUSE = "cause raised at"
+_RAISED_IN_LIBRARY = "raised in"
+_TEMPLATE = "template"
+
+# Inlined into their function since Python 3.12, so that an update of Python would split every bug with one.
+_INLINED = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>"})
+_SYNTAX = frozenset({"SyntaxError", "IndentationError", "TabError"})
+
+_SPACE = re.compile(r"\s+")
+_COMMENT = re.compile(r"((?:[^'\"#]|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")*?)(?:\s+#.*)?$")
+# What a program makes up when it makes code: names of temporary files, addresses, hashes, counters.
+_GENERATED = re.compile(
+    r"(?<![a-z0-9])tmp[a-z0-9_]{8}(?![a-z0-9_])"
+    r"|0x[0-9a-f]+"
+    r"|(?<![a-z0-9])[0-9a-f]{8}(?:[_-]?[0-9a-f]{4}){3}[_-]?[0-9a-f]{12}(?![a-z0-9])"
+    r"|(?<![a-z0-9])(?=[a-f]{0,64}\d)(?=\d{0,64}[a-f])[0-9a-f]{8,64}(?![a-z0-9])"
+    r"|\d{6,}",
+    re.IGNORECASE,
+)
+_HANDS_ON = re.compile(r"\*\w+, ?\*\*\w+")
+_TEMPLATE_FOLDER = re.compile(r"^.*[/\\](?:templates|jinja2)[/\\]")
+
+
+class _Line(NamedTuple):
+    """A line of the application as it counts, and whether it may be left out where it only called another."""
+
+    text: str
+    is_passage: bool
+
+
+def fault_parts(
+    exceptions: Sequence[ExceptionInfo], template: TemplateFrame | None, *, route: str | None = None
+) -> list[Part]:
+    """Return the parts of a fault; `exceptions` run from the first that was raised to the one that surfaced."""
+    surfaced = exceptions[-1]
+    parts = [Part(name="exception", value=surfaced.type, why="the type that surfaced")] if surfaced.type else []
+    lines = _lines(surfaced)
+    parts += _line_parts(lines, "frame", RAISED)
+    for cause in _causes(exceptions):
+        parts.append(Part(name="cause", value=cause.type, why="the fault behind it: the other was raised from it"))
+        own = [line for line in _lines(cause) if line not in lines]
+        parts += _line_parts(own, "cause frame", _RAISED_IN_CAUSE)
+        lines += own
+    if template is not None:
+        parts.append(Part(name=_TEMPLATE, value=_place(template), why="the place in the template that failed"))
+    elif not lines:
+        parts += _library_parts(surfaced, route)
+    if surfaced.type in _SYNTAX:
+        why = "what is wrong with the source: its own line is in no frame"
+        parts.append(Part(name="message", value=parameterised(surfaced.message), why=why))
+    return parts
+
+
+def raise_site(parts: Iterable[Part]) -> str | None:
+    """Return where a fault was raised, the same on whatever way and route it was reached; None for no fault.
+
+    Bugs that share it are candidates for a merge.
+    """
+    surfaced, kind, site = "", "", ""
+    for part in parts:
+        if part.name == "exception":
+            surfaced = kind = part.value
+        elif part.name == "cause":
+            kind = part.value
+        elif part.name in (RAISED, _RAISED_IN_CAUSE):
+            site = f"{kind} at {part.value}"
+        elif part.name in (_TEMPLATE, _RAISED_IN_LIBRARY):
+            site = site or f"{surfaced} at {part.value}"
+    return site or None
+
+
+def _causes(exceptions: Sequence[ExceptionInfo]) -> list[ExceptionInfo]:
+    """Return the faults behind the one that surfaced, the nearest first.
+
+    An explicit cause is one (`raise ServiceError from error`), and so is an exception in whose place another was
+    raised: by the very function that caught it. One that merely was being handled when something else broke is not.
+    """
+    found = []
+    for index in range(len(exceptions) - 2, -1, -1):
+        earlier, later = exceptions[index], exceptions[index + 1]
+        if earlier.link == "cause" or (earlier.link == "context" and _took_its_place(earlier, later)):
+            found.append(earlier)
+        else:
+            break
+    return found
+
+
+def _took_its_place(earlier: ExceptionInfo, later: ExceptionInfo) -> bool:
+    if not earlier.frames:
+        return False
+    caught_in = earlier.frames[0]
+    raised_in = next((frame for frame in reversed(later.frames) if frame.in_app), None)
+    return (
+        raised_in is not None
+        and caught_in.in_app
+        and (raised_in.function, raised_in.module) == (caught_in.function, caught_in.module)
+    )
+
+
+def _line_parts(lines: Sequence[str], name: str, last_name: str) -> list[Part]:
+    parts = [Part(name=name, value=line, why="called from here") for line in lines[:-1]]
+    if lines:
+        why = "where it was raised: innermost line of the application"
+        parts.append(Part(name=last_name, value=lines[-1], why=why))
+    return parts
+
+
+def _lines(exception: ExceptionInfo) -> list[str]:
+    """Return the application's lines from outermost to innermost, each once: a recursion's depth is no part."""
+    own = _inlined([frame for frame in exception.frames if frame.in_app])
+    if not own:
+        return []
+    lines = [line_of(*frame) for frame in own]
+    last = lines.pop()
+    if exception.type == "RecursionError":
+        lines, last = _cycle([*lines, last])
+    kept = dict.fromkeys(line.text for line in lines if not line.is_passage)
+    kept.pop(last.text, None)
+    return [*list(kept)[1 - MAX_FRAMES :], last.text]
+
+
+def _cycle(lines: list[_Line]) -> tuple[list[_Line], _Line]:
+    """Return the lines of an endless recursion without those at which it happened to run out of room."""
+    times = Counter(line.text for line in lines)
+    entry = next((index for index, line in enumerate(lines) if times[line.text] > 1), None)
+    if entry is not None:
+        lines = [*lines[:entry], *{line.text: line for line in lines[entry:] if times[line.text] > 1}.values()]
+    return lines[:-1], lines[-1]
+
+
+def _inlined(frames: Sequence[Frame]) -> list[tuple[str, str, str]]:
+    """Return module, function and source line of each frame, with comprehensions as a part of their function."""
+    found: list[tuple[str, str, str]] = []
+    for frame in frames:
+        module = frame.module or _file_name(frame.filename)
+        if frame.function in _INLINED and found and found[-1][0] == module:
+            found[-1] = (module, found[-1][1], frame.context_line)
+        else:
+            found.append((module, frame.function, frame.context_line))
+    return found
+
+
+@lru_cache(maxsize=4096)
+def line_of(module: str, function: str, source: str) -> _Line:
+    """Return a line of source as it counts, with the function that it stands in."""
+    where = f"{_name(module)}:{_name(function)}"
+    text = _without_comment(_SPACE.sub(" ", source[: 4 * MAX_LINE]).strip())[:MAX_LINE]
+    # A decorator's `return view(*args, **kwargs)` belongs to every way, and `__main__` is how the process was started.
+    is_passage = module == "__main__" or bool(_HANDS_ON.search(text))
+    return _Line(f"{where}: {text}" if text else where, is_passage)
+
+
+def _without_comment(line: str) -> str:
+    if "#" not in line:
+        return line
+    found = _COMMENT.match(line)
+    return found[1] if found and found[1] else line
+
+
+def _name(name: str) -> str:
+    """Return the name of a module or function without what was made up for it."""
+    return _GENERATED.sub("<id>", name[:MAX_LINE])
+
+
+def _file_name(path: str) -> str:
+    """Return the name of a file for a frame without a module, without the folder that it is deployed in."""
+    return path.split("?", 1)[0].replace("\\", "/").rpartition("/")[2].lower()
+
+
+def _place(template: TemplateFrame) -> str:
+    """Return a template's name and line; the debug mode knows it by its path, production by its name."""
+    name = template.name
+    if name.startswith(("/", "\\")) or name[1:3] in (":\\", ":/"):
+        within = _TEMPLATE_FOLDER.sub("", name)
+        name = within if within != name else name.replace("\\", "/").rpartition("/")[2]
+    line = _SPACE.sub(" ", template.context_line).strip()[:MAX_LINE]
+    return f"{_name(name)}: {line}" if line else _name(name)
+
+
+def _library_parts(surfaced: ExceptionInfo, route: str | None) -> list[Part]:
+    """Return the parts of a fault without a line of the application: the place in the library, and the route.
+
+    The message is none of them where there is a frame: a client may have written it, and would make a bug with each.
+    """
+    names = dict.fromkeys(
+        f"{_name(frame.module or _file_name(frame.filename))}:{_name(frame.function)}"
+        for frame in reversed(surfaced.frames)
+        if frame.module or frame.function or frame.filename
+    )
+    functions = list(names)[:LIBRARY_FRAMES][::-1]
+    if not functions:
+        why = "the message without what varies in it, since there is no frame"
+        return [Part(name="message", value=parameterised(surfaced.message), why=why)]
+    parts = [Part(name="library frame", value=name, why="called from this function") for name in functions[:-1]]
+    why = "the library's function that raised it, since no line of the application is involved"
+    parts.append(Part(name=_RAISED_IN_LIBRARY, value=functions[-1], why=why))
+    if route is not None:
+        parts.append(Part(name="route", value=route, why="the only trace of what the library was asked to do"))
+    return parts
