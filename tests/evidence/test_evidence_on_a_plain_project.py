@@ -214,13 +214,8 @@ FORGERIES = {
         import os
 
         for fd in os.listdir('/proc/self/fd'):
-            try:
-                target = os.readlink('/proc/self/fd/' + fd)
-            except OSError:
-                continue
-            if target.endswith('results.jsonl'):
-                with open(target, 'a') as file:
-                    file.write('{"seal": "0", "body": "{}"}\\n' * 99)
+            if 'pipe:' in os.path.realpath('/proc/self/fd/' + fd):
+                os.write(int(fd), b'{"seal": "0", "body": "{}"}' + bytes([10]))
         """,
 }
 
@@ -269,7 +264,7 @@ def test_a_wrong_option_is_not_run(plain: Any, test_command: str) -> None:
 def test_another_runner_is_not_run_and_the_flags_are_there_all_the_same(plain: Any) -> None:
     report = plain.prove({**HONEST, "pyproject.toml": ""}, command="make test")
     assert report.verdict == "not run"
-    assert "`make test` does not run pytest" in report.reason
+    assert "`make test` runs neither pytest nor Django's tests" in report.reason
     assert kinds(report) == {"harness changed"}
 
 

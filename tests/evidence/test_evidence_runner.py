@@ -151,26 +151,21 @@ def test_no_tests_are_no_results(run: Any) -> None:
 
 
 READING = """
-import gc
-import json
 import os
-from pathlib import Path
 
-import pytest
+pipes = [fd for fd in os.listdir('/proc/self/fd') if 'pipe:' in os.path.realpath('/proc/self/fd/' + fd)]
 
 
-class TestForger:
-    def test_a(self):
-        for fd in os.listdir('/proc/self/fd'):
-            target = Path('/proc/self/fd', fd)
-            if target.exists() and str(target.resolve()).endswith('results.jsonl'):
-                lines = target.resolve().read_text().splitlines()
-                for_us = [line.replace('chosen', 'choose') for line in lines]
-                target.resolve().write_text('\\n'.join(for_us) + '\\n')
+def test_a():
+    for fd in pipes:
+        try:
+            os.write(int(fd), b'{"seal": "0", "body": "{}"}' + bytes([10]))
+        except OSError:
+            pass
 """
 
 
-def test_a_record_that_was_reworded_is_noticed(run: Any) -> None:
+def test_a_record_that_somebody_else_adds_to_is_noticed(run: Any) -> None:
     found = run({"test_a.py": READING})
     assert (found.trouble, found.note) == ("disagreement", "the recorded results were changed by somebody else")
 
@@ -249,7 +244,7 @@ def test_an_exit_from_inside_a_test_is_noticed(run: Any, text: str, note: str) -
 
 def test_an_interrupted_run_is_not_run(run: Any) -> None:
     found = run({"test_a.py": "def test_a():\n    pass\n\n\ndef test_b():\n    raise KeyboardInterrupt\n"})
-    assert (found.trouble, found.note) == ("infrastructure", "pytest ended with exit code 2")
+    assert (found.trouble, found.note) == ("infrastructure", "the test runner ended with exit code 2")
 
 
 def test_no_process_of_a_run_is_left(run: Any, tmp_path: Path) -> None:
@@ -289,6 +284,12 @@ def test_a():
         ("env/bin/python3.11 -m pytest", "/repo/env/bin/python3.11", ()),
         ("env/bin/pytest", "/repo/env/bin/python", ()),
         ("/usr/bin/python -m pytest", "/usr/bin/python", ()),
+        ("uv run python -W error -m pytest -q", sys.executable, ("-q",)),
+        ("python manage.py test --parallel 4 shop", sys.executable, ("--parallel", "4", "shop")),
+        ("env/bin/django-admin test shop", "/repo/env/bin/python", ("shop",)),
+        ("python -Wd -m django test --settings=a", sys.executable, ("--settings=a",)),
+        ("cd backend && ./manage.py test", sys.executable, ()),
+        ("python tests/runtests.py -v 2", sys.executable, ("-v", "2")),
     ],
 )
 def test_a_command_is_understood(command: str, python: str, arguments: tuple[str, ...]) -> None:
@@ -303,8 +304,11 @@ def test_the_repository_s_own_environment_comes_first(tmp_path: Path) -> None:
     assert TestCommand.parse("A=1 python -m pytest", tmp_path) == TestCommand(str(own), (), {"A": "1"})
 
 
-@pytest.mark.parametrize("command", ["", "make test", "python manage.py test", "python -m 'pytest", "A=1"])
-def test_what_is_no_pytest_command_is_not_guessed_at(command: str) -> None:
+@pytest.mark.parametrize(
+    "command",
+    ["", "make test", "python manage.py check", "python -m 'pytest", "A=1", "cd .. && pytest", "python -c test"],
+)
+def test_what_is_no_test_command_of_ours_is_not_guessed_at(command: str) -> None:
     with pytest.raises(NotSupported):
         TestCommand.parse(command, Path("/repo"))
 

@@ -2,8 +2,21 @@
 
 from workbench.evidence.collecting import collect
 from workbench.evidence.fault import RecordedFault
-from workbench.evidence.report import EvidenceReport, EvidenceRequest
+from workbench.evidence.report import EvidenceReport, EvidenceRequest, Flag
+from workbench.evidence.reproducing import Reproduction, reproduce
 from workbench.evidence.runs import RUNNER_MARK
+from workbench.evidence.split import Split
 from workbench.evidence.store import save
 
-__all__ = ["RUNNER_MARK", "EvidenceReport", "EvidenceRequest", "RecordedFault", "collect", "save"]
+__all__ = [
+    "RUNNER_MARK",
+    "EvidenceReport",
+    "EvidenceRequest",
+    "Flag",
+    "RecordedFault",
+    "Reproduction",
+    "Split",
+    "collect",
+    "reproduce",
+    "save",
+]

@@ -87,7 +87,11 @@ class TestResult:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of tests on one clean tree. With `trouble`, its results say nothing, and `note` says why."""
+    """One run of tests on one clean tree. With `trouble`, its results say nothing, and `note` says why.
+
+    `network` is "off", "on", or "on: " and why it could not be taken away; `plugins` are the files of the tree that
+    the test runner itself was made of.
+    """
 
     name: str
     commit: str
@@ -96,6 +100,9 @@ class Run:
     trouble: Trouble = ""
     note: str = ""
     seconds: float = 0.0
+    network: str = "on"
+    versions: str = ""
+    plugins: tuple[str, ...] = ()
 
     def test(self, id: str) -> TestResult | None:  # noqa: A002 - pytest's own word
         """Return the result of one test, or None where it did not run."""
@@ -132,6 +139,8 @@ class Run:
             "seconds": self.seconds,
             "tests": [test.as_dict() for test in self.tests if test.id not in left_out],
             "note": self.note or note,
+            "network": self.network,
+            "versions": self.versions,
         }
 
 

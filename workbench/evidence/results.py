@@ -1,15 +1,14 @@
-"""Reads what a test run left behind, and checks that its three sources say the same.
+"""Reads what a test run told, and checks that its three sources say the same.
 
-The sources are the lines of our plugin, the JUnit file of pytest itself, and the exit code of the process.
+The sources are the records of our plugin or runner, a second reporter (pytest's JUnit file, the summary that unittest
+prints), and the exit code of the process.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -19,25 +18,54 @@ from workbench.evidence.report import Outcome, TestResult, Trouble, raised_from
 
 # Exceptions that speak of the machine the tests run on, when they come before the test itself.
 _MACHINE = frozenset({"OperationalError", "ConnectionRefusedError", "ConnectionError", "ImproperlyConfigured"})
+_RAN = re.compile(r"^Ran (\d+) tests? in ", re.MULTILINE)
+_COUNTED = re.compile(r"(?<!expected )(failures|errors|unexpected successes)=(\d+)")
+_PRINTED_BYTES = 64 * 1024
+
+Records = list[dict[str, Any]]
+# Returns what a second source counts otherwise, in words, or an empty string.
+Reporter = Callable[[tuple[TestResult, ...], Records], str]
 
 
 @dataclass(frozen=True)
 class Results:
-    """The tests of a run, or the trouble that keeps them from saying anything."""
+    """The tests of a run, or the trouble that keeps them from saying anything.
+
+    `plugins` are the files of the tree that the runner is made of or has loaded as its plugins; `labels` is how it
+    names the files that it was restricted to.
+    """
 
     tests: tuple[TestResult, ...] = ()
     trouble: Trouble = ""
     note: str = ""
+    network: str = "on"
+    versions: str = ""
+    plugins: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
-def read(results: Path, junit: Path, key: str, exit_code: int) -> Results | None:
-    """Return the results of a run, or None where it ended before our plugin began."""
-    if not results.exists():
-        return None
-    records = _unsealed(results, key)
-    if records is None:
+def read(told: Records | None, exit_code: int, second: Reporter) -> Results | None:
+    """Return the results of a run, or None where it ended before its runner began."""
+    if told is None:
         return _disagree("the recorded results were changed by somebody else")
-    finish = next((record for record in records if record["kind"] == "finish"), None)
+    kinds = {record["kind"]: record for record in told}
+    if "start" not in kinds:
+        return None
+    found = _judged(told, kinds, exit_code, second)
+    started, launched = kinds["start"], kinds.get("launch", {})
+    return replace(
+        found,
+        network=launched.get("network", "on"),
+        versions=f"{started['runner']}, Python {started['python']}",
+        plugins=tuple(kinds.get("plugins", {}).get("files", ())),
+        labels=tuple(kinds.get("labels", {}).get("labels", ())),
+    )
+
+
+def _judged(told: Records, kinds: Mapping[str, Mapping[str, Any]], exit_code: int, second: Reporter) -> Results:
+    if "trouble" in kinds:
+        return Results(trouble="infrastructure", note=f"no test could start: {kinds['trouble']['message'][:300]}")
+    finish = kinds.get("finish")
     if finish is None:
         return _disagree(f"the run ended early, with exit code {exit_code} and without a last word")
     if finish["foreign"]:
@@ -45,28 +73,12 @@ def read(results: Path, junit: Path, key: str, exit_code: int) -> Results | None
             trouble="infrastructure",
             note="the tests imported code from outside of the tree under test: " + "; ".join(finish["foreign"]),
         )
-    tests = tuple(_tests(records))
+    tests = tuple(_tests(told))
     if exit_code == 5 or (exit_code == 0 and not tests):
         return Results(trouble="no tests", note="no tests were found")
     if exit_code not in (0, 1):
-        return Results(trouble="infrastructure", note=f"pytest ended with exit code {exit_code}")
-    return _machine_trouble(tests) or _incomplete(tests, records) or _checked(tests, records, junit, exit_code)
-
-
-def _unsealed(results: Path, key: str) -> list[dict[str, Any]] | None:
-    """Return the plugin's records, or None where a line was added, lost or changed."""
-    records, last = [], b""
-    try:
-        for line in results.read_text(encoding="utf-8").splitlines():
-            sealed = json.loads(line)
-            seal = hmac.new(key.encode(), last + sealed["body"].encode(), hashlib.sha256).hexdigest()
-            if not hmac.compare_digest(seal, sealed["seal"]):
-                return None
-            last = seal.encode()
-            records.append(json.loads(sealed["body"]))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return records
+        return Results(trouble="infrastructure", note=f"the test runner ended with exit code {exit_code}")
+    return _machine_trouble(tests) or _incomplete(tests, told) or _checked(tests, told, exit_code, second)
 
 
 def _tests(records: Iterable[Mapping[str, Any]]) -> Iterable[TestResult]:
@@ -123,27 +135,61 @@ def _incomplete(tests: tuple[TestResult, ...], records: list[dict[str, Any]]) ->
     return _disagree(f"{chosen} tests were to run and {ended} ended") if chosen != ended else None
 
 
-def _checked(tests: tuple[TestResult, ...], records: list[dict[str, Any]], junit: Path, exit_code: int) -> Results:
+def _checked(tests: tuple[TestResult, ...], told: Records, exit_code: int, second: Reporter) -> Results:
     expected = 1 if any(test.is_red for test in tests) else 0
     if exit_code != expected:
         return _disagree(f"the exit code is {exit_code} where the recorded outcomes make it {expected}")
-    counted = _junit_counts(junit)
+    otherwise = second(tests, told)
+    return _disagree(otherwise) if otherwise else Results(tests)
+
+
+def junit(file: Path, tests: tuple[TestResult, ...], told: Records) -> str:
+    """Return what pytest's own JUnit file counts otherwise."""
+    counted = _junit_counts(file)
     if counted is None:
-        return _disagree("the JUnit file is missing or damaged")
-    red = [record for record in records if record["kind"] == "phase" and record["outcome"] == "failed"]
+        return "the JUnit file is missing or damaged"
+    red = [record for record in told if record["kind"] == "phase" and record["outcome"] == "failed"]
     failures = len({record["id"] for record in red if record["when"] == "call"})
     errors = len({record["id"] for record in red if record["when"] != "call"})
     errors += sum(test.phase == "collect" for test in tests)
-    if counted != (failures, errors):
-        return _disagree(
-            f"the JUnit file counts {counted[0]} failures and {counted[1]} errors,"
-            f" our own record {failures} and {errors}"
-        )
-    return Results(tests)
+    if counted == (failures, errors):
+        return ""
+    return f"the JUnit file counts {_counted(counted)}, our own record {failures} and {errors}"
+
+
+def summary(output: Path, _tests: tuple[TestResult, ...], told: Records) -> str:
+    """Return what unittest's result object, or the summary that it printed, counts otherwise."""
+    counts = [record for record in told if record["kind"] == "counts"]
+    if len(counts) != 1:
+        return f"there are {len(counts)} results of one run"
+    own, result = counts[0]["own"], counts[0]["result"]
+    if own != result:
+        return f"the result object counts {_counted(result.values())}, our own record {_counted(own.values())}"
+    with output.open("rb") as file:
+        file.seek(max(0, output.stat().st_size - _PRINTED_BYTES))
+        printed = file.read().decode("utf-8", "replace")
+    ran = list(_RAN.finditer(printed))
+    if not ran:  # a runner of the project's own may print what it likes
+        return ""
+    named = {name: int(number) for name, number in _COUNTED.findall(printed[ran[-1].end() :])}
+    told_us = [own["ran"], own["failures"], own["errors"], own["unexpected"]]
+    printed_numbers = [
+        int(ran[-1][1]),
+        *(named.get(name, 0) for name in ("failures", "errors", "unexpected successes")),
+    ]
+    if printed_numbers == told_us:
+        return ""
+    return f"the printed summary counts {_counted(printed_numbers)}, our own record {_counted(told_us)}"
+
+
+def _counted(numbers: Iterable[int]) -> str:
+    first, *others = [str(number) for number in numbers]
+    names = ("failures and", "errors") if len(others) == 1 else ("tests,", "failures,", "errors,", "unexpected passes")
+    return " ".join(f"{number} {name}" for number, name in zip([first, *others], names, strict=True))
 
 
 def _junit_counts(junit: Path) -> tuple[int, int] | None:
-    # Written by the run itself, so it is read as bounded plain text first: entities are how XML does harm.
+    # Written by the run itself, so it is read as plain text first: entities are how XML does harm.
     try:
         text = junit.read_text(encoding="utf-8")
         if "<!DOCTYPE" in text or "<!ENTITY" in text:

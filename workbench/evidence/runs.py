@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import secrets
@@ -10,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,10 +19,13 @@ import psutil
 
 from capture.conf import DISABLED_VARIABLE
 from workbench.evidence import results
+from workbench.evidence.channel import Channel, Count
 from workbench.evidence.command import TestCommand
+from workbench.evidence.interpreters import Interpreter
 from workbench.evidence.report import Run
 
 PLUGIN = Path(__file__).parent / "plugin" / "workbench_evidence_plugin.py"
+_LAUNCHER = PLUGIN.with_name("workbench_evidence_launch.py")
 
 # Everything else stays behind: tokens, passwords, and settings that would change what the tests do.
 PASSED_ON: tuple[str, ...] = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DJANGO_SETTINGS_MODULE")
@@ -32,13 +36,16 @@ RUNNER_MARK = "WORKBENCH_EVIDENCE_RUNNER"
 # Names the one run, by its folder, so that what detached itself from it is found when it is over.
 _RUN_MARK = "WORKBENCH_EVIDENCE_RUN"
 _STRAYS_SECONDS = 5
+# What a run that is told to stop gets to take its databases down.
+_GRACE_SECONDS = 5
 
 
 @dataclass(frozen=True)
 class Runner:
     """How tests are run: the command, its time limit, and which checkout must not be imported by mistake.
 
-    `watched` are the modules that the agent changed: they have to come from the tree under test.
+    `watched` are the modules that the agent changed: they have to come from the tree under test. `network` says
+    whether the tests keep the machine's; without it they have a loopback of their own, where the machine can.
     """
 
     command: TestCommand
@@ -46,6 +53,8 @@ class Runner:
     repository: Path
     workdir: Path
     watched: tuple[str, ...] = ()
+    network: bool = True
+    count: Count = lambda _done, _total: None
 
     def run(self, name: str, commit: str, tree: Path, only: Sequence[str] = ()) -> Run:
         """Run the tests of `tree`, or those of the files `only`, and return what came out."""
@@ -56,44 +65,70 @@ class Runner:
             return replace(run, seconds=round(time.monotonic() - begun, 2))
 
     def _run(self, run: Run, tree: Path, folder: Path, only: tuple[str, ...]) -> Run:
-        key = secrets.token_hex(32)
         spec = {
-            "key": key,
-            "results": str(folder / "results.jsonl"),
             "root": os.path.realpath(tree),
             "repository": os.path.realpath(self.repository),
             "only": only,
             "watched": self.watched,
+            "testrunner": self.command.testrunner,
+            "network": "on" if self.network else "off",
+            "suffix": f"_wb{secrets.token_hex(4)}",
         }
-        (folder / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
-        junit = folder / "junit.xml"
-        argv = self.command.argv(
-            *("-p", PLUGIN.stem, "-p", "no:cacheprovider", f"--rootdir={tree}", f"--junitxml={junit}"),
-            *("--maxfail=0", "--continue-on-collection-errors"),
-            *(f"./{path}" for path in only),  # a name that begins with a dash is no option
-        )
+        output, junit = folder / "output.txt", folder / "junit.xml"
         # Shown as it can be typed in a checkout: without what only serves the recording.
-        run = replace(run, command=self.command.argv(*only))
-        output = folder / "output.txt"
+        run = replace(run, command=self.command.argv(*(only if self.command.kind == "pytest" else ())))
+        argv = self.command.launched(_LAUNCHER, *self._options(tree, junit, only))
+        place = tree / self.command.folder
         try:
-            exit_code = _execute(argv, tree, self._environment(tree, folder), output, self.timeout)
+            with Channel.open(spec, self.count) as channel:
+                environment = {**self._environment(tree, folder), "WORKBENCH_EVIDENCE_SPEC": str(channel.orders)}
+                exit_code = _execute(argv, place, environment, output, self.timeout, channel)
         except OSError as error:
             return replace(run, trouble="infrastructure", note=f"{argv[0]} cannot be started: {error.strerror}")
         if exit_code is None:
             return replace(run, trouble="infrastructure", note=f"ended by us after {self.timeout} seconds")
         if exit_code < 0:
             return replace(run, trouble="infrastructure", note=f"ended by signal {signal.Signals(-exit_code).name}")
-        found = results.read(folder / "results.jsonl", junit, key, exit_code)
+        second: results.Reporter = functools.partial(results.junit, junit)
+        if self.command.kind == "django":
+            second = functools.partial(results.summary, output)
+        found = results.read(channel.told(), exit_code, second)
         if found is None:
-            return replace(run, trouble="infrastructure", note=_why_not_started(output, exit_code))
-        return replace(run, tests=found.tests, trouble=found.trouble, note=found.note)
+            return replace(run, trouble="infrastructure", note=_why_not_started(output, exit_code, self.command.kind))
+        return replace(
+            run,
+            command=(*run.command, *found.labels),
+            tests=found.tests,
+            trouble=found.trouble,
+            note=found.note,
+            network=found.network,
+            versions=found.versions,
+            plugins=found.plugins,
+        )
+
+    def _options(self, tree: Path, junit: Path, only: tuple[str, ...]) -> tuple[str, ...]:
+        if self.command.kind == "pytest":
+            above = [".."] * len(Path(self.command.folder).parts)
+            return (
+                *("-p", PLUGIN.stem, "-p", "no:cacheprovider", f"--rootdir={tree}", f"--junitxml={junit}"),
+                *("--maxfail=0", "--continue-on-collection-errors"),
+                *(os.path.join(*above or ["."], path) for path in only),  # a name that begins with a dash is no option
+            )
+        if self.command.program[-1] == "test":
+            return ("--testrunner=workbench_evidence_django.Runner", "--noinput")
+        return ()  # a script asks Django for its runner, and gets ours
 
     def _environment(self, tree: Path, folder: Path) -> Mapping[str, str]:
         home = folder / "home"
         home.mkdir()
         passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         roots = [tree, tree / "src"] if (tree / "src").is_dir() else [tree]
-        roots += [tree / part for part in self.command.variables.get("PYTHONPATH", "").split(os.pathsep) if part]
+        if self.command.folder:
+            roots.insert(0, tree / self.command.folder)
+        # An editable install of the checkout names folders of the checkout: here it means the same ones of the tree.
+        roots += [tree / path for path in Interpreter.of(self.command.python).folders_of(self.repository)]
+        named = self.command.variables.get("PYTHONPATH", "").split(os.pathsep)
+        roots += [tree / self.command.folder / part for part in named if part]
         return {
             **passed_on,
             "HOME": str(home),
@@ -105,26 +140,43 @@ class Runner:
             DISABLED_VARIABLE: "1",  # what fails in here is no bug of production
             **self.command.variables,
             # The tree comes first, so that an editable install of the checkout cannot take its place.
-            "PYTHONPATH": os.pathsep.join(map(str, [*roots, PLUGIN.parent])),
-            "WORKBENCH_EVIDENCE_SPEC": str(folder / "spec.json"),
+            "PYTHONPATH": os.pathsep.join(dict.fromkeys(map(str, [*roots, PLUGIN.parent]))),
             _RUN_MARK: str(folder),
             RUNNER_MARK: f"{os.getpid()} {psutil.Process().create_time()}",
         }
 
 
-def _execute(argv: Sequence[str], tree: Path, environment: Mapping[str, str], output: Path, timeout: int) -> int | None:
+def _execute(
+    argv: Sequence[str], tree: Path, environment: Mapping[str, str], output: Path, timeout: int, channel: Channel
+) -> int | None:
     """Return the exit code, or None when the time was up. No process of the run is left behind."""
     with output.open("wb") as sink:
         process = subprocess.Popen(
-            argv, cwd=tree, env=environment, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True
+            argv,
+            cwd=tree,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+            start_new_session=True,
+            pass_fds=channel.passed_on,
         )
+        channel.started()
         try:
             return process.wait(timeout)
         except subprocess.TimeoutExpired:
+            _ask_to_end(process)
             return None
         finally:
             _end_group(process)
             _end_strays(environment[_RUN_MARK])
+
+
+def _ask_to_end(process: subprocess.Popen[bytes]) -> None:
+    """Interrupt the tests as a person would, so that they take their databases down."""
+    process.send_signal(signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_GRACE_SECONDS)
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
@@ -149,11 +201,18 @@ def _run_of(process: psutil.Process) -> str | None:
         return None
 
 
-def _why_not_started(output: Path, exit_code: int) -> str:
-    """Return why pytest ended before its first word, from the last lines that it printed."""
+_MISSING: Mapping[str, Callable[[str], bool]] = {
+    "pytest": lambda line: line.endswith("No module named pytest"),
+    "django": lambda line: line.endswith(("No module named django", "No module named 'django'")),
+}
+
+
+def _why_not_started(output: Path, exit_code: int, kind: str) -> str:
+    """Return why the runner ended before its first word, from the last lines that it printed."""
     printed = output.read_bytes()[-4000:].decode("utf-8", "replace")
     lines = [line.strip() for line in printed.splitlines() if line.strip()]
-    if lines and lines[-1].endswith("No module named pytest"):
-        return "pytest is not installed for the interpreter that runs the tests"
+    if lines and _MISSING[kind](lines[-1]):
+        return f"{kind.replace('d', 'D')} is not installed for the interpreter that runs the tests"
     told = next((line for line in reversed(lines) if "rror" in line), lines[-1] if lines else "nothing was printed")
-    return f"pytest did not start (exit code {exit_code}): {told[:300]}"
+    name = "pytest" if kind == "pytest" else "Django's test runner"
+    return f"{name} did not start (exit code {exit_code}): {told[:300]}"

@@ -34,15 +34,18 @@ _HARNESS_NAMES = frozenset(
     }
 )
 _CI = (".github/", ".gitlab-ci.yml", ".circleci/", ".ci/", "azure-pipelines.yml", "Jenkinsfile")
-_TEST_NAMES = ("test_*.py", "*_test.py", "tests.py", "test.py")
+_TEST_NAMES = ("test_*.py", "*_test.py", "tests.py", "test.py", "tests_*.py", "*_tests.py")
 _TEST_FOLDERS = frozenset({"tests", "test"})
 # A new module of such a name at the top of the tree would be imported in place of the real thing.
 _SHADOWING = (sys.stdlib_module_names - {"test"}) | {
     *("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "xdist", "execnet", "pytest_django", "pytest_cov"),
-    *("coverage", "django", "workbench_evidence_plugin"),
+    *("coverage", "django"),
+    *(f"workbench_evidence_{part}" for part in ("plugin", "launch", "record", "django")),
 }
 # Settings that only the tests use, whatever pattern for tests their names fit.
 _TEST_SETTINGS = re.compile(r"(^|/)(settings/(.*/)?\w*test\w*|(\w+_)?settings_?tests?|tests?_?settings)\.py$")
+# Commands that the project runs its tests with, in place of Django's own.
+_TEST_COMMAND = re.compile(r"(^|/)management/commands/test\.py$")
 # Imported by Python itself, before anything else.
 _STARTERS = frozenset({"sitecustomize", "usercustomize"})
 
@@ -98,7 +101,7 @@ def _kind(path: str, status: str) -> str:
     place = PurePosixPath(path)
     if place.name in _HARNESS_NAMES or place.suffix == ".pth" or place.stem in _STARTERS or is_ci(path):
         return "harness"
-    if _TEST_SETTINGS.search(path):
+    if _TEST_SETTINGS.search(path) or _TEST_COMMAND.search(path):
         return "harness"
     if is_test_file(path):
         return "gone_tests" if status == "D" else "tests"
