@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 from sqlmodel import Session
 
 from capture.store.engine import writing
-from capture.store.tables import Bug, Issue
+from capture.store.tables import Bug, BugLabel, Issue, Note
 from capture.testing import NOW
 from workbench.bugs.filters import Candidate, FilterError, Whose, candidates, condition, parse
 from workbench.bugs.filters.conditions import BUG
@@ -158,12 +158,19 @@ def test_proposes_every_field_at_the_beginning() -> None:
 BUGS: dict[int, dict[str, Any]] = {
     1: {"title": "KeyError: 'rabbit' in price_of", "exception_type": "KeyError", "status_code": 500, "count": 120},
     2: {"title": "404 in /api/pets/<int:pk>/", "status_code": 404, "route": "/api/pets/<int:pk>/", "method": "GET"},
-    3: {"title": "100%_sure", "exception_type": "app.errors.Mood", "state": "closed", "last_release": "1.4.2"},
+    3: {
+        "assignee": "ann",
+        "title": "100%_sure",
+        "exception_type": "app.errors.Mood",
+        "state": "closed",
+        "last_release": "1.4.2",
+    },
     4: {
         "title": "100 is not sure",
         "state": "review",
         "is_recurrence": True,
         "environment": "staging",
+        "assignee": "Bo <bo@example.com>",
         "project": "shop",
         "first_seen": NOW - timedelta(days=40),
         "last_seen": NOW - timedelta(days=31),
@@ -173,12 +180,14 @@ BUGS: dict[int, dict[str, Any]] = {
 
 @pytest.fixture
 def stored(any_engine: Engine) -> Engine:
-    """Four bugs, the second with an issue."""
+    """Four bugs: the first with a label, the second with an issue, the last with a note."""
     usual = {"kind": "exception", "first_seen": NOW - timedelta(hours=30), "last_seen": NOW, "changed_at": NOW}
     with Session(writing(any_engine)) as session:
         session.add_all(Bug(id=number, number=number, **{**usual, **given}) for number, given in BUGS.items())
         session.flush()
         session.add(Issue(bug_id=2, repository="o/r", number=7, url="u", state="open", synced_at=NOW))
+        session.add(BugLabel(bug_id=1, name="Checkout"))
+        session.add(Note(bug_id=4, at=NOW, by="ann", text="look"))
         session.commit()
     return any_engine
 
@@ -216,6 +225,13 @@ FOUND: list[tuple[str, set[int]]] = [
     ("!has:issue has:exception", {1, 3}),
     ("has:session or has:evidence or is:live or is:rehearsal", set()),
     ("fingerprint:3f", set()),
+    ("assigned:me", {3}),
+    ("assigned:bo@", {4}),
+    ("assigned:nobody", {1, 2}),
+    ("is:assigned", {3, 4}),
+    ("label:check*", {1}),
+    ("has:label or has:note", {1, 4}),
+    ("is:merged", set()),
     ("(state:open or state:review) !status:404", {1, 4}),
 ]
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,14 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from capture.store.tables import Bug, FingerprintRow, FixSession, Issue, Tally, table_of
-from workbench.bugs.numbers import parse_number
 from workbench.bugs.rows import BugRow, IssueLink, SessionRow
-from workbench.errors import UsageError
 
 BUG, FINGERPRINT, ISSUE, SESSION, TALLY = (table_of(model) for model in (Bug, FingerprintRow, Issue, FixSession, Tally))
 TREND_HOURS = 24
+_NAMED = 1_000  # so many ids are named in a statement; for more, reading all of the day's tallies costs no more
 
-_SEARCHED = (BUG.c.title, BUG.c.route, BUG.c.exception_type, BUG.c.last_release)
 # Its own, also while it is merged into another bug.
 _FIRST_KEY = (
     sa.select(FINGERPRINT.c.key)
@@ -53,23 +50,19 @@ _SESSIONS = sa.select(
 ).join(BUG, BUG.c.id == SESSION.c.bug_id)
 
 
-def matching(states: Collection[str] | None, text: str) -> sa.ColumnElement[bool]:
-    """Return the condition for bugs in one of `states` (None: any) in which each word of `text` is found."""
-    conditions: list[sa.ColumnElement[bool]] = [] if states is None else [BUG.c.state.in_(list(states))]
-    for word in text.split():
-        found = sa.or_(*(column.icontains(word, autoescape=True) for column in _SEARCHED))
-        with suppress(UsageError):  # most words are not the number of a bug
-            found = sa.or_(found, BUG.c.number == parse_number(word))
-        conditions.append(found)
-    return sa.and_(sa.true(), *conditions)
-
-
 def bugs(connection: Connection, condition: sa.ColumnElement[bool], *, now: datetime) -> list[BugRow]:
     """Return the bugs for which `condition` holds, the last seen first, in two statements."""
     statement = _LINES.where(condition).order_by(BUG.c.last_seen.desc(), BUG.c.number.desc())
     rows = connection.execute(statement).mappings().all()
-    trends = _trends(connection, rows[0]["id"] if len(rows) == 1 else None, now)
+    trends = _trends(connection, [row["id"] for row in rows], now)
     return [_line(row, trends[row["id"]]) for row in rows]
+
+
+def of_ids(connection: Connection, ids: Sequence[int], *, now: datetime) -> list[BugRow]:
+    """Return the bugs with these ids, in their order, in two statements."""
+    found = {row["id"]: row for row in connection.execute(_LINES.where(BUG.c.id.in_(ids))).mappings()}
+    trends = _trends(connection, ids, now)
+    return [_line(found[id_], trends[id_]) for id_ in ids if id_ in found]
 
 
 def sessions(connection: Connection, condition: sa.ColumnElement[bool]) -> list[SessionRow]:
@@ -78,8 +71,8 @@ def sessions(connection: Connection, condition: sa.ColumnElement[bool]) -> list[
     return [SessionRow(**row) for row in connection.execute(statement).mappings()]
 
 
-def _trends(connection: Connection, bug_id: int | None, now: datetime) -> dict[int, list[int]]:
-    """Return the events of each of the last hours by bug id, this hour last: of one bug, or of all."""
+def _trends(connection: Connection, ids: Sequence[int], now: datetime) -> dict[int, list[int]]:
+    """Return the events of each of the last hours by bug id, this hour last."""
     this_hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     oldest = this_hour - timedelta(hours=TREND_HOURS - 1)
     statement = (
@@ -87,8 +80,8 @@ def _trends(connection: Connection, bug_id: int | None, now: datetime) -> dict[i
         .join(FINGERPRINT, FINGERPRINT.c.id == TALLY.c.fingerprint_id)
         .where(TALLY.c.hour.between(oldest, this_hour))
     )
-    if bug_id is not None:
-        statement = statement.where(FINGERPRINT.c.bug_id == bug_id)
+    if len(ids) <= _NAMED:
+        statement = statement.where(FINGERPRINT.c.bug_id.in_(ids))
     trends: dict[int, list[int]] = defaultdict(lambda: [0] * TREND_HOURS)
     for found_id, hour, count in connection.execute(statement):
         trends[found_id][(hour - oldest) // timedelta(hours=1)] += count

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,14 +12,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from capture.event import Event
-from capture.store.engine import shown_url
 from capture.store.intake import open_event
 from capture.store.lifecycle import label
 from capture.store.tables import JournalRow, Occurrence, SessionRequest, TranscriptEntry, table_of
 from workbench.bugs import lines, pages
+from workbench.bugs.filters.conditions import with_word
 from workbench.bugs.numbers import parse_number
 from workbench.bugs.rows import ApprovalRow, BugPage, BugRow, SessionRow, TranscriptRow
-from workbench.bugs.store import database_errors
+from workbench.bugs.store import reading
 from workbench.bugs.watch import Watcher
 from workbench.errors import NotFound, UsageError
 
@@ -60,13 +59,14 @@ def list_bugs(engine: Engine, *, now: datetime, states: Collection[str] | None =
     `states` keeps those in one of these states. `text` keeps those in which each of its words is found: in title,
     route, exception type or release, or as the bug's number.
     """
-    with _reading(engine) as connection:
-        return lines.bugs(connection, lines.matching(states, text), now=now)
+    in_states = sa.true() if states is None else lines.BUG.c.state.in_(list(states))
+    with reading(engine) as connection:
+        return lines.bugs(connection, sa.and_(in_states, *(with_word(word) for word in text.split())), now=now)
 
 
 def bug_page(engine: Engine, number: int, *, now: datetime) -> BugPage:
     """Return everything that the page of bug `number` shows. Raises `NotFound`."""
-    with _reading(engine) as connection:
+    with reading(engine) as connection:
         page = pages.page(connection, number, now=now)
     if page is None:
         raise NotFound(f"There is no bug {label(number)}.", cure="See `workbench bugs list`.")
@@ -76,7 +76,7 @@ def bug_page(engine: Engine, number: int, *, now: datetime) -> BugPage:
 def event(engine: Engine, occurrence_id: str) -> Event:
     """Return the event of a stored occurrence. Raises `NotFound`."""
     occurrence = table_of(Occurrence)
-    with _reading(engine) as connection:
+    with reading(engine) as connection:
         payload = connection.scalar(sa.select(occurrence.c.payload).where(occurrence.c.id == occurrence_id))
     if payload is None:
         raise NotFound(f"There is no occurrence {occurrence_id!r}.", cure="See `workbench bugs show`.")
@@ -86,7 +86,7 @@ def event(engine: Engine, occurrence_id: str) -> Event:
 def sessions(engine: Engine, *, bug: int | None = None) -> list[SessionRow]:
     """Return all fix sessions, or those of the bug with this number, the latest first."""
     condition = sa.true() if bug is None else lines.BUG.c.number == bug
-    with _reading(engine) as connection:
+    with reading(engine) as connection:
         return lines.sessions(connection, condition)
 
 
@@ -96,7 +96,7 @@ def session(engine: Engine, id_or_prefix: str) -> SessionRow:
     Raises `NotFound`, or `UsageError` where several begin with it.
     """
     condition = lines.SESSION.c.id.startswith(id_or_prefix, autoescape=True)
-    with _reading(engine) as connection:
+    with reading(engine) as connection:
         found = lines.sessions(connection, condition) if id_or_prefix else []
     exact = [row for row in found if row.id == id_or_prefix]
     if not found:
@@ -115,7 +115,7 @@ def transcript(engine: Engine, session_id: str, *, after: int = 0, limit: int = 
         .order_by(entry.c.id)
         .limit(limit)
     )
-    with _reading(engine) as connection:
+    with reading(engine) as connection:
         return [TranscriptRow(**row) for row in _mappings(connection, statement)]
 
 
@@ -127,7 +127,7 @@ def approvals(engine: Engine, session_id: str) -> list[ApprovalRow]:
         .where(asked.c.session_id == session_id, asked.c.kind == "approval", asked.c.answered_at.is_(None))
         .order_by(asked.c.id)
     )
-    with _reading(engine) as connection:
+    with reading(engine) as connection:
         return [ApprovalRow(**row) for row in _mappings(connection, statement)]
 
 
@@ -137,17 +137,11 @@ def ledger(engine: Engine) -> Ledger:
     seen = stored = counted = 0
     dropped: Counter[str] = Counter()
     statement = sa.select(journal.c.seen, journal.c.stored, journal.c.counted, journal.c.dropped)
-    with _reading(engine) as connection:
+    with reading(engine) as connection:
         for row in connection.execute(statement):
             seen, stored, counted = seen + row.seen, stored + row.stored, counted + row.counted
             dropped.update(row.dropped)
     return Ledger(seen, stored, counted, dict(dropped))
-
-
-@contextmanager
-def _reading(engine: Engine) -> Iterator[Connection]:
-    with database_errors(shown_url(engine.url)), engine.connect() as connection:
-        yield connection
 
 
 def _mappings(connection: Connection, statement: sa.Select[Any]) -> sa.MappingResult:

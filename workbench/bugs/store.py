@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from capture.errors import CaptureError
 from capture.store import migrate
-from capture.store.engine import open_engine
+from capture.store.engine import open_engine, shown_url
 from capture.store.failures import explain
 from workbench.config import Config
 from workbench.errors import DatabaseError
@@ -29,6 +29,13 @@ def open_store(config: Config, *, create: bool = False) -> Engine:
             engine.dispose()
             raise
     return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Open a connection to read with. Raises `DatabaseError` with a cure for whatever the database reports."""
+    with database_errors(shown_url(engine.url)), engine.connect() as connection:
+        yield connection
 
 
 @contextmanager

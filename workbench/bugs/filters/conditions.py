@@ -11,14 +11,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from capture.store.tables import Bug, EvidenceRow, FingerprintRow, FixSession, Issue, table_of
+from capture.store.tables import Bug, BugLabel, EvidenceRow, FingerprintRow, FixSession, Issue, Note, table_of
 from workbench.bugs.filters.fields import Comparison, Moment, Range, Sign, Wanted
 from workbench.bugs.filters.language import Every, Node, Not, Some, Term
 from workbench.bugs.numbers import parse_number
 from workbench.errors import UsageError
 
-BUG, EVIDENCE, FINGERPRINT, ISSUE, SESSION = (
-    table_of(model) for model in (Bug, EvidenceRow, FingerprintRow, Issue, FixSession)
+BUG, EVIDENCE, FINGERPRINT, ISSUE, LABEL, NOTE, SESSION = (
+    table_of(model) for model in (Bug, EvidenceRow, FingerprintRow, Issue, BugLabel, Note, FixSession)
 )
 SEARCHED = (BUG.c.title, BUG.c.route, BUG.c.exception_type, BUG.c.last_release)
 LIVE = ("starting", "working", "needs_input", "waiting", "quiet")
@@ -46,12 +46,12 @@ def condition(node: Node, whose: Whose) -> Condition:
             # What is not known is not so: without this, a bug without a route would match neither.
             return sa.not_(sa.func.coalesce(condition(inner, whose), sa.false()))
         case Term("", (word,)):
-            return _found(str(word))
+            return with_word(str(word))
         case Term(field, wanted):
             return sa.or_(sa.false(), *(_FIELDS[field](each, whose) for each in wanted))
 
 
-def _found(word: str) -> Condition:
+def with_word(word: str) -> Condition:
     """Return the condition for a word of free text: it is in what the list shows, or the number of the bug."""
     found = sa.or_(*(column.icontains(word, autoescape=True) for column in SEARCHED))
     with suppress(UsageError):  # most words are not the number of a bug
@@ -117,6 +117,19 @@ def _fingerprint(wanted: str, _whose: Whose) -> Condition:
     return _exists(FINGERPRINT, FINGERPRINT.c.key.startswith(wanted, autoescape=True))
 
 
+def _assigned(wanted: str, whose: Whose) -> Condition:
+    if wanted.lower() == "nobody":
+        return BUG.c.assignee.is_(None)
+    if wanted.lower() == "me":
+        return BUG.c.assignee == whose.me
+    # People are named as git names them, "Ann Lee <ann@example.com>": a part is enough.
+    return BUG.c.assignee.icontains(wanted, autoescape=True)
+
+
+def _label(wanted: str, _whose: Whose) -> Condition:
+    return _exists(LABEL, LABEL.c.name.ilike(_escaped(wanted), escape="\\"))
+
+
 def _exists(table: sa.Table, *conditions: Condition) -> Condition:
     return sa.exists().where(table.c.bug_id == BUG.c.id, *conditions)
 
@@ -125,6 +138,8 @@ _IS: Mapping[str, Make] = {
     "recurring": lambda _wanted, _whose: BUG.c.is_recurrence,
     "new": lambda _wanted, whose: BUG.c.first_seen > whose.now - NEW,
     "live": lambda _wanted, _whose: _exists(SESSION, SESSION.c.state.in_(LIVE)),
+    "assigned": lambda _wanted, _whose: BUG.c.assignee.is_not(None),
+    "merged": lambda _wanted, _whose: BUG.c.merged_into.is_not(None),
     "rehearsal": lambda _wanted, _whose: _exists(SESSION, SESSION.c.rehearsal.is_not(None)),
 }
 _HAS: Mapping[str, Make] = {
@@ -133,6 +148,8 @@ _HAS: Mapping[str, Make] = {
     "evidence": lambda _wanted, _whose: _exists(EVIDENCE),
     "release": lambda _wanted, _whose: BUG.c.last_release.is_not(None),
     "exception": lambda _wanted, _whose: BUG.c.exception_type.is_not(None),
+    "note": lambda _wanted, _whose: _exists(NOTE),
+    "label": lambda _wanted, _whose: _exists(LABEL),
 }
 
 _FIELDS: Mapping[str, Make] = {
@@ -149,6 +166,8 @@ _FIELDS: Mapping[str, Make] = {
     "seen": _time(BUG.c.last_seen),
     "first": _time(BUG.c.first_seen),
     "count": _number(BUG.c.count),
+    "assigned": _assigned,
+    "label": _label,
     "is": lambda wanted, whose: _IS[wanted](wanted, whose),
     "has": lambda wanted, whose: _HAS[wanted](wanted, whose),
 }

@@ -125,7 +125,7 @@ def _moment(value: str) -> Moment:
     return Moment(sign, at=at.replace(tzinfo=UTC) if at.tzinfo is None else at)
 
 
-IS = ("recurring", "new", "live", "assigned", "rehearsal")
+IS = ("recurring", "new", "live", "assigned", "rehearsal", "merged")
 HAS = ("issue", "session", "evidence", "release", "exception", "note", "label")
 _WHEN = "an age as in <24h or >7d, or a date as in >2026-11-01"
 

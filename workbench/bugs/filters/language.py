@@ -125,6 +125,17 @@ def parse(text: str) -> Node:
     return node
 
 
+def asks(node: Node, field: str, value: Wanted) -> bool:
+    """Say whether a filter asks for this value of a field anywhere, be it for what has it not."""
+    match node:
+        case Term(name, wanted):
+            return name == field and value in wanted
+        case Not(inner):
+            return asks(inner, field, value)
+        case Every(nodes) | Some(nodes):
+            return any(asks(each, field, value) for each in nodes)
+
+
 class _Reader:
     """Walks over the tokens once."""
 

@@ -1,0 +1,133 @@
+"""The bug list, a window at a time: which bugs, in which order, and where in it a bug stands.
+
+Every answer costs what the window costs and not what the list costs: positions are counted along an index, and the
+lines themselves are read for the bugs of the window alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from capture.store.lifecycle import STATES
+from workbench.bugs import lines
+from workbench.bugs.filters import Whose, asks, condition, parse
+from workbench.bugs.lines import BUG, ISSUE
+from workbench.bugs.rows import BugRow
+from workbench.bugs.store import reading
+
+_ISSUE_NUMBER = sa.select(ISSUE.c.number).where(ISSUE.c.bug_id == BUG.c.id).scalar_subquery()
+# What the list can be sorted by. What is not known sorts as nothing.
+ORDERS: Mapping[str, sa.ColumnElement[object]] = {
+    "number": BUG.c.number,
+    "state": sa.case({state: place for place, state in enumerate(STATES)}, value=BUG.c.state),
+    "title": BUG.c.title,
+    "route": sa.func.coalesce(BUG.c.route, ""),
+    "count": BUG.c.count,
+    "first": BUG.c.first_seen,
+    "last": BUG.c.last_seen,
+    "env": BUG.c.environment,
+    "project": BUG.c.project,
+    "release": sa.func.coalesce(BUG.c.last_release, ""),
+    "assigned": sa.func.coalesce(BUG.c.assignee, ""),
+    "issue": sa.func.coalesce(_ISSUE_NUMBER, 0),
+}
+
+
+@dataclass(frozen=True)
+class Order:
+    """By what the list is sorted: a name of `ORDERS`. Equal ones stand in the order of their numbers."""
+
+    by: str = "last"
+    is_descending: bool = True
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which bugs are asked for. `me` is who asks, for `assigned:me`. Raises `FilterError` for a wrong filter."""
+
+    filter: str = ""
+    order: Order = Order()
+    me: str = ""
+
+    def __post_init__(self) -> None:
+        parse(self.filter)
+
+    def condition(self, now: datetime) -> sa.ColumnElement[bool]:
+        """Return the condition for the bugs that are asked for; those merged into others only where that is said."""
+        node = parse(self.filter)
+        shown = sa.true() if asks(node, "is", "merged") else BUG.c.merged_into.is_(None)
+        return sa.and_(shown, condition(node, Whose(self.me, now)))
+
+
+@dataclass(frozen=True)
+class Window:
+    """Some lines of the list. The first of `rows` is the line `start`, counted from 0; the list has `total`."""
+
+    start: int
+    rows: tuple[BugRow, ...]
+    total: int
+
+
+def counts(engine: Engine, question: Question, *, now: datetime) -> dict[str, int]:
+    """Return how many of the bugs asked for are in each state."""
+    statement = sa.select(BUG.c.state, sa.func.count()).where(question.condition(now)).group_by(BUG.c.state)
+    with reading(engine) as connection:
+        return {row.state: row[1] for row in connection.execute(statement)}
+
+
+def position(engine: Engine, question: Question, number: int, *, now: datetime) -> int | None:
+    """Return the line that bug `number` has in the list, counted from 0, or None where it is not in it."""
+    with reading(engine) as connection:
+        return _position(connection, question, number, now=now)
+
+
+def window(
+    engine: Engine, question: Question, *, start: int = 0, size: int, around: int | None = None, now: datetime
+) -> Window:
+    """Return `size` lines from `start` on, or with the bug `around` in the middle where it is in the list.
+
+    A window that reaches past an end of the list is moved to lie inside it.
+    """
+    with reading(engine) as connection:
+        total = connection.scalar(sa.select(sa.func.count()).select_from(BUG).where(question.condition(now))) or 0
+        if around is not None:
+            found = _position(connection, question, around, now=now)
+            start = start if found is None else found - size // 2
+        start = max(0, min(start, total - size))
+        ids = _ids(connection, question, start, size, total, now=now)
+        return Window(start, tuple(lines.of_ids(connection, ids, now=now)), total)
+
+
+def _position(connection: Connection, question: Question, number: int, *, now: datetime) -> int | None:
+    column, where = ORDERS[question.order.by], question.condition(now)
+    own = connection.execute(sa.select(column).where(where, BUG.c.number == number)).first()
+    if own is None:
+        return None
+    value = sa.literal(own[0], column.type)
+    if question.order.is_descending:
+        before = sa.or_(column > value, sa.and_(column == value, BUG.c.number > number))
+    else:
+        before = sa.or_(column < value, sa.and_(column == value, BUG.c.number < number))
+    return connection.scalar(sa.select(sa.func.count()).select_from(BUG).where(where, before))
+
+
+def _ids(connection: Connection, question: Question, start: int, size: int, total: int, *, now: datetime) -> list[int]:
+    """Return the ids of the bugs of a window, walked to from the nearer end of the list."""
+    from_the_end = start > total // 2
+    is_descending = question.order.is_descending != from_the_end
+    skipped = max(total - start - size, 0) if from_the_end else start
+    along = (ORDERS[question.order.by], BUG.c.number)
+    statement = (
+        sa.select(BUG.c.id)
+        .where(question.condition(now))
+        .order_by(*(column.desc() if is_descending else column.asc() for column in along))
+        .limit(min(size, total - start))
+        .offset(skipped)
+    )
+    ids = list(connection.scalars(statement))
+    return ids[::-1] if from_the_end else ids
