@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import CodeType, FrameType, TracebackType
+from typing import Any
 
 import msgspec
 from django.views.decorators.debug import coroutine_functions_to_sensitive_variables
@@ -42,7 +43,7 @@ class Raised:
             type=clean(kind.__name__),
             module=clean(str(kind.__module__)),
             message=message_of(self.error),
-            frames=tuple(_bare_frame(frame, lineno) for frame, lineno in self.calls),
+            frames=tuple([_place(frame, lineno).bare for frame, lineno in self.calls]),
             link=self.link,
         )
 
@@ -85,19 +86,16 @@ def with_context(raised: Raised, *, budget: Budget) -> ExceptionInfo:
     """Return the exception with source lines around each frame, and the locals of the application's own frames."""
     frames = []
     hidden: str | Sequence[str] = ()
-    for (frame, lineno), bare in zip(raised.calls, raised.info.frames, strict=True):
+    for frame, lineno in raised.calls:
         hidden = _hidden_in_coroutine(frame) or hidden
-        before, _line, after = source(bare.filename, lineno, frame)
-        described = None
-        variables = frame.f_locals if bare.in_app else None
-        # The "locals" of a module are its globals: long, and the same for every event.
-        if variables is not None and variables is not frame.f_globals:
-            described = describe_locals(variables, budget=budget, hidden=hidden)
-        frames.append(
-            msgspec.structs.replace(bare, pre_context=before, post_context=after, locals=described)
-            if described is not None
-            else msgspec.structs.replace(bare, pre_context=before, post_context=after)
-        )
+        shown = _place(frame, lineno).full
+        if shown.in_app:
+            variables = frame.f_locals
+            # The "locals" of a module are its globals: long, and the same for every event.
+            if variables is not frame.f_globals:
+                described = describe_locals(variables, budget=budget, hidden=hidden)
+                shown = msgspec.structs.replace(shown, locals=described)
+        frames.append(shown)
         # What a function hides is hidden in all that it calls as well, as in Django's own reports.
         hidden = _hidden_by_wrapper(frame) or hidden
     return msgspec.structs.replace(raised.info, frames=tuple(frames))
@@ -113,36 +111,50 @@ def _calls(traceback: TracebackType | None) -> list[tuple[FrameType, int]]:
     return calls
 
 
-def _bare_frame(frame: FrameType, lineno: int) -> Frame:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A line of a function as a frame, without and with the source lines around it."""
+
+    code: CodeType  # kept, so that its id stays its own
+    module: object
+    bare: Frame
+    full: Frame
+
+
+# (id of the code, line number) → what is the same in every event. A running process keeps the code that it loaded.
+_places: dict[tuple[int, int], _Place] = {}
+MAX_PLACES = 2_048
+
+
+def _place(frame: FrameType, lineno: int) -> _Place:
+    code, module = frame.f_code, frame.f_globals.get("__name__")
+    found = _places.get((id(code), lineno))
+    if found is None or found.module is not module:
+        if len(_places) >= MAX_PLACES:
+            _places.clear()
+        found = _places[id(code), lineno] = _look_up(frame, lineno, module)
+    return found
+
+
+def _look_up(frame: FrameType, lineno: int, module: object) -> _Place:
     code = frame.f_code
-    own = is_in_app(code.co_filename)
-    module = frame.f_globals.get("__name__")
-    return Frame(
+    before, line, after = source(code.co_filename, lineno, frame.f_globals)
+    bare = Frame(
         module=clean(module) if isinstance(module, str) else "",
         function=code.co_name,
         filename=clean(code.co_filename),
         lineno=lineno,
-        context_line=source(code.co_filename, lineno, frame)[1],
-        in_app=own,
+        context_line=line,
+        in_app=is_in_app(code.co_filename),
     )
+    return _Place(code, module, bare, msgspec.structs.replace(bare, pre_context=before, post_context=after))
 
 
-# (filename, line number) → lines before, the line, lines after. A running process keeps the code that it loaded.
-_sources: dict[tuple[str, int], tuple[tuple[str, ...], str, tuple[str, ...]]] = {}
-
-
-def source(filename: str, lineno: int, frame: FrameType | None = None) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
+def source(
+    filename: str, lineno: int, module_globals: dict[str, Any] | None = None
+) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
     """Return the source lines before, at and after a line, without literal secrets; empty where there is no source."""
-    found = _sources.get((filename, lineno))
-    if found is None:
-        if len(_sources) > 4_096:
-            _sources.clear()
-        found = _sources[filename, lineno] = _read_source(filename, lineno, frame)
-    return found
-
-
-def _read_source(filename: str, lineno: int, frame: FrameType | None) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
-    lines = linecache.getlines(filename, frame.f_globals if frame is not None else None)
+    lines = linecache.getlines(filename, module_globals)
     if not 0 < lineno <= len(lines):
         return (), "", ()
     start = max(0, lineno - 1 - CONTEXT_LINES)

@@ -27,16 +27,26 @@ MAX_INTEGER_BITS = 400
 
 # Types whose own repr is known to be short and harmless.
 _PLAIN = (datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, uuid.UUID, complex)
+_REDACTED = repr(REDACTED)
 _CALLABLE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 
 
 class Budget:
-    """How many characters the locals of one event may still take."""
+    """How many characters the locals of one event may still take, and what was described of them already."""
 
-    __slots__ = ("left",)
+    __slots__ = ("described", "left")
 
     def __init__(self, characters: int = 16_000) -> None:
         self.left = characters
+        # An object is handed from call to call, and looked at once. It is kept, so that its id stays its own.
+        self.described: dict[int, tuple[Any, str]] = {}
+
+    def description(self, value: Any) -> str:
+        """Return a short description of a value, made once for each object."""
+        known = self.described.get(id(value))
+        if known is None:
+            known = self.described[id(value)] = (value, describe(value))
+        return known[1]
 
 
 def describe_locals(
@@ -51,7 +61,7 @@ def describe_locals(
         if hidden == "__ALL__" or name in hidden or (is_secret_key(name) and not _tells_nothing(value)):
             described[name] = REDACTED
             continue
-        described[name] = text = describe(value)
+        described[name] = text = budget.description(value)
         budget.left -= len(text) + len(name)
     return described
 
@@ -142,10 +152,15 @@ def _items(items: Iterable[Any], length: int, depth: int) -> str:
     if depth >= MAX_DEPTH:
         return "…" if length else ""
     first = list(islice(items, _BREADTH[depth]))
-    shown = [_describe(item, depth + 1) for item in first]
+    shown, size = [], 0
+    for item in first:
+        shown.append(text := _describe(item, depth + 1))
+        size += len(text)
+        if size > MAX_DESCRIPTION:  # what comes after would be cut off
+            break
     # ("password", "x") is an entry of a mapping in disguise, as headers are.
-    if length == 2 and len(first) == 2 and _is_secret_name(first[0]) and not _tells_nothing(first[1]):
-        shown[1] = repr(REDACTED)
+    if length == 2 and len(shown) == 2 and _is_secret_name(first[0]) and not _tells_nothing(first[1]):
+        shown[1] = _REDACTED
     if length > _BREADTH[depth]:
         shown.append(f"… {length} in all")
     return ", ".join(shown)
@@ -162,10 +177,13 @@ def _is_secret_name(name: Any) -> bool:
 def _mapping(items: Iterable[tuple[Any, Any]], length: int, kind: type, depth: int) -> str:
     if depth >= MAX_DEPTH:
         return "{…}" if length else "{}"
-    shown = []
+    shown, size = [], 0
     for key, item in islice(items, _BREADTH[depth]):
         secret = _is_secret_name(key) and not _tells_nothing(item)
-        shown.append(f"{_describe(key, depth + 1)}: {repr(REDACTED) if secret else _describe(item, depth + 1)}")
+        shown.append(text := f"{_describe(key, depth + 1)}: {_REDACTED if secret else _describe(item, depth + 1)}")
+        size += len(text)
+        if size > MAX_DESCRIPTION:
+            break
     if length > _BREADTH[depth]:
         shown.append(f"… {length} in all")
     text = "{" + ", ".join(shown) + "}"
@@ -188,7 +206,7 @@ def _instance(value: Any, kind: type, depth: int) -> str:
         return f"<{name}>"
     public = [(key, item) for key, item in attributes.items() if isinstance(key, str) and not key.startswith("_")]
     shown = [
-        f"{key}={repr(REDACTED) if is_secret_key(key) and not _tells_nothing(item) else _describe(item, depth + 2)}"
+        f"{key}={_REDACTED if is_secret_key(key) and not _tells_nothing(item) else _describe(item, depth + 2)}"
         for key, item in public[:MAX_ITEMS]
     ]
     return f"<{name} {' '.join(shown)}>" if shown else f"<{name}>"

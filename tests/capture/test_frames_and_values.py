@@ -126,10 +126,28 @@ def test_source_that_is_not_there():
     assert source(__file__, 1)[0] == ()
 
 
-def test_remembered_sources_are_bounded(monkeypatch):
-    monkeypatch.setattr(frames, "_sources", {("x", n): ((), "", ()) for n in range(5_000)})
-    source("<nowhere>", 1)
-    assert len(frames._sources) == 1
+def test_remembered_places_are_bounded(monkeypatch):
+    monkeypatch.setattr(frames, "_places", {(n, 1): None for n in range(frames.MAX_PLACES)})
+    chain_of(caught(lambda: {}["rabbit"]))
+    assert 0 < len(frames._places) < 10
+
+
+def test_the_same_code_under_another_name_is_another_place():
+    """`runpy` and reloads run one code object in several modules."""
+    code = compile("raise ValueError", "/srv/clinic/shared.py", "exec")
+    names = []
+    for name in ("first", "second"):
+        error = caught(lambda name=name: exec(code, {"__name__": name}))  # noqa: S102
+        names.append(chain_of(error)[0].info.frames[-1].module)
+    assert names == ["first", "second"]
+
+
+def test_an_object_in_several_calls_is_described_once():
+    basket = ["hay"]
+    budget = Budget()
+    first = describe_locals({"basket": basket}, budget=budget)
+    basket.append("straw")  # which nobody could tell apart from a copy
+    assert describe_locals({"again": basket}, budget=budget) == {"again": first["basket"]}
 
 
 def test_what_is_the_sites_own():
