@@ -76,21 +76,16 @@ def fault_parts(
 
 
 def raise_site(parts: Iterable[Part]) -> str | None:
-    """Return where a fault was raised, the same on whatever way and route it was reached; None for no fault.
+    """Return the line of the application at which a fault was raised, the same on whatever way it was reached.
 
-    Bugs that share it are candidates for a merge.
+    Bugs with the same type and site are candidates for a merge. None where no line of the application is involved.
     """
-    surfaced, kind, site = "", "", ""
+    site = None
     for part in parts:
-        if part.name == "exception":
-            surfaced = kind = part.value
-        elif part.name == "cause":
-            kind = part.value
-        elif part.name in (RAISED, _RAISED_IN_CAUSE):
-            site = f"{kind} at {part.value}"
-        elif part.name in (_TEMPLATE, _RAISED_IN_LIBRARY):
-            site = site or f"{surfaced} at {part.value}"
-    return site or None
+        # Version 1 called the innermost line a frame like the others.
+        if part.name in (RAISED, _RAISED_IN_CAUSE, "frame") or (part.name == _TEMPLATE and site is None):
+            site = part.value
+    return site
 
 
 def _causes(exceptions: Sequence[ExceptionInfo]) -> list[ExceptionInfo]:

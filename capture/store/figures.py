@@ -12,10 +12,12 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from capture.event import Part
+from capture.event import Fingerprint, Part
+from capture.fault_parts import raise_site
 from capture.store.tables import Bug, FingerprintRow, table_of
 
 
@@ -58,7 +60,23 @@ class Known:
 
 def site(parts: Sequence[Part]) -> str | None:
     """Return where a fault was raised, which several fingerprints may share; None where no code of ours was."""
-    return next((part.value for part in reversed(parts) if part.name == "frame"), None)
+    return raise_site(parts)
+
+
+def described(key: tuple[str, str], fingerprint: Fingerprint) -> dict[str, Any]:
+    """Return the columns that say what a fingerprint is: of which project, by what key, and why."""
+    return {
+        "project": key[0],
+        "key": key[1],
+        "version": fingerprint.version,
+        "parts": msgspec.to_builtins(fingerprint.parts),
+        "site": site(fingerprint.parts),
+    }
+
+
+def of_bug(bug: Bug) -> Figures:
+    """Return the figures that a bug's row shows."""
+    return Figures(*(getattr(bug, name) for name in NAMES))
 
 
 def total(parts: Sequence[Figures]) -> Figures:

@@ -9,17 +9,16 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlmodel import Session
 
 from capture.errors import StoreBusy
 from capture.event import Event, decode, encode
-from capture.store import creation, figures
+from capture.store import creation, figures, transition
 from capture.store.engine import upsert, writing
 from capture.store.failures import store_errors
 from capture.store.figures import Known
@@ -103,7 +102,7 @@ def _take_in(session: Session, batch: Batch, now: datetime) -> Intake:
         return Intake(stale=True)
     fresh = _fresh(session, batch.events)
     keys = _keys(fresh, batch.counted)
-    new_bugs = _create_missing(session, fresh, _stored(session, keys), now)
+    new_bugs = _create_missing(session, fresh, _stored(session, keys), now, keys=keys)
     known = _locked_fingerprints(session, keys)
     if any(_key(event) not in known for event in fresh):
         raise _Deleted
@@ -175,8 +174,10 @@ def _locked_fingerprints(session: Session, keys: Iterable[Key]) -> dict[Key, Kno
     return {key: known for key, known in found.items() if key in wanted}
 
 
-def _create_missing(session: Session, events: Sequence[Event], stored: set[Key], now: datetime) -> tuple[int, ...]:
-    """Create a bug for each fingerprint without one, and return the new numbers."""
+def _create_missing(
+    session: Session, events: Sequence[Event], stored: set[Key], now: datetime, *, keys: set[Key]
+) -> tuple[int, ...]:
+    """Create a bug for each fingerprint without one, and return the new numbers. `keys` are all of the batch."""
     first: dict[Key, Event] = {}
     for event in events:
         if _key(event) not in stored:
@@ -186,7 +187,15 @@ def _create_missing(session: Session, events: Sequence[Event], stored: set[Key],
     creation.lock_numbers(session)
     stored = _stored(session, first)  # somebody else may have been first while we waited for the lock
     missing = {key: event for key, event in first.items() if key not in stored}
-    return tuple(bug.number for bug in _create(session, missing, by=CAPTURE, reason="first seen", now=now))
+    begun = {key: figures.of_bug(_bug(event, now)) for key, event in missing.items()}
+    for key in transition.attach(session, missing, begun, keys):
+        del missing[key]
+    # Sites of two versions may fail at the same time: the bug of the old key comes first.
+    later = {key: event for key, event in missing.items() if transition.earlier(key, event) in missing}
+    made = {key: event for key, event in missing.items() if key not in later}
+    bugs = _create(session, made, by=CAPTURE, reason="first seen", now=now)
+    transition.attach(session, later, begun, keys)
+    return tuple(bug.number for bug in bugs)
 
 
 def _create(session: Session, missing: Mapping[Key, Event], *, by: Actor, reason: str, now: datetime) -> list[Bug]:
@@ -194,19 +203,10 @@ def _create(session: Session, missing: Mapping[Key, Event], *, by: Actor, reason
     bugs = [_bug(event, now) for event in missing.values()]
     creation.create(session, bugs, by=by, reason=reason, now=now)
     rows = []
-    for ((project, key), event), bug in zip(missing.items(), bugs, strict=True):
-        rows.append(
-            {
-                "project": project,
-                "key": key,
-                "version": event.fingerprint.version,
-                "parts": msgspec.to_builtins(event.fingerprint.parts),
-                "bug_id": bug.id,
-                "home_id": bug.id,
-                "site": figures.site(event.fingerprint.parts),
-                **{name: getattr(bug, name) for name in figures.NAMES},
-            }
-        )
+    for (key, event), bug in zip(missing.items(), bugs, strict=True):
+        assert bug.id is not None
+        begun = asdict(figures.of_bug(bug))
+        rows.append({**figures.described(key, event.fingerprint), "bug_id": bug.id, "home_id": bug.id, **begun})
     if rows:
         session.connection().execute(sa.insert(table_of(FingerprintRow)), rows)
     return bugs
