@@ -11,22 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import Engine
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, func, or_, select
 
 from capture.store import lifecycle, outbox
 from capture.store.engine import writing
 from capture.store.lifecycle import Actor, label
 from capture.store.tables import Bug, EvidenceRow, FixSession, SignOff
+from workbench.bugs.persons import refuse_agents
 from workbench.bugs.queries import bug_page
 from workbench.bugs.rows import BugRow, EvidenceView, SessionRow, SignOffRow
 from workbench.bugs.store import database_errors
 from workbench.config import Config
 from workbench.errors import NotFound, Refused
 from workbench.git import Repository
-
-# What agents set for the commands that they run. Other CLAUDE_CODE_* variables are a person's own: an editor's
-# terminal has CLAUDE_CODE_SSE_PORT, a shell profile may choose a provider.
-_AGENT_VARIABLES = ("CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "AI_AGENT")
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,8 @@ class Seen:
 class Proposal:
     """What a person is asked to sign: the fix, what it changes, and what shows that it works.
 
-    `evidence` is None where nothing was run on exactly this `commit`.
+    `evidence` is None where nothing was run on exactly this `commit`. Where the session proposes that there is no
+    bug, nothing is changed, and `commit` is the one that it looked at.
     """
 
     row: BugRow
@@ -64,7 +62,9 @@ def proposal(engine: Engine, number: int, *, now: datetime | None = None) -> Pro
         raise _not_in_review(number, page.row.state)
     # An earlier session may have been resumed after a later one: the last to end brought the bug to review.
     ended = sorted(page.sessions, key=lambda session: session.ended_at or session.started_at, reverse=True)
-    session = next((session for session in ended if session.result_commit), None)
+    session = next((session for session in ended if session.result_commit or session.not_a_bug), None)
+    if session is not None and session.not_a_bug:
+        return Proposal(page.row, session, None, "", session.base_commit, session.branch)
     if session is None or session.result_commit is None:
         raise _nothing_to_sign(number)
     commit = session.result_commit
@@ -91,11 +91,13 @@ def verify(
     """
     refuse_agents(os.environ if environ is None else environ)
     with _deciding(engine, number) as (session, bug, fix, evidence):
-        if seen != Seen(fix.result_commit or "", evidence.id if evidence else None):
+        if seen != Seen(_decided_on(fix), evidence.id if evidence else None):
             raise Refused(
                 f"The fix of {label(number)} is no longer the one that you looked at.",
                 cure="Look at it again, then decide.",
             )
+        if fix.not_a_bug:
+            return _not_a_bug(session, bug, fix, by=by, note=note, now=now)
         if not note.strip() and (evidence is None or evidence.verdict != "demonstrated"):
             what = (
                 "There is no evidence for this fix" if evidence is None else f"The evidence says “{evidence.verdict}”"
@@ -149,7 +151,10 @@ def _deciding(engine: Engine, number: int) -> Iterator[tuple[Session, Bug, FixSe
             raise _not_in_review(number, bug.state)
         fix = session.exec(
             select(FixSession)
-            .where(FixSession.bug_id == bug.id, col(FixSession.result_commit).is_not(None))
+            .where(
+                FixSession.bug_id == bug.id,
+                or_(col(FixSession.result_commit).is_not(None), FixSession.not_a_bug != ""),
+            )
             .order_by(
                 func.coalesce(FixSession.ended_at, FixSession.started_at).desc(),
                 col(FixSession.started_at).desc(),
@@ -160,7 +165,7 @@ def _deciding(engine: Engine, number: int) -> Iterator[tuple[Session, Bug, FixSe
             raise _nothing_to_sign(number)
         evidence = session.exec(
             select(EvidenceRow)
-            .where(EvidenceRow.bug_id == bug.id, EvidenceRow.result_commit == fix.result_commit)
+            .where(EvidenceRow.bug_id == bug.id, EvidenceRow.result_commit == _decided_on(fix))
             .order_by(col(EvidenceRow.id).desc())
         ).first()
         yield session, bug, fix, evidence
@@ -179,13 +184,12 @@ def _record(
     now: datetime,
 ) -> SignOff:
     assert bug.id is not None
-    assert fix.result_commit is not None
     row = SignOff(
         bug_id=bug.id,
         decision=decision,
         at=now,
         by=by,
-        commit=fix.result_commit,
+        commit=_decided_on(fix),
         evidence_id=evidence.id if evidence else None,
         session_id=fix.id,
         note=note.strip(),
@@ -193,6 +197,24 @@ def _record(
     session.add(row)
     session.flush()
     return row
+
+
+def _not_a_bug(session: Session, bug: Bug, fix: FixSession, *, by: str, note: str, now: datetime) -> SignOffRow:
+    """Close the bug as none, for the reasons of the agent that a person makes their own."""
+    reasons = " ".join(fix.not_a_bug.split())
+    reason = f"not a bug: {reasons}" + (f" ({note.strip()})" if note.strip() else "")
+    row = _record(session, bug, fix, None, "not a bug", by=by, note=note or reasons, now=now)
+    lifecycle.move(session, bug, "closed", by=Actor("person", by), reason=reason, now=now, closed_as="not a bug")
+    assert bug.id is not None
+    occasion = f"sign-off {row.id}"
+    outbox.owe(session, "close_issue", bug.id, occasion=occasion, now=now)
+    outbox.owe(session, "write_file", bug.id, occasion=occasion, now=now)
+    return _shown(row)
+
+
+def _decided_on(fix: FixSession) -> str:
+    """Return the commit that a decision is about: the result, or what was looked at where that is said to be right."""
+    return fix.base_commit if fix.not_a_bug else fix.result_commit or ""
 
 
 def _closing_reason(fix: FixSession, evidence: EvidenceRow | None, note: str) -> str:
@@ -230,16 +252,6 @@ def _back_to_review(engine: Engine, number: int, error: Exception, *, now: datet
             reason = f"the agent could not be resumed: {error}"
             lifecycle.move(session, bug, "review", by=Actor("system", "sign-off"), reason=reason, now=now)
             session.commit()
-
-
-def refuse_agents(environ: Mapping[str, str]) -> None:
-    """Raise `Refused` inside the environment of a coding agent."""
-    for name in _AGENT_VARIABLES:
-        if name in environ:
-            raise Refused(
-                f"Only a person signs off, and this is an agent's environment ({name} is set).",
-                cure="Decide in a terminal of your own.",
-            )
 
 
 def _not_in_review(number: int, state: str) -> Refused:

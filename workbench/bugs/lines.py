@@ -10,10 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from capture.store.tables import Bug, FingerprintRow, FixSession, Issue, Tally, table_of
+from capture.store.tables import Bug, BugLabel, FingerprintRow, FixSession, Issue, Tally, table_of
 from workbench.bugs.rows import BugRow, IssueLink, SessionRow
 
 BUG, FINGERPRINT, ISSUE, SESSION, TALLY = (table_of(model) for model in (Bug, FingerprintRow, Issue, FixSession, Tally))
+LABEL = table_of(BugLabel)
 TREND_HOURS = 24
 _NAMED = 1_000  # so many ids are named in a statement; for more, reading all of the day's tallies costs no more
 
@@ -51,24 +52,27 @@ _SESSIONS = sa.select(
 
 
 def bugs(connection: Connection, condition: sa.ColumnElement[bool], *, now: datetime) -> list[BugRow]:
-    """Return the bugs for which `condition` holds, the last seen first, in two statements."""
+    """Return the bugs for which `condition` holds, the last seen first, in three statements."""
     statement = _LINES.where(condition).order_by(BUG.c.last_seen.desc(), BUG.c.number.desc())
-    rows = connection.execute(statement).mappings().all()
-    trends = _trends(connection, [row["id"] for row in rows], now)
-    return [_line(row, trends[row["id"]]) for row in rows]
+    return _lines(connection, connection.execute(statement).mappings().all(), now)
 
 
 def of_ids(connection: Connection, ids: Sequence[int], *, now: datetime) -> list[BugRow]:
-    """Return the bugs with these ids, in their order, in two statements."""
+    """Return the bugs with these ids, in their order, in three statements."""
     found = {row["id"]: row for row in connection.execute(_LINES.where(BUG.c.id.in_(ids))).mappings()}
-    trends = _trends(connection, ids, now)
-    return [_line(found[id_], trends[id_]) for id_ in ids if id_ in found]
+    return _lines(connection, [found[id_] for id_ in ids if id_ in found], now)
 
 
 def sessions(connection: Connection, condition: sa.ColumnElement[bool]) -> list[SessionRow]:
     """Return the fix sessions for which `condition` holds, the latest first."""
     statement = _SESSIONS.where(condition).order_by(SESSION.c.started_at.desc(), SESSION.c.id.desc())
     return [SessionRow(**row) for row in connection.execute(statement).mappings()]
+
+
+def _lines(connection: Connection, rows: Sequence[Any], now: datetime) -> list[BugRow]:
+    ids = [row["id"] for row in rows]
+    trends, labels = _trends(connection, ids, now), _labels(connection, ids)
+    return [_line(row, trends[row["id"]], labels[row["id"]]) for row in rows]
 
 
 def _trends(connection: Connection, ids: Sequence[int], now: datetime) -> dict[int, list[int]]:
@@ -88,9 +92,22 @@ def _trends(connection: Connection, ids: Sequence[int], now: datetime) -> dict[i
     return trends
 
 
-def _line(row: Any, trend: list[int]) -> BugRow:
+def _labels(connection: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
+    """Return the labels by bug id."""
+    statement = sa.select(LABEL).order_by(LABEL.c.name)
+    if len(ids) <= _NAMED:
+        statement = statement.where(LABEL.c.bug_id.in_(ids))
+    labels: dict[int, list[str]] = defaultdict(list)
+    for found_id, name in connection.execute(statement):
+        labels[found_id].append(name)
+    return labels
+
+
+def _line(row: Any, trend: list[int], labels: list[str]) -> BugRow:
     issue = None
     if row["issue_number"] is not None:
         issue = IssueLink(row["issue_repository"], row["issue_number"], row["issue_url"], row["issue_state"])
     given = {name: row[name] for name in BugRow.__dataclass_fields__ if name in row}
-    return BugRow(**given, trend=tuple(trend), release=row["last_release"], issue=issue)
+    if given["mute_releases"] is not None:
+        given["mute_releases"] = tuple(given["mute_releases"])
+    return BugRow(**given, trend=tuple(trend), labels=tuple(labels), release=row["last_release"], issue=issue)

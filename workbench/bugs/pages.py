@@ -13,9 +13,18 @@ from sqlalchemy.engine import Connection
 
 from capture.event import Event, Part
 from capture.store.intake import open_event
-from capture.store.tables import EvidenceRow, Occurrence, OutboxRow, SignOff, Transition, table_of
-from workbench.bugs import lines
-from workbench.bugs.rows import BugPage, EvidenceView, OccurrenceRow, OwedRow, SignOffRow, TransitionRow
+from capture.store.tables import ActRow, EvidenceRow, Note, Occurrence, OutboxRow, SignOff, Transition, table_of
+from workbench.bugs import lines, related
+from workbench.bugs.rows import (
+    ActView,
+    BugPage,
+    EvidenceView,
+    NoteRow,
+    OccurrenceRow,
+    OwedRow,
+    SignOffRow,
+    TransitionRow,
+)
 
 OCCURRENCES_SHOWN = 100
 
@@ -29,6 +38,7 @@ def page(connection: Connection, number: int, *, now: datetime) -> BugPage | Non
         return None
     bug_id = connection.execute(sa.select(lines.BUG.c.id).where(lines.BUG.c.number == number)).scalar_one()
     transition, sign_off, owed = table_of(Transition), table_of(SignOff), table_of(OutboxRow)
+    note, act = table_of(Note), table_of(ActRow)
     return BugPage(
         row=found[0],
         fingerprints=_fingerprints(connection, bug_id),
@@ -39,6 +49,10 @@ def page(connection: Connection, number: int, *, now: datetime) -> BugPage | Non
         evidence=_evidence(connection, bug_id),
         sign_offs=_rows(connection, SignOffRow, sign_off, bug_id, sign_off.c.id.desc()),
         owed=_rows(connection, OwedRow, owed, bug_id, owed.c.id.desc()),
+        notes=_rows(connection, NoteRow, note, bug_id, note.c.id.desc()),
+        acts=_rows(connection, ActView, act, bug_id, act.c.id.desc()),
+        merged=related.merged_into(connection, bug_id),
+        alike=related.raised_alike(connection, bug_id),
     )
 
 
@@ -53,7 +67,12 @@ def _rows(
 
 def _fingerprints(connection: Connection, bug_id: int) -> tuple[tuple[str, tuple[Part, ...]], ...]:
     table = lines.FINGERPRINT
-    statement = sa.select(table.c.key, table.c.parts).where(table.c.bug_id == bug_id).order_by(table.c.id)
+    # Its own first, also while it is merged into another bug; then those of the bugs that were merged into it.
+    statement = (
+        sa.select(table.c.key, table.c.parts)
+        .where(sa.or_(table.c.home_id == bug_id, table.c.bug_id == bug_id))
+        .order_by((table.c.home_id != bug_id), table.c.id)
+    )
     return tuple((key, msgspec.convert(parts, tuple[Part, ...])) for key, parts in connection.execute(statement))
 
 

@@ -44,6 +44,14 @@ class BugRow:
     issue: IssueLink | None
     session_state: str | None  # of the latest fix session, or None without one
     session_rehearsal: str | None = None  # its scenario, where it is or was a rehearsal
+    assignee: str | None = None
+    labels: tuple[str, ...] = ()
+    closed_as: str | None = None  # fixed, not a bug, duplicate, merged; None unless closed
+    duplicate_of: int | None = None  # the number of that bug
+    merged_into: int | None = None  # the number of that bug
+    mute_until: datetime | None = None
+    mute_events: int | None = None  # so many more wake it
+    mute_releases: tuple[str, ...] | None = None  # an event of any other release wakes it
 
     @property
     def label(self) -> str:
@@ -94,7 +102,7 @@ class EvidenceView:
 
 @dataclass(frozen=True)
 class SignOffRow:
-    """One decision of a person. `decision` is verified or rejected."""
+    """One decision of a person. `decision` is verified, rejected or not a bug."""
 
     at: datetime
     by: str
@@ -163,6 +171,47 @@ class TranscriptRow:
 
 
 @dataclass(frozen=True)
+class ActView:
+    """One thing that somebody did to a bug, as `workbench.bugs.acts` put it on record."""
+
+    id: int
+    at: datetime
+    actor: str
+    kind: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+    reason: str
+    undone_at: datetime | None
+    undone_by: str | None
+
+
+@dataclass(frozen=True)
+class NoteRow:
+    """What somebody wrote about a bug."""
+
+    id: int
+    at: datetime
+    by: str
+    text: str
+
+
+@dataclass(frozen=True)
+class RelatedBug:
+    """Another bug, named on a bug's page: merged into it, or raised at the same place."""
+
+    number: int
+    state: str
+    title: str
+    count: int
+    fingerprints: tuple[str, ...] = ()  # its own
+
+    @property
+    def label(self) -> str:
+        """B-012."""
+        return label(self.number)
+
+
+@dataclass(frozen=True)
 class ApprovalRow:
     """A question of the agent that waits for a person."""
 
@@ -185,3 +234,7 @@ class BugPage:
     evidence: EvidenceView | None  # the latest
     sign_offs: tuple[SignOffRow, ...]
     owed: tuple[OwedRow, ...]
+    notes: tuple[NoteRow, ...] = ()
+    acts: tuple[ActView, ...] = ()
+    merged: tuple[RelatedBug, ...] = ()  # the bugs that were merged into this one, directly or over others
+    alike: tuple[RelatedBug, ...] = ()  # other bugs that were raised at the same place: candidates for a merge

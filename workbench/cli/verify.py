@@ -39,7 +39,7 @@ def verify(
     It shows the verdict, the evidence and the commit, and asks for the bug's number to be typed. Signing off closes
     the bug, its file and its issue. A rejection goes back to the agent in the same session.
     """
-    from workbench.signoff import refuse_agents
+    from workbench.bugs.persons import refuse_agents
 
     refuse_agents(os.environ)
     require_terminal(
@@ -83,9 +83,10 @@ def _typed(proposal: Proposal, what: str) -> None:
 def _sign(call: Given, engine: Engine, proposal: Proposal, words: str) -> None:
     from workbench import signoff
 
-    if not words.strip() and (proposal.evidence is None or proposal.evidence.verdict != "demonstrated"):
+    evidence, not_a_bug = proposal.evidence, bool(proposal.session.not_a_bug)
+    if not not_a_bug and not words.strip() and (evidence is None or evidence.verdict != "demonstrated"):
         words = ask("\nThis was not demonstrated. Why do you sign it all the same?")
-    _typed(proposal, "sign this fix off and close the bug")
+    _typed(proposal, "close the bug as not a bug" if not_a_bug else "sign this fix off and close the bug")
     signed = signoff.verify(engine, proposal.row.number, proposal.seen, by=call.person(), note=words, now=now())
     say(f"{proposal.row.label} is closed: {signed.commit[:12]}, signed off by {signed.by}.")
     say("Its file and its issue follow: workbench worker --once, or the open screen.")

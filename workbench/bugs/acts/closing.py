@@ -1,0 +1,112 @@
+"""Closing a bug without a sign-off, with a reason on record, and opening it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy.engine import Engine
+from sqlmodel import Session, select
+
+from capture.store.lifecycle import ClosedAs, label
+from capture.store.tables import Bug
+from workbench.bugs.acts.record import (
+    Done,
+    acting,
+    changed,
+    enter,
+    locked,
+    missing,
+    named,
+    pictures,
+    refuse_merged,
+    step,
+)
+from workbench.errors import Refused, UsageError
+
+WAYS: tuple[ClosedAs, ...] = ("not a bug", "duplicate", "fixed")
+
+
+def close(
+    engine: Engine,
+    numbers: Iterable[int],
+    as_: ClosedAs,
+    *,
+    reason: str,
+    by: str,
+    duplicate_of: int | None = None,
+    now: datetime,
+) -> Done:
+    """Close bugs as "not a bug", "duplicate" or "fixed" (elsewhere, without a sign-off).
+
+    Raises `NotFound`; `UsageError` without a reason; `Refused` for a bug that is closed already, being fixed, or in
+    review, where the sign-off decides whether it is fixed.
+    """
+    if as_ not in WAYS:
+        raise UsageError(f"A bug is not closed as {as_!r}.", cure=f"Ways: {', '.join(WAYS)}.")
+    if not reason.strip() and as_ != "duplicate":
+        raise UsageError("Closing a bug needs a reason.", cure="Say in one line why.")
+    if (as_ == "duplicate") != (duplicate_of is not None):
+        raise UsageError("A duplicate is one of another bug.", cure="Name that bug, and only for a duplicate.")
+    what = f"duplicate of {label(duplicate_of)}" if duplicate_of is not None else as_
+    said = f"{what}: {reason.strip()}" if reason.strip() else what
+    if as_ == "fixed":
+        said = f"fixed without a sign-off: {reason.strip()}"
+    with acting(engine) as session:
+        bugs = locked(session, numbers)
+        was = pictures(session, bugs)
+        if duplicate_of is not None:
+            _check_original(session, duplicate_of, {bug.number for bug in bugs})
+        for bug in bugs:
+            _check(bug, as_)
+            step(session, bug, "closed", by=by, reason=said, now=now, closed_as=as_)
+            bug.duplicate_of = duplicate_of
+        comment = f"Closed by {by} as {said}."
+        rows = enter(session, "close", bugs, was, by=by, reason=said, now=now, comment=comment)
+    return changed(rows, was, f"{named(was)} closed: {what}.", "")
+
+
+def reopen(engine: Engine, numbers: Iterable[int], *, reason: str, by: str, now: datetime) -> Done:
+    """Open closed bugs again. Raises `NotFound`, `UsageError` without a reason, `Refused` where one is not closed."""
+    if not reason.strip():
+        raise UsageError("Reopening a bug needs a reason.", cure="Say in one line why.")
+    with acting(engine) as session:
+        bugs = locked(session, numbers)
+        was = pictures(session, bugs)
+        for bug in bugs:
+            refuse_merged(bug, "reopened")
+            if bug.state != "closed":
+                raise Refused(f"{label(bug.number)} is {bug.state}, not closed.", cure="Only a closed bug is reopened.")
+            step(session, bug, "open", by=by, reason=reason.strip(), now=now)
+        comment = f"Reopened by {by}: {reason.strip()}"
+        rows = enter(session, "reopen", bugs, was, by=by, reason=reason.strip(), now=now, comment=comment)
+    return changed(rows, was, f"{named(was)} reopened.", "")
+
+
+def _check(bug: Bug, as_: ClosedAs) -> None:
+    shown = label(bug.number)
+    refuse_merged(bug, "closed")
+    if bug.state == "closed":
+        raise Refused(f"{shown} is closed already.", cure=f"See why: workbench bugs show {shown}.")
+    if bug.state == "fixing":
+        raise Refused(f"{shown} is being fixed.", cure="Wait for its fix session, or interrupt it, then close.")
+    if bug.state == "review" and as_ == "fixed":
+        raise Refused(f"{shown} has a fix to sign off.", cure=f"Decide on that: workbench verify {shown}")
+
+
+def _check_original(session: Session, number: int, closing: set[int]) -> None:
+    original = session.exec(select(Bug).where(Bug.number == number)).one_or_none()
+    if original is None:
+        raise missing(number)
+    if number in closing:
+        raise Refused(f"{label(number)} is no duplicate of itself.", cure="Name another bug.")
+    refuse_merged(original, "the original of a duplicate")
+    seen = {number}
+    while original is not None and original.duplicate_of is not None:
+        if original.duplicate_of in closing | seen:
+            raise Refused(
+                f"{label(number)} is closed as a duplicate of {label(original.duplicate_of)} itself.",
+                cure="Close the other one, or reopen it first.",
+            )
+        seen.add(original.duplicate_of)
+        original = session.exec(select(Bug).where(Bug.number == original.duplicate_of)).one_or_none()
