@@ -1,0 +1,208 @@
+"""A Celery task that fails for good is one event, whichever pool runs it and whoever learns of it first."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from capture.recorder import drain
+from capture.tasks import shown_arguments
+
+REDIS = os.environ.get("WORKBENCH_TEST_REDIS", "redis://127.0.0.1:6379/11")
+
+
+@pytest.fixture
+def queue():
+    """The name of a queue of this test alone, which is gone afterwards."""
+    import redis
+
+    name = f"workbench-test-{secrets.token_hex(6)}"
+    yield name
+    with contextlib.closing(redis.Redis.from_url(REDIS)) as server:
+        server.delete(name, f"_kombu.binding.{name}")
+
+
+@pytest.fixture
+def app(queue):
+    """A Celery app that sends tasks to the worker and waits for how they end."""
+    from celery import Celery
+
+    app = Celery("tests", broker=REDIS, backend=REDIS, set_as_current=False)
+    app.conf.update(task_default_queue=queue, result_expires=60)
+    yield app
+    app.close()
+    app.backend.client.close()
+
+
+@pytest.fixture
+def worker(site_environment, capture_settings, tmp_path, queue):
+    """A function that starts a worker with a pool, and ends it with the test."""
+    started = []
+
+    def start(pool, **capture):
+        capture = {
+            "JOURNAL_DIR": str(capture_settings.journal_dir),
+            "DATABASE_URL": capture_settings.database_url,
+            **capture,
+        }
+        environment = {
+            **site_environment,
+            "DJANGO_SETTINGS_MODULE": "jobs_settings",
+            "BROKEN_SITE_CAPTURE": json.dumps(capture),
+            "JOBS_BROKER": REDIS,
+            "JOBS_QUEUE": queue,
+            "C_FORCE_ROOT": "1",
+        }
+        arguments = ["-A", "jobs_celery", "worker", "-P", pool, "-c", "2", "-l", "INFO"]
+        arguments += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+        with (tmp_path / "worker.log").open("wb") as log:
+            started.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "celery", *arguments],
+                    env=environment,
+                    cwd=tmp_path,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+            )
+        return started[-1]
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def sent(app, *names, **arguments):
+    """Send tasks, wait until each has come to its end, and return the states."""
+    results = [app.send_task(f"jobs_celery.{name}", **arguments.get(name, {})) for name in names]
+    states = []
+    for result in results:
+        result.get(timeout=60, propagate=False)
+        states.append(result.state)
+        result.forget()
+    return states
+
+
+def stored(database):
+    """Return of each bug its route, the type of its exception, and how often it happened."""
+    with sqlite3.connect(database) as connection:
+        rows = connection.execute("SELECT route, exception_type, count FROM bug ORDER BY 1, 2").fetchall()
+    connection.close()
+    return [((route or "no task").removeprefix("task jobs_celery."), error, count) for route, error, count in rows]
+
+
+RABBIT = {"args": ["rabbit"]}
+ENDS = {
+    **dict.fromkeys(("fails", "fails_late", "gives_up", "fails_as_expected", "logs_and_fails"), RABBIT),
+    **{name: {} for name in ("succeeds", "succeeds_at_last", "unpicklable")},
+}
+FAILED_FOR_GOOD = [
+    ("fails", "KeyError", 2),
+    ("fails_late", "KeyError", 1),
+    ("gives_up", "KeyError", 1),
+    ("logs_and_fails", "KeyError", 1),
+    ("unpicklable", "Unpicklable", 1),
+]
+
+
+@pytest.mark.parametrize("pool", ["prefork", "solo", "threads"])
+def test_each_task_that_failed_for_good_is_stored_once(worker, app, capture_settings, tmp_path, pool):
+    process = worker(pool, LOGS=True)
+    expected = FAILED_FOR_GOOD
+    states = sent(app, *ENDS, "fails", **ENDS)
+    assert states.count("SUCCESS") == 2
+    if pool == "prefork":
+        assert sent(app, "is_killed") == ["FAILURE"]
+        expected = sorted([*FAILED_FOR_GOOD, ("is_killed", "WorkerLostError", 1)])
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0, (tmp_path / "worker.log").read_text()
+    drain(capture_settings)
+    assert stored(tmp_path / "bugs.db") == expected, (tmp_path / "worker.log").read_text()
+
+
+def test_a_worker_carries_its_own_events_over(worker, app, tmp_path):
+    process = worker("prefork")
+    assert sent(app, "fails", fails=RABBIT) == ["FAILURE"]
+    process.send_signal(signal.SIGTERM)
+    process.wait(30)
+    assert stored(tmp_path / "bugs.db") == [("fails", "KeyError", 1)], "no one drained but the worker itself"
+
+
+EAGER = """
+import django
+django.setup()
+import jobs_celery as jobs
+from django.test import Client
+from django.test.utils import override_settings
+jobs.fails.apply(["rabbit"], {"password": "hunter2", "count": 3})
+jobs.gives_up.apply(["rabbit"])
+jobs.succeeds_at_last.apply()
+jobs.ignores.apply()
+jobs.rejects.apply()
+jobs.app.conf.task_eager_propagates = True
+from django.http import HttpResponse
+from django.urls import path
+import broken_urls
+broken_urls.urlpatterns.append(path("eager/", lambda request: HttpResponse(jobs.fails_late.delay("rabbit"))))
+assert Client(raise_request_exception=False).get("/eager/").status_code == 500
+from capture import scope
+assert scope.current.get() is None
+"""
+
+
+def test_eager_tasks_are_tasks_too(site_environment, capture_settings, read_records, tmp_path):
+    capture = {"JOURNAL_DIR": str(capture_settings.journal_dir), "BACKGROUND": False}
+    environment = {
+        **site_environment,
+        "DJANGO_SETTINGS_MODULE": "jobs_settings",
+        "BROKEN_SITE_CAPTURE": json.dumps(capture),
+        "JOBS_BROKER": "",
+        "JOBS_EAGER": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", EAGER], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    fails, gives_up, late = [
+        record.event for record in read_records(capture_settings.journal_dir) if record.event is not None
+    ]
+    assert (fails.job.kind, fails.job.name, fails.surfaced.type) == ("task", "jobs_celery.fails", "KeyError")
+    facts = fails.contexts["task"]
+    assert facts["arguments"] == "species='rabbit', password=[redacted], count=3"
+    assert (len(facts["id"]), facts["retries"], facts["eager"]) == (36, "0", "yes")
+    assert [crumb.message for crumb in fails.breadcrumbs] == ["looking for rabbit"]
+    assert gives_up.contexts["task"]["retries"] == "2"
+    assert (late.job, late.request.path, late.status) == (None, "/eager/", 500), "what Celery raises into a view is its"
+    assert "hunter2" not in str(fails)
+
+
+class Bound:
+    def run(self, password, name="x"):
+        """A task's own method."""
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "kwargs", "shown"),
+    [
+        (lambda species, token: None, ("cat", "hunter2"), {}, "species='cat', token=[redacted]"),
+        (Bound().run, ("hunter2",), {"name": "y"}, "password=[redacted], name='y'"),
+        (None, (1, 2), {}, "argument 1=1, argument 2=2"),
+        (lambda: None, "not a sequence of arguments", None, ""),
+    ],
+)
+def test_arguments_are_shown_by_the_names_of_parameters(function, args, kwargs, shown):
+    assert shown_arguments(function, args, kwargs) == shown
+
+
+def test_arguments_are_bounded():
+    assert len(shown_arguments(None, ["x" * 10_000_000] * 1000, {f"k{n}": "y" * 1000 for n in range(1000)})) < 3_000
