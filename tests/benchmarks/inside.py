@@ -1,0 +1,107 @@
+"""Sites that serve requests inside a child process each, so that one's CPU is nobody else's."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+SITE = Path(__file__).parent / "site"
+
+
+class Inside:
+    """A child with the site of one variant: "none", "floor", "capture" or "sentry-sdk"."""
+
+    def __init__(self, variant: str, folder: Path, **capture: Any) -> None:
+        self.variant, self.folder = variant, folder
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "stderr").open("w") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, str(SITE / "bench_child.py")],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env=environment(variant, folder, **capture),
+            )
+        self.at_start = self._answer()
+
+    def requests(self, paths: Sequence[str], *, status: int, method: str = "GET") -> tuple[list[float], float]:
+        """Serve the paths; return the CPU of each in its thread and of all in the process, both in microseconds."""
+        answer = self._ask({"method": method, "paths": list(paths), "status": status})
+        return answer["thread"], answer["process"] * 1_000_000
+
+    def state(self) -> dict[str, Any]:
+        """Return the CPU seconds, the memory in MiB and the threads of the process so far."""
+        return self._ask({})
+
+    def stored(self) -> int:
+        """Return how many events are in the site's bug database."""
+        return stored(self.folder)
+
+    def settle(self, number: int, *, seconds: float = 60) -> None:
+        """Wait until as many events are stored."""
+        deadline = time.monotonic() + seconds
+        while self.stored() < number:
+            assert time.monotonic() < deadline, f"{self.stored()} of {number} stored after {seconds} s"
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        """End the child."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+        self._process.stdout.close()
+
+    def _ask(self, order: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise AssertionError((self.folder / "stderr").read_text()[-3_000:])
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+def environment(variant: str, folder: Path, **capture: Any) -> dict[str, str]:
+    """Return the environment of a process that runs the benchmarks' site."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "bench_settings",
+        "PYTHONPATH": str(SITE),
+        "BENCH_VARIANT": variant,
+        "BENCH_FOLDER": str(folder),
+        "BENCH_CAPTURE": json.dumps(capture),
+    }
+
+
+def stored(folder: Path) -> int:
+    """Return how many events are in the bug database of a folder."""
+    path = folder / "bugs.db"
+    if not path.exists():
+        return 0
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
+        try:
+            return int(connection.execute("SELECT count(*) FROM occurrence").fetchone()[0])
+        except sqlite3.OperationalError:  # being made
+            return 0
+
+
+@contextlib.contextmanager
+def sites(folder: Path, *variants: str, **capture: Any) -> Iterator[list[Inside]]:
+    """Start one child for each variant, and end them afterwards."""
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(contextlib.closing(Inside(name, folder / name, **capture))) for name in variants]
