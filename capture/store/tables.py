@@ -89,14 +89,26 @@ def _count(**options: Any) -> Any:
     return Field(default=0, sa_type=sa.BigInteger, **options)
 
 
+def _where(condition: str) -> dict[str, Any]:
+    return {f"{dialect}_where": sa.text(condition) for dialect in ("sqlite", "postgresql")}
+
+
+def _listed(*columns: str) -> sa.Index:
+    """Return an index of the bugs of the list in one of its orders; those merged into others are not in the list."""
+    name = "_".join(("ix_bug_listed", *columns))
+    return sa.Index(name, *columns, "number", **_where("merged_into IS NULL"))
+
+
 class Bug(Row, table=True):
     """Everything known about one fault. `number` 12 is shown as B-012."""
 
     __table_args__ = (
-        sa.Index("ix_bug_state_last_seen", "state", "last_seen"),
-        sa.Index("ix_bug_last_seen", "last_seen"),
-        sa.Index("ix_bug_first_seen", "first_seen"),
-        sa.Index("ix_bug_count", "count"),
+        _listed("last_seen"),
+        _listed("first_seen"),
+        _listed("count"),
+        _listed("state", "last_seen"),
+        # The few that were merged. An index of all would look better to SQLite than those of the list.
+        sa.Index("ix_bug_merged_into", "merged_into", **_where("merged_into IS NOT NULL")),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -105,6 +117,7 @@ class Bug(Row, table=True):
     environment: str = _text(default="")  # of the latest event
     title: str = _text()
     kind: str = _text()  # exception, status, message
+    level: str = _text(default="error")  # of the latest event: debug, info, warning, error, fatal
     state: str = _text(default="open")  # see capture.store.lifecycle
     is_recurrence: bool = False  # open again after a sign-off
     exception_type: str | None = _text(default=None)
@@ -121,7 +134,7 @@ class Bug(Row, table=True):
     assignee: str | None = _text(default=None)
     closed_as: str | None = _text(default=None)  # see capture.store.lifecycle.CLOSED_AS; None unless closed
     duplicate_of: int | None = None  # the number of the bug that this one was closed as a duplicate of
-    merged_into: int | None = Field(default=None, index=True)  # the number of the bug that it was merged into
+    merged_into: int | None = None  # the number of the bug that it was merged into
     # What wakes a muted bug; all empty: muted for good. See capture.store.waking.
     mute_until: datetime | None = _time(default=None)
     mute_events: int | None = Field(default=None, sa_type=sa.BigInteger)  # so many more events
@@ -163,8 +176,7 @@ class Occurrence(Row, table=True):
         # Who met a bug is asked of a whole window of the list; most events have no user, and cost nothing here.
         sa.Index(
             *("ix_occurrence_bug_id_user_id", "bug_id", "user_id"),
-            sqlite_where=sa.text("user_id IS NOT NULL"),
-            postgresql_where=sa.text("user_id IS NOT NULL"),
+            **_where("user_id IS NOT NULL"),
         ),
     )
 

@@ -155,6 +155,7 @@ _HAS: Mapping[str, Make] = {
 _FIELDS: Mapping[str, Make] = {
     "state": _state,
     "status": _number(BUG.c.status_code),
+    "level": _like(BUG.c.level),
     "type": _like(BUG.c.exception_type, part_of_dotted=True),
     "route": _like(BUG.c.route),
     "method": _like(BUG.c.method),

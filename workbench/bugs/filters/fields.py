@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from capture.event import LEVELS
 from capture.store.lifecycle import STATES
 
 Sign = Literal["<", "<=", ">", ">=", "="]
@@ -138,6 +139,7 @@ FIELDS: Mapping[str, Field] = {
         ("5xx", "4xx", "500", "404"),
         "a status as in 404, 5xx, >=500",
     ),
+    "level": Field(_one_of(LEVELS), "how bad it is", "level:error", LEVELS, "one of " + ", ".join(LEVELS)),
     "type": Field(_pattern, "the type of the exception", "type:KeyError"),
     "route": Field(_pattern, "the route", "route:/api/pets/*"),
     "method": Field(_pattern, "the method of the request", "method:POST", ("GET", "POST", "PUT", "PATCH", "DELETE")),

@@ -125,6 +125,17 @@ def parse(text: str) -> Node:
     return node
 
 
+def fields_of(node: Node) -> frozenset[str]:
+    """Return the fields that a filter asks for; "" stands for words of free text."""
+    match node:
+        case Term(name, _):
+            return frozenset({name})
+        case Not(inner):
+            return fields_of(inner)
+        case Every(nodes) | Some(nodes):
+            return frozenset().union(*map(fields_of, nodes))
+
+
 def asks(node: Node, field: str, value: Wanted) -> bool:
     """Say whether a filter asks for this value of a field anywhere, be it for what has it not."""
     match node:

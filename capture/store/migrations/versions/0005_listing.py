@@ -8,22 +8,31 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-WITH_USER = sa.text("user_id IS NOT NULL")
+# Orders of the list. It does not show what was merged into others.
+LISTED = (("last_seen",), ("first_seen",), ("count",), ("state", "last_seen"))
 
 
 def upgrade() -> None:
     op.add_column("bug", sa.Column("quiet_until", sa.DateTime(timezone=True), nullable=True))
-    op.create_index("ix_bug_first_seen", "bug", ["first_seen"])
-    op.create_index("ix_bug_count", "bug", ["count"])
-    op.create_index(
-        *("ix_occurrence_bug_id_user_id", "occurrence", ["bug_id", "user_id"]),
-        sqlite_where=WITH_USER,
-        postgresql_where=WITH_USER,
-    )
+    for columns in LISTED:
+        _index("_".join(("ix_bug_listed", *columns)), "bug", [*columns, "number"], "merged_into IS NULL")
+    for name in ("ix_bug_last_seen", "ix_bug_state_last_seen", "ix_bug_merged_into"):
+        op.drop_index(name, "bug")
+    _index("ix_bug_merged_into", "bug", ["merged_into"], "merged_into IS NOT NULL")
+    _index("ix_occurrence_bug_id_user_id", "occurrence", ["bug_id", "user_id"], "user_id IS NOT NULL")
 
 
 def downgrade() -> None:
     op.drop_index("ix_occurrence_bug_id_user_id", "occurrence")
-    op.drop_index("ix_bug_count", "bug")
-    op.drop_index("ix_bug_first_seen", "bug")
+    op.drop_index("ix_bug_merged_into", "bug")
+    op.create_index("ix_bug_merged_into", "bug", ["merged_into"])
+    op.create_index("ix_bug_last_seen", "bug", ["last_seen"])
+    op.create_index("ix_bug_state_last_seen", "bug", ["state", "last_seen"])
+    for columns in LISTED:
+        op.drop_index("_".join(("ix_bug_listed", *columns)), "bug")
     op.drop_column("bug", "quiet_until")
+
+
+def _index(name: str, table: str, columns: list[str], where: str) -> None:
+    condition = sa.text(where)
+    op.create_index(name, table, columns, sqlite_where=condition, postgresql_where=condition)
