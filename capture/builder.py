@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import platform
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import django
 
-from capture import breadcrumbs, frames, requests
+from capture import breadcrumbs, requests
 from capture.conf import CaptureSettings
-from capture.event import Event, ExceptionInfo, Fingerprint, Job, Kind, new_event_id
+from capture.event import Event, ExceptionInfo, Fingerprint, Job, Kind, Level, new_event_id
 from capture.fingerprint import fingerprint, is_refusal
+from capture.messages import MAX_MESSAGE
 from capture.scrub import scrub_text
 from capture.templates import template_frame
 from capture.values import Budget
@@ -40,6 +42,7 @@ class Failure:
     # Of a log record: its format string and its logger, which tell its kind better than the finished message.
     pattern: str = ""
     logger: str = ""
+    level: Level | None = None
     job: Job | None = None
     contexts: dict[str, dict[str, str]] | None = None
 
@@ -51,10 +54,10 @@ class Draft:
         self._failure = failure
         self._settings = settings
         self.at = datetime.now(UTC)
-        self._chain = frames.chain_of(failure.error) if failure.error is not None else []
+        self._chain = chains.chain_of(failure.error) if failure.error is not None else []
         self._exceptions: tuple[ExceptionInfo, ...] = tuple(raised.info for raised in self._chain)
         self._template = template_frame(self._chain) if self._chain else None
-        self._message = scrub_text(failure.message, limit=frames.MAX_MESSAGE) if failure.message else ""
+        self._message = scrub_text(failure.message, limit=MAX_MESSAGE) if failure.message else ""
         self._reason = scrub_text(failure.reason, limit=300) if failure.reason else ""
         request = failure.request
         self._method, self._path, self._route = "", "", None
@@ -64,10 +67,12 @@ class Draft:
             self._route, referer = requests.route_of(request), requests.own_referer(request)
             if referer and self._route is None:
                 referer_route = requests.referer_route_of(request, referer)
-        self.fingerprint: Fingerprint = fingerprint(
+        elif (job := _job(failure)) is not None and job.kind != "thread":  # threads are numbered
+            self._route = f"{job.kind} {job.name}"
+        self._plain: Fingerprint = fingerprint(
             exceptions=self._exceptions,
             template=self._template,
-            message=scrub_text(failure.pattern, limit=frames.MAX_MESSAGE) or self._message,
+            message=scrub_text(failure.pattern, limit=MAX_MESSAGE) or self._message,
             logger=failure.logger,
             status=failure.status,
             reason=self._reason,
@@ -78,6 +83,12 @@ class Draft:
             referer_route=referer_route,
             with_earlier=settings.transition,
         )
+        self.fingerprint, self.level = self._plain, failure.level or self._usual_level()
+        self.is_ignored, self._broken_rule = False, ""
+        if settings.rules:
+            ruling = settings.rules.rule_on(self._facts(), self._plain, self.level, lambda: self.event(lean=True))
+            self.fingerprint, self.level = ruling.fingerprint, ruling.level
+            self.is_ignored, self._broken_rule = ruling.ignore, ruling.failed
 
     def event(self, *, lean: bool = False) -> Event:
         """Return the whole event; a `lean` one does without locals, source context, headers and body."""
@@ -87,7 +98,7 @@ class Draft:
         if not lean:
             budget = Budget()
             # From the one that surfaced backwards, so that it gets the most of the budget.
-            exceptions = tuple(frames.with_context(raised, budget=budget) for raised in reversed(self._chain))[::-1]
+            exceptions = tuple(chains.with_context(raised, budget=budget) for raised in reversed(self._chain))[::-1]
         if failure.request is not None:
             request = requests.describe(
                 failure.request,
@@ -107,21 +118,50 @@ class Draft:
             release=settings.release,
             server=settings.server,
             status=failure.status,
+            level=self.level,
             reason=self._reason,
             message=self._message or (exceptions[-1].message if exceptions else ""),
             exceptions=exceptions,
             template=self._template,
             request=request,
             user_id=requests.user_id_of(failure.request) if failure.request is not None else None,
-            tags=dict(failure.tags or (noted.tags if noted is not None else None) or {}),
+            tags=self._tags(),
             contexts=_contexts(failure),
-            job=failure.job or (noted.job if noted is not None else None),
+            job=_job(failure),
             breadcrumbs=breadcrumbs.shown(noted, self.at.timestamp()) if noted is not None and not lean else (),
             process=os.getpid(),
             thread=scrub_text(threading.current_thread().name, limit=100),
             python=PYTHON,
             django=DJANGO,
         )
+
+    def _tags(self) -> dict[str, str]:
+        failure = self._failure
+        tags = dict(failure.tags or (failure.noted.tags if failure.noted is not None else None) or {})
+        return tags | {"capture.broken_rule": self._broken_rule} if self._broken_rule else tags
+
+    def _usual_level(self) -> Level:
+        kind = self._kind()
+        if kind == "message":
+            return "info"
+        return "warning" if kind == "status" and (self._failure.status or 0) < 500 else "error"
+
+    def _facts(self) -> dict[str, str | Sequence[str]]:
+        """Return what the rules of the site look at."""
+        surfaced = self._exceptions[-1] if self._exceptions else None
+        own = [frame for frame in surfaced.frames if frame.in_app] or list(surfaced.frames) if surfaced else []
+        return {
+            "type": (f"{surfaced.module}.{surfaced.type}", surfaced.type) if surfaced else "",
+            "message": self._message or (surfaced.message if surfaced else ""),
+            "module": [frame.module for frame in own],
+            "function": [frame.function for frame in own],
+            "route": self._route or "",
+            "path": self._path,
+            "method": self._method,
+            "status": "" if self._failure.status is None else str(self._failure.status),
+            "level": self.level,
+            "logger": self._failure.logger,
+        }
 
     def _kind(self) -> Kind:
         if self._exceptions and not is_refusal(self._failure.status, self._exceptions):
@@ -136,7 +176,7 @@ class Draft:
             return _one_line(self._message, 200)
         where = self._route
         if where is None:
-            where = next((part.value for part in self.fingerprint.parts if part.name == "path class"), "")
+            where = next((part.value for part in self._plain.parts if part.name == "path class"), "")
             return _one_line(f"{self._failure.status} {where}, such as {self._path}", 200)
         because = f" ({self._reason})" if self._reason else ""
         return _one_line(f"{self._failure.status} {self._method} {where}{because}", 200)
@@ -148,6 +188,10 @@ class Draft:
             return f"{title} in {_one_line(self._template.name, 80)}"
         own = [frame for frame in surfaced.frames if frame.in_app] or list(surfaced.frames)
         return f"{title} in {own[-1].function}" if own else title
+
+
+def _job(failure: Failure) -> Job | None:
+    return failure.job or (failure.noted.job if failure.noted is not None else None)
 
 
 def _contexts(failure: Failure) -> dict[str, dict[str, str]]:

@@ -12,6 +12,7 @@ from django.core.checks import CheckMessage, Error, Warning  # noqa: A004  (Djan
 
 from capture import conf
 from capture.errors import CaptureError, SchemaMissing
+from capture.rules import problem_of_function
 
 MIDDLEWARE = "capture.middleware.CaptureMiddleware"
 
@@ -24,6 +25,7 @@ def check_capture(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
     if wrong:
         return found
     loaded = conf.load()
+    found += _function(getattr(settings, "CAPTURE", {}).get("FINGERPRINT"))
     # A deployment's `migrate` may run as a user who has no business in the journal: it must not fail for that.
     if asked_for(by=("check", "runserver")):
         found += _journal(loaded)
@@ -66,6 +68,13 @@ def _middleware(listed: list[str]) -> list[CheckMessage]:
             )
         )
     return found
+
+
+def _function(given: Any) -> list[CheckMessage]:
+    if not (wrong := problem_of_function(given)):
+        return []
+    hint = "Errors are captured and grouped without it. Name a function that takes an event."
+    return [Error(f"CAPTURE['FINGERPRINT'] {wrong}.", hint=hint, id="capture.E011")]
 
 
 def _journal(loaded: conf.CaptureSettings) -> list[CheckMessage]:

@@ -6,12 +6,13 @@ import difflib
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from capture.errors import ConfigurationError
 from capture.release import head_at_start
+from capture.rules import Rules, problems_of_rules
 
 DEFAULT_DATABASE_URL = "sqlite:///workbench.db"
 # Set in the environment of test runs, whose failures are nobody's bugs: an agent's, and those that make evidence.
@@ -30,7 +31,7 @@ class CaptureSettings:
     `breadcrumbs` is how many log records (and, with `queries`, database queries) of a request go with its event;
     `logs` makes every logged error an event. `tasks`, `commands` and `threads` say whether failed tasks (of Celery
     and of Django), management commands and threads are captured. `transition` has events carry the fingerprint of the
-    rules before as well, so that bugs that are known by it stay the same bugs.
+    rules before as well, so that bugs that are known by it stay the same bugs; `rules` are the site's own.
     """
 
     database_url: str
@@ -53,6 +54,7 @@ class CaptureSettings:
     commands: bool = True
     threads: bool = True
     transition: bool = True
+    rules: Rules = field(default_factory=Rules, compare=False)
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ _BOUNDS = {
     "BODY_MAX_BYTES": (0, 1024 * 1024),
     "BREADCRUMBS": (0, 200),
 }
-KEYS = (*_TEXT, *_SWITCHES, *_BOUNDS, "JOURNAL_DIR")
+KEYS = (*_TEXT, *_SWITCHES, *_BOUNDS, "JOURNAL_DIR", "RULES", "FINGERPRINT")
 
 
 def problems(setting: Any) -> list[Problem]:
@@ -83,7 +85,12 @@ def problems(setting: Any) -> list[Problem]:
         return [Problem("capture.E001", "CAPTURE is not a dictionary.", "Write it as CAPTURE = {…}.")]
     found = [_unknown(key) for key in setting if key not in KEYS]
     for key, value in setting.items():
-        if key in KEYS and (wrong := _wrong_value(key, value)):
+        if key == "RULES" and value is not None:
+            found += [
+                Problem("capture.E010", f"CAPTURE['RULES']: {wrong}."[:300], hint)
+                for wrong, hint in problems_of_rules(value)
+            ]
+        elif key in KEYS and (wrong := _wrong_value(key, value)):
             found.append(Problem("capture.E003", f"CAPTURE[{key!r}] {wrong}, not {value!r}."[:300], _example(key)))
     return found
 
@@ -113,6 +120,7 @@ def load(source: Mapping[str, Any] | None = None) -> CaptureSettings:
         environment=setting.get("ENVIRONMENT") or ("development" if settings.DEBUG else "production"),
         project=setting.get("PROJECT") or (module.split(".")[0] if isinstance(module, str) and module else base.name),
         server=setting.get("SERVER") or socket.gethostname(),
+        rules=Rules(setting.get("RULES") or (), setting.get("FINGERPRINT")),
         **switches,
     )
 
@@ -138,6 +146,8 @@ def _wrong_value(key: str, value: Any) -> str:
         low, high = _BOUNDS[key]
         right = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
         return "" if right else f"must be a whole number from {low} to {high}"
+    if key == "FINGERPRINT":
+        return "" if value is None or isinstance(value, str) or callable(value) else "must be a function or its path"
     if key == "JOURNAL_DIR":
         return "" if value is None or (isinstance(value, str | Path) and str(value)) else "must be a path"
     return "" if value is None or isinstance(value, str) else "must be text"

@@ -16,6 +16,8 @@ import msgspec
 
 Kind = Literal["exception", "status", "message"]
 Link = Literal["cause", "context"]
+Level = Literal["debug", "info", "warning", "error", "fatal"]
+LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error", "fatal")
 
 
 class Frame(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -132,7 +134,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     `id` is unique and time-ordered (see `new_event_id`); `at` is aware UTC; `status` is the HTTP status of the
     response, or None outside a request, where `job` may say what ran instead. `exceptions` run from the first that
     was raised to the one that surfaced (last). `title` is one line for people. `contexts` are named groups of
-    fields; `breadcrumbs` run from the oldest to the latest.
+    fields; `breadcrumbs` run from the oldest to the latest. `level` says how bad it is: a refusal is a warning, a
+    message is information, and a rule of the site may say otherwise.
     """
 
     id: str
@@ -145,6 +148,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     release: str | None = None
     server: str = ""
     status: int | None = None
+    level: Level = "error"
     reason: str = ""
     message: str = ""
     exceptions: tuple[ExceptionInfo, ...] = ()

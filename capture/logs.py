@@ -19,6 +19,7 @@ from typing import Any
 from capture import breadcrumbs, pipeline
 from capture.builder import Failure
 from capture.conf import CaptureSettings
+from capture.event import Level
 from capture.frames import MAX_MESSAGE
 from capture.scope import Scope, current, is_marked, mark
 
@@ -26,7 +27,7 @@ from capture.scope import Scope, current, is_marked, mark
 LEFT_OUT = frozenset(
     (
         *("capture", "django.request", "django.security", "django.server", "django.tasks", "django.db.backends"),
-        *("celery.app.trace", "celery.worker.request", "django_tasks"),
+        *("celery.app.trace", "celery.worker.request", "multiprocessing", "django_tasks"),
         *("gunicorn.error", "uvicorn.error", "daphne.server", "hypercorn.error"),
     )
 )
@@ -60,8 +61,15 @@ class Held:
             message=breadcrumbs.formatted(self.message, self.arguments, limit=MAX_MESSAGE),
             pattern=breadcrumbs.pattern_of(self.message),
             logger=self.logger,
+            level=level_of(self.level),
             contexts={"log": {"logger": self.logger, "level": logging.getLevelName(self.level).lower()}},
         )
+
+
+def level_of(number: int) -> Level:
+    """Return the level of an event by that of a log record."""
+    bounds: tuple[tuple[int, Level], ...] = ((50, "fatal"), (40, "error"), (30, "warning"), (20, "info"))
+    return next((name for bound, name in bounds if number >= bound), "debug")
 
 
 class CaptureHandler(logging.Handler):

@@ -34,7 +34,9 @@ _DOMAINS = (
     "|local|localdomain|internal|lan|example|invalid"
 )
 # Names that hold a number and are no number.
-_NAMES = r"utf|ucs|iso|latin|cp|windows|sha|md|aes|rsa|rfc|base|covid|http|tls|ssl|ipv|oauth|python|ecma|x86|amd|arm|int"
+_NAMES = (
+    r"utf|ucs|iso|latin|cp|windows|sha|md|aes|rsa|rfc|base|covid|http|tls|ssl|ipv|oauth|python|ecma|x86|amd|arm|int"
+)
 _TOKENS = (
     ("placeholder", r"<[a-z_]{2,20}[0-9]?>"),
     ("url", r"(?<![a-z0-9+])[a-z][a-z0-9+.-]{1,20}://[^\s'\"<>]*[^\s'\"<>.,;:!?)\]}]"),

@@ -63,6 +63,9 @@ class Pipeline:
     def _keep(self, failure: Failure) -> str | None:
         settings = self.settings
         draft = Draft(failure, settings)
+        if draft.is_ignored:
+            self.journal.drop("ignored")
+            return None
         key = draft.fingerprint.key
         count = Count(settings.project, key, draft.at.timestamp(), settings.release, settings.environment)
         if self._is_past_cap(key):

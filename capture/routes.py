@@ -55,6 +55,8 @@ def _readable(route: str) -> str:
 @lru_cache(maxsize=1024)
 def canonical(route: str) -> str:
     """Return a route as it counts: the same with and without a format at its end (`/pets.<format>`, `/pets/`)."""
+    if route.startswith(("task ", "command ")):  # what stands for a route where there is no request
+        return route
     route = _readable(route)
     plain = _FORMAT.sub("", route)
     return route if plain == route else f"{plain.rstrip('/')}/"

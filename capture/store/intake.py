@@ -109,6 +109,8 @@ def _take_in(session: Session, batch: Batch, now: datetime) -> Intake:
     counted = [count for count in batch.counted if _key(count) in known]
     bugs = lock_bugs(session, {known[key].bug_id for key in _keys(fresh, counted)})
     stored = _store(session, fresh, known)
+    for event in stored:
+        bugs[known[_key(event)].bug_id].level = event.level
     reopened = count_up(session, bugs, list(_sightings(stored, counted, known)), now=now)
     outcome = Intake(
         stored=len(stored),
@@ -220,6 +222,7 @@ def _bug(event: Event, now: datetime) -> Bug:
         environment=event.environment[:WORD],
         title=event.title[:TITLE],
         kind=event.kind,
+        level=event.level,
         exception_type=surfaced.type[:WORD] if surfaced else None,
         status_code=event.status,
         method=request.method[:WORD] if request else None,

@@ -1,4 +1,7 @@
-"""Which project and folder a journal is of, so that the ledger's lines of old ones can be folded into one."""
+"""What keeping and pruning need, and the level of a bug.
+
+A journal's project and folder let the ledger's lines of old ones be folded into one.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,17 +11,24 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-COLUMNS = (("project", sa.Text(), ""), ("folder", sa.Text(), ""), ("folded", sa.BigInteger(), "0"))
+COLUMNS = (
+    ("journal", "project", sa.Text(), ""),
+    ("journal", "folder", sa.Text(), ""),
+    ("journal", "folded", sa.BigInteger(), "0"),
+    ("bug", "level", sa.Text(), "error"),
+)
 
 
 def upgrade() -> None:
-    for name, kind, default in COLUMNS:
-        op.add_column("journal", sa.Column(name, kind, nullable=False, server_default=default))
+    for table, name, kind, default in COLUMNS:
+        op.add_column(table, sa.Column(name, kind, nullable=False, server_default=default))
+    op.execute("UPDATE bug SET level = 'warning' WHERE kind = 'status' AND status_code < 500")
+    op.execute("UPDATE bug SET level = 'info' WHERE kind = 'message'")
     if op.get_bind().dialect.name == "postgresql":
-        for name, _kind, _default in COLUMNS:
-            op.alter_column("journal", name, server_default=None)
+        for table, name, _kind, _default in COLUMNS:
+            op.alter_column(table, name, server_default=None)
 
 
 def downgrade() -> None:
-    for name, _kind, _default in reversed(COLUMNS):
-        op.drop_column("journal", name)
+    for table, name, _kind, _default in reversed(COLUMNS):
+        op.drop_column(table, name)
