@@ -97,7 +97,7 @@ async def no(_: Ask) -> tuple[bool, str]:
     return False, ""
 
 
-def allow(*_: object) -> Decision:
+async def allow(*_: object) -> Decision:
     return Decision("allow")
 
 
@@ -119,7 +119,11 @@ def test_a_refusal_without_a_reason_and_a_question_of_the_clients_own(options):
     context = sdk.ToolPermissionContext(tool_use_id="t", description="Read a file", decision_reason="outside")
     answer = asyncio.run(agent._can_use("Read", {"file_path": "x"}, context))
     assert answer.message == "A person refused this."
-    agent._decide = lambda *_: Decision("ask", "why", "evil.example")
+
+    async def ask_people(*_: object) -> Decision:
+        return Decision("ask", "why", "evil.example")
+
+    agent._decide = ask_people
     hook = asyncio.run(agent._before_tool({"tool_name": "Bash", "tool_input": {}}, None, None))
     assert hook["hookSpecificOutput"]["permissionDecision"] == "ask"
     assert Ask("Bash", {}, "t", "r", "s").as_dict()["shared"] == "s"

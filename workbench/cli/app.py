@@ -19,7 +19,7 @@ from workbench.errors import Exit
 NOUNS: dict[str, str] = {
     "bugs": "List, show and write bugs.",
     "fix": "Launch a coding agent on a bug, in a git worktree.",
-    "sessions": "List, show, resume and interrupt fix sessions.",
+    "sessions": "List, show and steer fix sessions.",
     "evidence": "Show what the tests proved, or prove it now.",
     "verify": "Sign a fix off, or reject it: the person's decision.",
     "worktrees": "List and remove the worktrees of fix sessions.",

@@ -45,6 +45,9 @@ def fix(
     max_minutes: Annotated[int | None, typer.Option(min=1, help="End it after so many minutes.")] = None,
     words: Annotated[str, typer.Option("--note", help="A word for the agent, in addition to the brief.")] = "",
     base: Annotated[str | None, typer.Option(metavar="REV", help="The commit to fix from, instead of HEAD.")] = None,
+    no_test_phase: Annotated[
+        bool, typer.Option("--no-test-phase", help="Skip the first phase: let it write test and fix in one go.")
+    ] = False,
     no_sandbox: Annotated[
         bool, typer.Option("--no-sandbox", help="Agree that the agent works without a sandbox, where there is none.")
     ] = False,
@@ -69,6 +72,7 @@ def fix(
             max_minutes=max_minutes,
             note=words,
             base=base,
+            test_first=not no_test_phase,
             unsandboxed=no_sandbox,
         )
         row = fixing.launch(call.config, engine, parse_number(bug), by=call.person(), options=options, now=now())

@@ -1,8 +1,9 @@
-"""`workbench sessions`: what agents did and are doing, and two ways to steer them."""
+"""`workbench sessions`: what agents did and are doing, and every way to steer them."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,8 +11,12 @@ from workbench.cli import shapes
 from workbench.cli.given import given, now
 from workbench.cli.output import emit, line_width, note, say, say_lines, table
 from workbench.cli.words import JSON, SESSION, noun, taught
+from workbench.text import plain
 
-app = noun("List, show, resume and interrupt fix sessions.")
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+app = noun("List, show and steer fix sessions.")
 
 
 @app.command("list", epilog=taught("workbench sessions list --bug B-012", "0, also when there are none."))
@@ -69,7 +74,9 @@ def show(ctx: typer.Context, session: SESSION, as_json: JSON = False) -> None:
     from workbench.cli.fix import announce
 
     announce(row)
-    say(f"state     {row.state}")
+    say(f"state     {row.state}" + (f" (phase: {row.phase})" if row.phase else ""))
+    if row.alarm:
+        say(f"ALARM     {plain(row.alarm, 1000)}")
     for entry in entries:
         say_lines(entry_lines(entry, line_width()))
 
@@ -111,3 +118,83 @@ def interrupt(ctx: typer.Context, session: SESSION, as_json: JSON = False) -> No
         emit(shapes.session(row))
     else:
         say(f"Asked {row.id[:8]} to stop.")
+
+
+@app.command(
+    epilog=taught(
+        'workbench sessions answer 4f2d1c0a no --note "not on this machine"',
+        "0 answered; 1 no such session, it asks for nothing, or refused to an agent; 2 neither yes nor no.",
+    )
+)
+def answer(
+    ctx: typer.Context,
+    session: SESSION,
+    word: Annotated[str, typer.Argument(metavar="yes|no", help="Whether the agent may.")],
+    words: Annotated[str, typer.Option("--note", help="A word that the agent gets with a no.")] = "",
+    question: Annotated[
+        int | None, typer.Option(metavar="NUMBER", help="Which question, where it asks several.")
+    ] = None,
+    as_json: JSON = False,
+) -> None:
+    """Answer what an agent asks for. Only a person can: it is refused inside an agent's environment."""
+    import os
+
+    from workbench.bugs.persons import refuse_agents
+    from workbench.errors import NotFound, UsageError
+
+    refuse_agents(os.environ)
+    if word not in ("yes", "no"):
+        raise UsageError(f"{word!r} is neither yes nor no.", cure="Say yes or no; a word for the agent goes to --note.")
+    call = given(ctx)
+    with call.store() as engine:
+        from workbench import fixing
+        from workbench.bugs import queries
+
+        row = queries.session(engine, session)
+        asked = [each for each in queries.approvals(engine, row.id) if question in (None, each.id)]
+        if not asked:
+            raise NotFound(
+                f"Session {row.id[:8]} asks for nothing now.", cure=f"See: workbench sessions show {row.id[:8]}"
+            )
+        first = asked[0]
+        fixing.answer(engine, first.id, allow=word == "yes", note=words, by=call.person(), now=now())
+    if as_json:
+        emit({"question": first.id, "answer": word, "session": row.id, "asked": first.body})
+    else:
+        say(f"{row.id[:8]} was told {word}: {plain(first.body.get('title') or first.body.get('tool'), 200)}")
+
+
+@app.command(epilog=taught("workbench sessions unlock 4f2d1c0a", "0 told; 1 no such session, or it is not at work."))
+def unlock(ctx: typer.Context, session: SESSION) -> None:
+    """Let the agent go on without a test that shows the fault, or change the one that is locked."""
+    _steer(ctx, session, lambda fixing, engine, row, by: fixing.unlock(engine, row, by=by, now=now()))
+
+
+@app.command(
+    "send-back",
+    epilog=taught(
+        'workbench sessions send-back 4f2d1c0a "test the API, not the page"',
+        "0 told; 1 no such session, or it is not at work.",
+    ),
+)
+def send_back(
+    ctx: typer.Context, session: SESSION, words: Annotated[str, typer.Argument(help="What is wrong with the test.")]
+) -> None:
+    """Send the agent back to its test, with a word."""
+    _steer(ctx, session, lambda fixing, engine, row, by: fixing.send_back(engine, row, words, by=by, now=now()))
+
+
+def _steer(ctx: typer.Context, session: str, act: Callable[[Any, Engine, str, str], None]) -> None:
+    import os
+
+    from workbench.bugs.persons import refuse_agents
+
+    refuse_agents(os.environ)
+    call = given(ctx)
+    with call.store() as engine:
+        from workbench import fixing
+        from workbench.bugs import queries
+
+        row = queries.session(engine, session)
+        act(fixing, engine, row.id, call.person())
+    say(f"{row.id[:8]} was told.")

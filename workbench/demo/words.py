@@ -68,7 +68,7 @@ def entry(row: TranscriptRow, worktree: str) -> Iterator[str]:
         lines = [line for line in plain_lines(text, most=10_000, limit=WIDTH) if line.strip()]
         mark = "!" if row.body.get("is_error") else "|"
         yield from (f"    {mark} {line}" for line in lines[-RESULT_LINES:])
-    elif row.kind == "notice":
+    elif row.kind in ("notice", "phase", "alarm"):
         yield f"  · {plain(text, WIDTH * 3)}"
 
 

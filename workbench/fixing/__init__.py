@@ -3,7 +3,7 @@
 from workbench.fixing.following import follow, transcript
 from workbench.fixing.launching import LaunchOptions, brief, launch, rehearsal_for, resume, uncommitted_notice
 from workbench.fixing.running import main
-from workbench.fixing.steering import answer, interrupt, say, sweep, wait
+from workbench.fixing.steering import answer, interrupt, say, send_back, sweep, unlock, wait
 
 __all__ = [
     "LaunchOptions",
@@ -16,8 +16,10 @@ __all__ = [
     "rehearsal_for",
     "resume",
     "say",
+    "send_back",
     "sweep",
     "transcript",
     "uncommitted_notice",
+    "unlock",
     "wait",
 ]

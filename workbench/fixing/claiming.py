@@ -53,6 +53,9 @@ def reclaim(
     bug = _locked_bug(session, col(Bug.id) == fix.bug_id)
     again = session.get_one(FixSession, fix.id)
     again.state, again.activity, again.ended_at, again.options = "starting", "starting Claude Code", None, options
+    again.not_a_bug = ""
+    if again.phase == "evidence" and options["phase"] == "agent":
+        again.phase = "fix"
     again.pid, again.pid_started, again.heartbeat_at = runner.pid, runner.started, now
     session.add(again)
     _to_fixing(session, bug, reason=f"session {fix.id[:8]} resumed", by=by, now=now)

@@ -45,6 +45,7 @@ class LaunchOptions:
     max_minutes: int | None = None
     note: str = ""
     base: str | None = None
+    test_first: bool = True  # in two phases: a failing test, and only then the fix
     unsandboxed: bool = False  # a person has agreed that the agent works without a sandbox, if there is none
 
 
@@ -95,7 +96,7 @@ def launch(
     session_id = str(uuid.uuid4())
     folder = config.state_dir / "sessions" / session_id
     with _undone_on_error() as undo:
-        made = _brief(config, page, folder / "event.json", options.note)
+        made = _brief(config, page, folder / "event.json", options.note, test_first=options.test_first)
         folder.mkdir(parents=True, mode=0o700)
         undo.append(lambda: shutil.rmtree(folder))
         _write_private(made.event_file, made.event_json)
@@ -106,6 +107,7 @@ def launch(
             bug_id=0,
             activity="starting Claude Code",
             rehearsal=played.name if played else None,
+            phase="test" if options.test_first else "fix",
             is_sandboxed=no_sandbox is None,
             model=options.model or config["agent.model"],
             launched_by=by,
@@ -189,10 +191,16 @@ def resume(
     return queries.session(engine, fix.id)
 
 
-def _brief(config: Config, page: BugPage, event_file: Path, note: str) -> briefs.Brief:
+def _brief(config: Config, page: BugPage, event_file: Path, note: str, *, test_first: bool = True) -> briefs.Brief:
     tests = environment.test_command(config["tests.command"], os.environ, config.repo)
     return briefs.compose(
-        page.row.number, page.event, title=page.row.title, tests=tests, event_file=event_file, note=note
+        page.row.number,
+        page.event,
+        title=page.row.title,
+        tests=tests,
+        event_file=event_file,
+        note=note,
+        test_first=test_first,
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from capture.event import Event
     from capture.store.tables import FixSession
     from workbench.config import Config
+    from workbench.evidence import Flag
     from workbench.git import Repository
     from workbench.sessions.record import Record
     from workbench.sessions.runner import Outcome
@@ -79,11 +80,15 @@ class _Session:
 
     def run(self) -> int:
         """Do what the session's row says is next: the agent's turn and its evidence, or only the evidence."""
+        from workbench.fixing import alarm
+
         if self.fix.options.get("phase") != "evidence":
+            alarm.watch(self.record, self.repository, self.place.path)
             outcome = self._turn()
+            alarm.check(self.record, self.repository, self.place.path)
             if outcome.kind != "finished":
                 return self._ended(outcome.kind, outcome.reason)
-            if not self._freeze(outcome.reason):
+            if self._proposed(outcome.reason) or not self._freeze(outcome.reason):
                 return 0
         try:
             with _told_by_signal(self.record):
@@ -96,6 +101,7 @@ class _Session:
         return 0
 
     def _turn(self) -> Outcome:
+        from workbench.fixing.phases import Phases
         from workbench.sessions import environment
         from workbench.sessions.agent import AgentOptions
         from workbench.sessions.brief import RULES
@@ -104,7 +110,8 @@ class _Session:
 
         options = self.fix.options
         tests = environment.test_command(self.config["tests.command"], os.environ, self.config.repo)
-        guard = Guard(self.place.path, self.folder / "event.json", tests)
+        phases = Phases(self.config, self.record, self.repository, self.place.path, self.event)
+        guard = Guard(self.place.path, self.folder / "event.json", tests, phase=phases.why_not_write)
         cap = options.get("max_cost_usd")
         with ExitStack() as stack:
             environ = self._rehearsal(stack, tests)
@@ -122,7 +129,8 @@ class _Session:
                 box=self._box(tests) if self.fix.is_sandboxed else None,
             )
             spent = Spent(self.fix.cost_usd, self.fix.tokens, self.fix.turns)
-            turn = Turn(agent, guard, self.record, spent=spent, max_minutes=options.get("max_minutes"))
+            minutes = options.get("max_minutes")
+            turn = Turn(agent, guard, self.record, spent=spent, max_minutes=minutes, steps=phases)
             return asyncio.run(_until_told(turn, options["prompt"]))
 
     def _box(self, tests: Sequence[str]) -> Box:
@@ -153,8 +161,23 @@ class _Session:
         model = stack.enter_context(RehearsalModel(played, self.event, worktree=str(self.place.path), python=python))
         return model.environ
 
+    def _proposed(self, said: str) -> bool:
+        """Bring the bug to review where the agent proposes that it is none, and return whether it does."""
+        from workbench.fixing.phases import not_a_bug
+
+        reasons = not_a_bug(said)
+        if not reasons:
+            return False
+        self.record.update(not_a_bug=reasons)
+        told = f"the agent proposes: not a bug. {' '.join(reasons.split())}"[:500]
+        self.record.end("done", told, to="review", reason=told)
+        return True
+
     def _freeze(self, said: str) -> bool:
         """Record what the agent has left as a commit, and return whether it changed anything."""
+        from workbench.sessions import sandbox
+
+        sandbox.clear_placeholders(self.place.path, kept=self.repository.files(self.fix.base_commit))
         rounds = int(self.fix.options.get("rounds", 0)) + 1
         ref = f"refs/workbench/{self.fix.id}/result-{rounds}"
         commit = self.repository.freeze(self.place.path, ref, f"B-{self.number:03d}: result of session {self.fix.id}")
@@ -164,13 +187,14 @@ class _Session:
             reason = f"the agent changed nothing: {visible(' '.join(said.split()), 300)}"
             self.record.end("done", reason, to="open", reason=reason)
             return False
-        self.record.update(result_commit=commit)
+        self.record.update(result_commit=commit, phase="evidence")
         self.record.option(phase="evidence", rounds=rounds)
         return True
 
     def _evidence(self) -> None:
         from workbench import evidence
         from workbench.errors import WorkbenchError
+        from workbench.fixing.phases import with_flags
 
         fix = self.record.load()
         assert fix.result_commit is not None
@@ -182,9 +206,12 @@ class _Session:
             command=self.config["tests.command"],
             timeout=self.config["tests.timeout"],
             workdir=self.config.state_dir / "evidence" / fix.id,
+            cache=self.config.state_dir / "evidence-cache",
+            network=self.config["tests.network"],
+            personal=evidence.personal_values(self.event) if self.event else (),
         )
         try:
-            report = evidence.collect(request, progress=self._progress)
+            report = with_flags(evidence.collect(request, progress=self._progress, tick=self._ticked), self._flags(fix))
             number = evidence.save(self.record.engine, self.number, fix.id, report)
         except WorkbenchError as error:
             self._ended("failed", f"no evidence could be made: {error}")
@@ -192,6 +219,18 @@ class _Session:
         told = f"{report.verdict}: {report.reason}"
         self.record.entry("evidence", text=told, evidence=number, verdict=report.verdict, reason=report.reason)
         self.record.end("done", told, to="review", reason=f"evidence {number}: {told}")
+
+    def _flags(self, fix: FixSession) -> list[Flag]:
+        """Return what a person has to look at that no run of tests can show."""
+        from workbench.fixing import alarm
+        from workbench.fixing.phases import Locked
+
+        assert fix.result_commit is not None
+        locked = Locked(fix.options.get("locked_at", ""), tuple(fix.options.get("locked", ())))
+        return [*locked.flags(self.repository, fix.result_commit), *alarm.flags(fix.alarm)]
+
+    def _ticked(self, text: str) -> None:
+        self.record.update(state="working", activity=text)
 
     def _progress(self, text: str) -> None:
         self.record.entry("notice", text=text)

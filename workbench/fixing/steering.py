@@ -35,6 +35,20 @@ def say(engine: Engine, session_id: str, text: str, *, by: str, now: datetime) -
     _request(engine, session_id, "message", {"text": text}, by=by, now=now)
 
 
+def unlock(engine: Engine, session_id: str, *, by: str, now: datetime) -> None:
+    """End the first phase of a running session without its test, or unlock the test in the second."""
+    _check_phase(engine, session_id, ("test", "fix"))
+    _request(engine, session_id, "unlock", {}, by=by, now=now)
+
+
+def send_back(engine: Engine, session_id: str, text: str, *, by: str, now: datetime) -> None:
+    """Send the agent of a running session back to its test, with a word that says why."""
+    if not text.strip():
+        raise Refused("Being sent back needs a word: it is what the agent works with.", cure="Say what is wrong.")
+    _check_phase(engine, session_id, ("test", "fix"))
+    _request(engine, session_id, "send_back", {"text": text}, by=by, now=now)
+
+
 def answer(engine: Engine, approval_id: int, *, allow: bool, note: str = "", by: str, now: datetime) -> None:
     """Answer what an agent asked for. An answer is final: a second one raises `Refused`."""
     with record.transaction(engine) as session:
@@ -90,6 +104,15 @@ def wait(engine: Engine, session_id: str, *, timeout: float | None = None) -> Se
             swept = clock
             sweep(engine, now=datetime.now(UTC))
         time.sleep(LOOK_SECONDS)
+
+
+def _check_phase(engine: Engine, session_id: str, phases: tuple[str, ...]) -> None:
+    row = queries.session(engine, session_id)
+    if row.is_live and row.phase not in phases:
+        raise Refused(
+            f"Session {row.id[:8]} is making its evidence: its test can no longer be changed.",
+            cure="Decide on the result: a rejection with a reason goes back to the agent.",
+        )
 
 
 def _request(engine: Engine, session_id: str, kind: str, body: dict[str, Any], *, by: str, now: datetime) -> None:

@@ -139,6 +139,16 @@ class Reading:
         except Failed:
             raise NotFound(f"{commit} has no file {path}.") from None
 
+    def refs(self) -> dict[str, str]:
+        """Return what each ref points to; HEAD of the checkout is among them, by the branch that it names."""
+        listed = self._git("for-each-ref", "--format=%(refname)%00%(objectname)").decode("utf-8", "surrogateescape")
+        refs = dict(line.split("\0") for line in listed.splitlines())
+        return refs | {"HEAD": self.branch() or self.head()}
+
+    def files(self, commit: str) -> list[str]:
+        """Return the names at the top of a commit: its files and folders."""
+        return fields(self._git("ls-tree", "-z", "--name-only", self.resolve(commit)))
+
     def _git(self, *arguments: str, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> bytes:
         return run_git(cwd or self.root, *arguments, environ=environ)
 

@@ -19,6 +19,7 @@ from workbench.sessions.said import Ask, Entry, Reply, Said, Started, TurnEnded,
 from workbench.sessions.sandbox import Box
 
 LONGEST_LINE = 32 * 2**20  # bytes of one message; the SDK's own default of 1 MiB ends a session
+HOOK_SECONDS = 3600.0  # for one decision, which may have to wait for a run of tests
 STOP_SECONDS = 10.0  # until an interrupt that is not obeyed is followed by the end of the process
 
 # A second wall behind the guard: rules that Claude Code itself keeps.
@@ -62,7 +63,7 @@ class Agent:
         self,
         options: AgentOptions,
         *,
-        decide: Callable[[str, Mapping[str, Any], str | None], Decision],
+        decide: Callable[[str, Mapping[str, Any], str | None], Awaitable[Decision]],
         ask: Callable[[Ask], Awaitable[tuple[bool, str]]],
     ) -> None:
         self._decide = decide
@@ -122,7 +123,9 @@ class Agent:
             tools=list(TOOLS),
             permission_mode="default",
             can_use_tool=self._can_use,
-            hooks={"PreToolUse": [sdk.HookMatcher(hooks=[self._before_tool], on_failure="block")]},
+            hooks={
+                "PreToolUse": [sdk.HookMatcher(hooks=[self._before_tool], timeout=HOOK_SECONDS, on_failure="block")]
+            },
             model=options.model or None,
             max_turns=options.max_turns,
             max_budget_usd=options.max_cost_usd,
@@ -134,7 +137,7 @@ class Agent:
         )
 
     async def _before_tool(self, given: Any, tool_use_id: str | None, _context: Any) -> Any:
-        decision = self._decide(given["tool_name"], given["tool_input"], given.get("cwd"))
+        decision = await self._decide(given["tool_name"], given["tool_input"], given.get("cwd"))
         if tool_use_id:
             self._decisions[tool_use_id] = decision
         return {

@@ -20,11 +20,15 @@ Verdict = Literal["allow", "ask", "deny"]
 
 @dataclass(frozen=True)
 class Decision:
-    """What the guard says to one call of a tool, and why. `shared` is the part that is in the event's file."""
+    """What the guard says to one call of a tool, and why. `shared` is the part that is in the event's file.
+
+    `early`: it is refused only because the session's first phase is not over.
+    """
 
     verdict: Verdict
     reason: str = ""
     shared: str | None = None
+    early: bool = False
 
 
 ALLOWED = Decision("allow")

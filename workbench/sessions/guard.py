@@ -1,14 +1,15 @@
 """What an agent may do: one decision for every call of a tool, before it runs. It fails closed.
 
-Writing stays inside the worktree. The project's own test command and harmless reads run unasked; every other shell
-command asks a person. A command that repeats something from the event's file is always asked, and says what.
+Writing stays inside the worktree, and within what the session's phase allows. The project's own test command and
+harmless reads run unasked; every other shell command asks a person. A command that repeats something from the event's
+file is always asked, and says what.
 """
 
 from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +21,23 @@ from workbench.sessions.paths import Paths
 TOOLS = ("Read", "Glob", "Grep", "Edit", "Write", "Bash")
 _LONGEST_COMMAND = 20_000
 
+# Why a file of the worktree may not be written in this phase, and whether the next one allows it.
+PhaseRule = Callable[[Path], tuple[str, bool] | None]
+
 
 class Guard:
     """The rules of one session."""
 
-    def __init__(self, worktree: Path, event_file: Path, tests: Sequence[str]) -> None:
+    def __init__(
+        self, worktree: Path, event_file: Path, tests: Sequence[str], *, phase: PhaseRule = lambda _: None
+    ) -> None:
         event = json.loads(event_file.read_text(encoding="utf-8"))
         # A path of ours may be spelled in the event as well without meaning anything.
         ours = [tests[0], str(worktree), str(event_file)]
         ours += [shlex.join([name, *tests[1:]]) for name in (tests[0], Path(tests[0]).name, "python", "python3")]
         ours += own_identifiers(event, LONG)
         self.worktree = worktree
+        self._phase = phase
         self._paths = Paths.of(worktree, event_file)
         self._commands = Commands(self._paths, tests)
         self._overlap = Overlap(hostile_texts(event), sorted(ours, key=len, reverse=True))
@@ -46,8 +53,7 @@ class Guard:
         if tool == "Bash":
             return self._bash(given, cwd)
         if tool in ("Edit", "Write"):
-            why = self._paths.why_not_write(_text(given, "file_path"), cwd)
-            return Decision("deny", f"{tool} {given['file_path']}: {why}") if why else ALLOWED
+            return self._write(tool, _text(given, "file_path"), cwd)
         if tool == "Read":
             return self._read(tool, _text(given, "file_path"), cwd)
         if tool in ("Glob", "Grep"):
@@ -56,6 +62,15 @@ class Guard:
             leads_out = pattern.startswith(("/", "~")) or ".." in Path(pattern).parts
             return Decision("ask", f"{tool} {pattern}: it leads out of the worktree") if leads_out else decision
         return Decision("deny", f"the tool {tool} is not part of a fix session")
+
+    def _write(self, tool: str, path: str, cwd: Path) -> Decision:
+        if why := self._paths.why_not_write(path, cwd):
+            return Decision("deny", f"{tool} {path}: {why}")
+        within = self._paths.within(self._paths.resolve(path, cwd))
+        assert within is not None, "what is outside was refused above"
+        if held := self._phase(within):
+            return Decision("deny", f"{tool} {path}: {held[0]}", early=held[1])
+        return ALLOWED
 
     def _read(self, tool: str, path: str, cwd: Path) -> Decision:
         why = self._paths.why_not_read(path, cwd)

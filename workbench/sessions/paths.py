@@ -50,11 +50,11 @@ class Paths:
             target = self.resolve(path, cwd)
         except ValueError:
             return "that is not a path"
-        within = self._within(target)
+        within = self.within(target)
         if within is None:
             return "it is outside of the worktree"
         named = Path(os.path.normpath(cwd / path))  # as it was written, before links were followed
-        parts = [*within.parts, *(self._within(named) or named).parts]
+        parts = [*within.parts, *(self.within(named) or named).parts]
         for part in parts:
             if part.casefold() in _NEVER_WRITTEN:
                 return f"{part} is not the agent's to change"
@@ -68,14 +68,15 @@ class Paths:
             return "that is not a path"
         if is_secret(target) or is_secret(Path(path)):
             return "it may hold secrets"
-        if self._within(target) is not None:
+        if self.within(target) is not None:
             return None
         for place in self.readable:
             if target == place.resolve() or target.is_relative_to(place.resolve()):
                 return None
         return "it is outside of the worktree"
 
-    def _within(self, path: Path) -> Path | None:
+    def within(self, path: Path) -> Path | None:
+        """Return where a resolved path is below the worktree, or None."""
         root = Path(os.path.realpath(self.worktree))
         for base in (root, self.worktree):
             if path.is_relative_to(base):

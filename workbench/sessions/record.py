@@ -24,6 +24,8 @@ from workbench.bugs.store import database_errors
 from workbench.errors import DatabaseError
 
 PATIENCE_SECONDS = 300.0  # with a locked or unreachable database
+# What people ask of a running session; an approval is the other way round.
+ASKED = ("interrupt", "message", "unlock", "send_back")
 LONGEST_ENTRY = 200_000  # characters of one text of the transcript
 
 _Result = TypeVar("_Result")
@@ -31,7 +33,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True)
 class Asked:
-    """What a person asked of a running session: to stop, or to take a message in."""
+    """What a person asked of a running session; see `ASKED`."""
 
     id: int
     kind: str
@@ -122,7 +124,7 @@ class Record:
                 select(SessionRequest)
                 .where(
                     SessionRequest.session_id == self.session_id,
-                    col(SessionRequest.kind).in_(("interrupt", "message")),
+                    col(SessionRequest.kind).in_(ASKED),
                     col(SessionRequest.answered_at).is_(None),
                 )
                 .order_by(col(SessionRequest.id))

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from capture.event import Event
-from workbench.sessions.brief import CONTINUE
+from workbench.sessions.brief import CONTINUE, ONLY_TESTS, OURS, PHASE_TWO
 from workbench.sessions.scenario import Scenario, Step, Tool
 
 _ID = "toolu_rehearsal"
@@ -39,18 +39,31 @@ class Position:
 def position(messages: Iterable[Mapping[str, Any]]) -> Position:
     """Return where the conversation of a request stands.
 
-    Each call of a tool carries its place in its id, and comes back with the next request.
+    Each call of a tool carries its place in its id, and comes back with the next request. A prompt of the workbench
+    itself goes on in the same turn: at what was refused as too early where phase two begins, else after the reply
+    that ended the turn.
     """
-    turn, step, played = -1, 0, None
+    turn, step, played, early = -1, 0, None, None
+    ended_by_words = False
     for role, block in _blocks(messages):
-        if role == "user" and block.get("type") == "text" and not str(block["text"]).startswith(_NOT_A_PROMPT):
-            turn, step, played = turn + 1, 0, None
-        elif block.get("type") == "tool_use" and str(block.get("id")).startswith(_ID):
+        kind = block.get("type")
+        words = str(block.get("text", "")) if kind == "text" else ""
+        if role == "assistant":
+            ended_by_words = kind != "tool_use"
+        if role == "user" and words.startswith(OURS):
+            if words.startswith(PHASE_TWO) and early is not None:
+                step, early = early, None
+            elif ended_by_words:
+                step += 1
+        elif role == "user" and words and not words.startswith(_NOT_A_PROMPT):
+            turn, step, played, early = turn + 1, 0, None, None
+        elif kind == "tool_use" and str(block.get("id")).startswith(_ID):
             played = int(str(block["id"]).removeprefix(_ID).split("_")[2])
             step = played  # until its result is there
-        elif block.get("type") == "tool_result" and played is not None:
-            cut_short = _CUT_SHORT in json.dumps(block.get("content"))
-            step = played if cut_short else played + 1
+        elif kind == "tool_result" and played is not None:
+            said = json.dumps(block.get("content"))
+            step = played if _CUT_SHORT in said else played + 1
+            early = played if ONLY_TESTS in said and early is None else early
     return Position(max(turn, 0), step)
 
 

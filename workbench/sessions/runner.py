@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
 
 from workbench.sessions import brief
 from workbench.sessions.agent import Agent, AgentFailed, AgentOptions
+from workbench.sessions.commands import Decision
 from workbench.sessions.guard import Guard
-from workbench.sessions.record import Record
+from workbench.sessions.record import Asked, Record
 from workbench.sessions.said import Ask, Entry, Reply, Said, Started, TurnEnded, Waiting
 
 LOOK_SECONDS = 0.25  # between two looks for what people ask
@@ -36,11 +38,33 @@ class Outcome:
     reason: str
 
 
+class Steps(Protocol):
+    """What comes between an agent's turns: whether it may go on, and with which prompt."""
+
+    ask: Callable[[Ask], Awaitable[tuple[bool, str]]] | None
+
+    async def let_through(self) -> str | None:
+        """Return why what is refused as too early stays refused, or None where it is allowed from now on."""
+
+    async def after(self, ended: TurnEnded) -> str | None:
+        """Return the prompt that follows the end of a turn, or None."""
+
+    async def steer(self, kind: str, text: str, by: str) -> str:
+        """Do what a person asks for, and return what the agent is told."""
+
+
 class Turn:
-    """An agent at work on one prompt, and on the messages that people send meanwhile."""
+    """An agent at work on one prompt, on those that follow from it, and on what people ask meanwhile."""
 
     def __init__(
-        self, options: AgentOptions, guard: Guard, record: Record, *, spent: Spent, max_minutes: float | None
+        self,
+        options: AgentOptions,
+        guard: Guard,
+        record: Record,
+        *,
+        spent: Spent,
+        max_minutes: float | None,
+        steps: Steps | None = None,
     ) -> None:
         self._options = options
         self._guard = guard
@@ -53,6 +77,9 @@ class Turn:
         self._replies: dict[str, int] = {}
         self._stopped: Outcome | None = None
         self._questions = 0
+        self._steps = steps
+        if steps is not None:
+            steps.ask = self._ask
 
     def stop(self, reason: str) -> None:
         """End the turn: the runner was told to go."""
@@ -61,7 +88,7 @@ class Turn:
     async def run(self, prompt: str) -> Outcome:
         """Work on `prompt` and return how it ended."""
         try:
-            async with Agent(self._options, decide=self._guard.decide, ask=self._ask) as agent:
+            async with Agent(self._options, decide=self._decide, ask=self._ask) as agent:
                 await agent.prompt(prompt)
                 return await self._until_end(agent)
         except AgentFailed as error:
@@ -92,9 +119,39 @@ class Turn:
                     continue
                 if said.interrupted:
                     return Outcome("interrupted", "interrupted")
+                if self._stopped is None and said.ok and await self._go_on(agent, said):
+                    continue
                 return Outcome("finished" if said.ok else "failed", said.reason)
             await self._note(said)
         raise AgentFailed("it ended without a result")
+
+    async def _go_on(self, agent: Agent, ended: TurnEnded) -> bool:
+        """Give the agent the prompt that follows from the end of its turn, if there is one."""
+        prompt = await self._steps.after(ended) if self._steps is not None else None
+        if prompt is None or self._stopped is not None:
+            return False
+        if self._turns_left() <= 0:
+            self._stopped = Outcome("failed", "the cap on turns is reached")
+            return False
+        await self._prompt(agent, prompt, by="workbench")
+        return True
+
+    async def _decide(self, tool: str, given: Mapping[str, Any], cwd: str | None) -> Decision:
+        decision = self._guard.decide(tool, given, cwd)
+        if not decision.early or self._steps is None:
+            return decision
+        why = await self._steps.let_through()
+        self._heard = time.monotonic()
+        return replace(decision, reason=why) if why else self._guard.decide(tool, given, cwd)
+
+    async def _prompt(self, agent: Agent, text: str, *, by: str) -> None:
+        await asyncio.to_thread(self._record.entry, "prompt", text=text, by=by)
+        await agent.prompt(text)
+
+    def _turns_left(self) -> int:
+        """Return how many turns the cap leaves, over all prompts of this runner."""
+        cap = self._options.max_turns
+        return 1 if cap is None else cap - len(self._replies)
 
     async def _note(self, said: Said) -> None:
         match said:
@@ -111,6 +168,8 @@ class Turn:
                 tokens = self._spent.tokens + sum(self._replies.values())
                 turns = self._spent.turns + len(self._replies)
                 await asyncio.to_thread(self._record.update, tokens=tokens, turns=turns)
+                if self._turns_left() < 0:  # the client counts anew with each prompt
+                    self._stopped = self._stopped or Outcome("failed", "the cap on turns is reached")
             case Waiting():
                 await self._show("waiting", said.why)
 
@@ -152,10 +211,16 @@ class Turn:
                 if asked.kind == "interrupt":
                     await asyncio.to_thread(self._record.settle, asked.id)
                     self.stop(f"interrupted by {asked.by}")
+                elif asked.kind != "message":
+                    await self._steer(agent, asked)
                 elif self._state != "starting":
                     await self._hand_over(agent, asked.id, asked.text, asked.by)
             await self._look_at_the_clock()
         await agent.interrupt()
+
+    async def _steer(self, agent: Agent, asked: Asked) -> None:
+        if await asyncio.to_thread(self._record.settle, asked.id) and self._steps is not None:
+            await self._prompt(agent, await self._steps.steer(asked.kind, asked.text, asked.by), by=asked.by)
 
     async def _look_at_the_clock(self) -> None:
         clock = time.monotonic()

@@ -38,7 +38,7 @@ _SEATBELT = ("sandbox-exec", "-p", "(version 1)(allow default)", "/usr/bin/true"
 # Never the agent's to write, though they are in its worktree.
 _LOCKED = (".git", ".claude", ".mcp.json")
 # What the client mounts over so that commands cannot make it. Killed in the middle, it leaves these behind, empty.
-_PLACEHOLDERS = (
+PLACEHOLDERS = (
     *(".bash_profile", ".bashrc", ".gitconfig", ".gitmodules", ".idea", ".mcp.json", ".profile", ".ripgreprc"),
     *(".vscode", ".zprofile", ".zshrc"),
 )
@@ -150,7 +150,7 @@ def interpreters(tests: Sequence[str]) -> list[Path]:
 
 def clear_placeholders(worktree: Path, kept: Iterable[str] = ()) -> None:
     """Take out the empty files that a killed client left; `kept` are names that the repository has."""
-    for name in set(_PLACEHOLDERS) - set(kept):
+    for name in set(PLACEHOLDERS) - set(kept):
         path = worktree / name
         with suppress(OSError):
             if path.is_file() and not path.is_symlink() and path.stat().st_size == 0:

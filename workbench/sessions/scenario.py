@@ -15,7 +15,10 @@
     input.file_path = "${worktree}/tests/test_x.py"
 
 In texts and inputs, `${worktree}` is the session's worktree and `${python}` the interpreter that runs the tests.
-A message that a person sends while the model works is no prompt of its own: the turn is played to its end.
+A step without tools ends the turn; what stands after it is played when the workbench sends a prompt of its own, as it
+does between the two phases. Source that is written before the test was judged is refused, unless the test shows the
+fault by then, and is written again in phase two. A message that a person sends while the model works is no prompt of
+its own: the turn is played to its end.
 """
 
 from __future__ import annotations

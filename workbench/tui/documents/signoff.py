@@ -41,6 +41,14 @@ def proposal_lines(proposal: Proposal, width: int) -> list[Line]:
             (f"  {money(session.cost_usd)}  {plural(session.turns, 'turn')}", "muted"),
         )
     )
+    if session.not_a_bug:
+        out += [
+            BLANK,
+            heading("Proposal: not a bug", section="proposal"),
+            line(("  The agent changed nothing. Signing closes the bug as “not a bug”, for these reasons:", "muted")),
+            *paragraphs(plain_lines(session.not_a_bug, most=60), width, indent="  "),
+        ]
+        return out
     if proposal.evidence is None:
         out += [
             BLANK,
@@ -87,6 +95,8 @@ def _decided(sign_off: SignOffRow, page: BugPage, branch: str, width: int) -> It
     if not page.owed:
         yield line(("  Nothing is owed to the outside.", "muted"))
     yield from owed_lines(page.owed, width)
+    if sign_off.decision != "verified":
+        return
     yield BLANK
     yield heading("Take the fix over", section="merge")
     yield line("  ", (merge_command(sign_off.commit), "strong"))

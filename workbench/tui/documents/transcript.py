@@ -36,11 +36,23 @@ def entry_lines(entry: TranscriptRow, width: int, *, worktree: str = "") -> list
     if entry.kind == "prompt":
         by = plain(body.get("by") or "", 60)
         return [BLANK, heading(f"› {by or 'brief'}"), *_block(text, width, ink="muted" if not by else "", most=30)]
+    if entry.kind == "phase":
+        return [BLANK, *_phase(body, width)]
+    if entry.kind == "alarm":
+        return [BLANK, *_marked(plain_lines(text, most=20), width, mark="  ⚠ ", ink="bad")]
     if entry.kind == "notice":
         return _marked(plain_lines(text, most=20), width, mark="  · ", ink="warn")
     if entry.kind == "thinking":
         return _block(text, width, ink="comment", most=30)
     return [BLANK, *_block(text, width, most=TEXT_LINES)]
+
+
+def _phase(body: Mapping[str, Any], width: int) -> list[Line]:
+    """Return what was decided between the phases, under the name of the one that follows."""
+    name = {"test": "Phase 1: a failing test", "fix": "Phase 2: the fix"}.get(str(body.get("phase")), "Phase")
+    ok = bool(body.get("ok"))
+    texts = plain_lines(_text(body), most=20)
+    return [heading(name), *_marked(texts, width, mark="  ✓ " if ok else "  ✗ ", ink="good" if ok else "warn")]
 
 
 def _text(body: Mapping[str, Any]) -> str:

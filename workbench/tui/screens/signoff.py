@@ -96,7 +96,7 @@ class SignOffScreen(BugActs, Sections):
             return
         note = line((f"with the note: {self._note}", "muted")) if self._note else None
         question = line(
-            ("Sign off ", "strong"),
+            ("Close as not a bug: " if self._proposal.session.not_a_bug else "Sign off ", "strong"),
             (f"{self._proposal.row.label} at {self._proposal.commit[:10]}", "accent"),
             (f" as {plain(self.workbench.desk.person, 60)}? ", "strong"),
             ("(y/N)", "key"),
