@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import django
 
-from capture import breadcrumbs, requests
+from capture import breadcrumbs, chains, requests
 from capture.conf import CaptureSettings
 from capture.event import Event, ExceptionInfo, Fingerprint, Job, Kind, Level, new_event_id
 from capture.fingerprint import fingerprint, is_refusal

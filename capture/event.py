@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal
 
@@ -43,14 +44,20 @@ class ExceptionInfo(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     """One exception of a chain. `frames` run from outermost to innermost.
 
     `link` says how this exception leads to the next one of the chain: it is its explicit `cause`, or the
-    `context` in which the next one was raised. It is None for the last one, the one that surfaced.
+    `context` in which the next one was raised. It is None for the last one, the one that surfaced. `refuses` says that
+    it is one of the exceptions by which a site says no. `members` are those of an exception group, each a chain of its
+    own, and `members_in_all` counts those that were left out as well.
     """
 
     type: str
     module: str
     message: str = ""
+    notes: tuple[str, ...] = ()
     frames: tuple[Frame, ...] = ()
     link: Link | None = None
+    refuses: bool = False
+    members: tuple[tuple[ExceptionInfo, ...], ...] = ()
+    members_in_all: int = 0
 
 
 class TemplateFrame(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -168,6 +175,17 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     def surfaced(self) -> ExceptionInfo | None:
         """The exception that reached the top, or None for an event without one."""
         return self.exceptions[-1] if self.exceptions else None
+
+    def every_exception(self) -> Iterator[tuple[str, ExceptionInfo]]:
+        """Yield each exception in the order of reading, with its place among the members of groups: "", "1", "1.2"."""
+        yield from _each(self.exceptions, "")
+
+
+def _each(chain: tuple[ExceptionInfo, ...], place: str) -> Iterator[tuple[str, ExceptionInfo]]:
+    for exception in chain:
+        yield place, exception
+        for number, member in enumerate(exception.members, 1):
+            yield from _each(member, f"{place}.{number}" if place else str(number))
 
 
 _encoder = msgspec.json.Encoder()

@@ -20,7 +20,7 @@ from capture import breadcrumbs, pipeline
 from capture.builder import Failure
 from capture.conf import CaptureSettings
 from capture.event import Level
-from capture.frames import MAX_MESSAGE
+from capture.messages import MAX_MESSAGE
 from capture.scope import Scope, current, is_marked, mark
 
 # Each tells of what has its own way in, or of ourselves. Queries are logged with their parameters.
@@ -32,6 +32,7 @@ LEFT_OUT = frozenset(
     )
 )
 MAX_HELD = 10
+MAX_MESSAGE = 2_000
 # asyncio tells of tasks whose exception nobody took in no other way than by this logger.
 ASYNCIO = "asyncio"
 _OFF = 1_000

@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
+from capture.chains import Raised
 from capture.event import TemplateFrame
-from capture.frames import CONTEXT_LINES, Raised
+from capture.frames import CONTEXT_LINES
 from capture.scrub import clean, scrub_source, scrub_text
+from capture.values import own_dict
 
 
 def template_frame(chain: Sequence[Raised]) -> TemplateFrame | None:
     """Return where in a template the exception that surfaced was raised, or None when no template was involved."""
     surfaced = chain[-1]
-    debug = getattr(surfaced.error, "template_debug", None)
+    debug = own_dict(surfaced.error).get("template_debug")
     if isinstance(debug, dict):
         return _from_debug(debug)
     for frame, _lineno in reversed(surfaced.calls):

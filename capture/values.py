@@ -1,6 +1,7 @@
 """Local variables as short descriptions: bounded while they are read, and running none of the application's code.
 
-No `repr` of a foreign object is ever called. It may be slow, raise, ask the database or return 100 MB.
+No `repr` of a foreign object is ever called, nor a property, nor a method that a subclass may have overridden: it may
+hang, raise, ask the database or return 100 MB. Everything is read by the functions of the built-in types.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import enum
 import pathlib
 import types
 import uuid
+import zoneinfo
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
+from time import perf_counter
 from typing import Any
 
 from capture.scrub import REDACTED, scrub_text
@@ -26,18 +29,28 @@ MAX_DESCRIPTION = 500
 MAX_INTEGER_BITS = 400
 
 # Types whose own repr is known to be short and harmless.
-_PLAIN = (datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, uuid.UUID, complex)
+_PLAIN = (datetime.date, datetime.timedelta, decimal.Decimal, uuid.UUID, complex)
+_TIMES = (datetime.datetime, datetime.time)
+_ZONES = (type(None), datetime.timezone, zoneinfo.ZoneInfo)  # any other time zone has a repr of its own
 _REDACTED = repr(REDACTED)
 _CALLABLE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 
+_bases_of: Any = type.__dict__["__mro__"].__get__
+_names_in: Any = type.__dict__["__dict__"].__get__
+_name_of: Any = type.__dict__["__name__"].__get__
+_qualified_name_of: Any = type.__dict__["__qualname__"].__get__
+_module_of: Any = type.__dict__["__module__"].__get__
+_arguments_of: Any = BaseException.__dict__["args"].__get__
+
 
 class Budget:
-    """How many characters the locals of one event may still take, and what was described of them already."""
+    """How many characters the locals of an event may still take, until when they are read, and what was read."""
 
-    __slots__ = ("described", "left")
+    __slots__ = ("described", "left", "until")
 
-    def __init__(self, characters: int = 16_000) -> None:
+    def __init__(self, characters: int = 16_000, seconds: float = 0.05) -> None:
         self.left = characters
+        self.until = perf_counter() + seconds
         # An object is handed from call to call, and looked at once. It is kept, so that its id stays its own.
         self.described: dict[int, tuple[Any, str]] = {}
 
@@ -55,7 +68,7 @@ def describe_locals(
     """Return each local variable by a short description; secrets and those of `hidden` ("__ALL__") are redacted."""
     described: dict[str, str] = {}
     for name, value in islice(variables.items(), MAX_LOCALS):
-        if budget.left <= 0:
+        if budget.left <= 0 or perf_counter() > budget.until:
             described["…"] = "the rest is left out: the locals of this event are too long"
             break
         if hidden == "__ALL__" or name in hidden or (is_secret_key(name) and not _tells_nothing(value)):
@@ -73,8 +86,26 @@ def describe(value: Any) -> str:
     try:
         text = _describe(value, 0)
     except Exception:  # noqa: BLE001  (a hostile object must cost its own description and nothing else)
-        text = f"<{type(value).__name__}: cannot be described>"
+        text = f"<{_name_of(type(value))}: cannot be described>"
     return scrub_text(text, limit=MAX_DESCRIPTION)
+
+
+def own_dict(value: Any) -> dict[str, Any]:
+    """Return the attributes of an object's own, asking nothing but its memory; empty where it has none."""
+    try:
+        attributes = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return {}
+    return attributes if type(attributes) is dict else {}
+
+
+def of_class(kind: type, name: str) -> Any:
+    """Return what a class or one of its bases defines under a name, past any descriptor, or None."""
+    for base in _bases_of(kind):
+        names = _names_in(base)
+        if name in names:
+            return names[name]
+    return None
 
 
 def _tells_nothing(value: Any) -> bool:
@@ -87,14 +118,19 @@ def _describe(value: Any, depth: int) -> str:
     if usual is not None:
         return usual(value, depth)
     if issubclass(kind, enum.Enum):
-        return f"{kind.__name__}.{object.__getattribute__(value, '_name_')}"
+        return f"{_name_of(kind)}.{own_dict(value).get('_name_')}"
     if issubclass(kind, int):
         return _integer(value, depth)
     if issubclass(kind, str):
         return _text(str.__getitem__(value, slice(0, MAX_TEXT * 3)), str.__len__(value))
-    if issubclass(kind, bytes | bytearray):
-        return _text(bytes(value[: MAX_TEXT * 3]), len(value))
-    if kind in _PLAIN or (issubclass(kind, pathlib.PurePath) and kind.__module__.startswith("pathlib")):
+    if issubclass(kind, bytes):
+        return _text(bytes.__getitem__(value, slice(0, MAX_TEXT * 3)), bytes.__len__(value))
+    if issubclass(kind, bytearray):
+        return _text(bytes(bytearray.__getitem__(value, slice(0, MAX_TEXT * 3))), bytearray.__len__(value))
+    if kind in _TIMES and type(value.tzinfo) not in _ZONES:
+        return f"{value.replace(tzinfo=None)!r} in a time zone of its own"
+    is_path = issubclass(kind, pathlib.PurePath) and str(_module_of(kind)).startswith("pathlib")
+    if kind in _PLAIN or kind in _TIMES or is_path:
         return repr(value)
     return _describe_container(value, kind, depth)
 
@@ -127,20 +163,21 @@ def _describe_container(value: Any, kind: type, depth: int) -> str:
     if issubclass(kind, frozenset):
         return "frozenset({" + _items(frozenset.__iter__(value), frozenset.__len__(value), depth) + "})"
     if issubclass(kind, BaseException):
-        return f"{kind.__name__}(" + _items(iter(value.args), len(value.args), depth) + ")"
+        arguments = _arguments_of(value)
+        return f"{_name_of(kind)}(" + _items(arguments, len(arguments), depth) + ")"
     if issubclass(kind, type):
-        return f"<class {type.__getattribute__(value, '__module__')}.{value.__qualname__}>"
+        return f"<class {_module_of(value)}.{_qualified_name_of(value)}>"
     if issubclass(kind, types.ModuleType):
-        return f"<module {value.__name__}>"
-    if issubclass(kind, _CALLABLE):
-        return f"<function {getattr(value, '__qualname__', '?')}>"
+        return f"<module {own_dict(value).get('__name__')}>"
+    if kind in _CALLABLE:
+        return _function(value)
     return _instance(value, kind, depth)
 
 
 def _tuple(value: tuple[Any, ...], kind: type, depth: int) -> str:
-    length, fields = tuple.__len__(value), getattr(kind, "_fields", None)
+    length, fields = tuple.__len__(value), None if kind is tuple else of_class(kind, "_fields")
     if type(fields) is tuple and len(fields) == length:  # a named tuple: its names tell what is secret
-        return kind.__name__ + _mapping(zip(fields, tuple.__iter__(value), strict=True), length, dict, depth)
+        return f"{_name_of(kind)}" + _mapping(zip(fields, tuple.__iter__(value), strict=True), length, dict, depth)
     return "(" + _items(tuple.__iter__(value), length, depth) + ")"
 
 
@@ -187,29 +224,34 @@ def _mapping(items: Iterable[tuple[Any, Any]], length: int, kind: type, depth: i
     if length > _BREADTH[depth]:
         shown.append(f"… {length} in all")
     text = "{" + ", ".join(shown) + "}"
-    return text if kind is dict else f"{kind.__name__}({text})"
+    return text if kind is dict else f"{_name_of(kind)}({text})"
 
 
 def _instance(value: Any, kind: type, depth: int) -> str:
     """Describe an object by its class and what lies in its `__dict__`, without calling anything of its own."""
-    name = kind.__name__
-    try:
-        attributes = object.__getattribute__(value, "__dict__")
-    except AttributeError:
+    name, attributes = _name_of(kind), own_dict(value)
+    meta: Any = of_class(kind, "_meta") if "_state" in attributes else None
+    if meta is not None:
+        return f"<{name} pk={_describe(key_of(attributes, meta), depth + 1)}>"
+    if depth > 0 or str(_module_of(kind)).startswith("django."):
         return f"<{name}>"
-    if type(attributes) is not dict:
-        return f"<{name}>"
-    if "_state" in attributes and (meta := getattr(kind, "_meta", None)) is not None:
-        key = attributes.get(getattr(meta.pk, "attname", "id"))
-        return f"<{name} pk={_describe(key, depth + 1)}>"
-    if depth > 0 or kind.__module__.startswith("django."):
-        return f"<{name}>"
-    public = [(key, item) for key, item in attributes.items() if isinstance(key, str) and not key.startswith("_")]
+    public = [(key, item) for key, item in attributes.items() if not key.startswith("_")]
     shown = [
         f"{key}={_REDACTED if is_secret_key(key) and not _tells_nothing(item) else _describe(item, depth + 2)}"
         for key, item in public[:MAX_ITEMS]
     ]
     return f"<{name} {' '.join(shown)}>" if shown else f"<{name}>"
+
+
+def key_of(attributes: dict[str, Any], meta: Any) -> Any:
+    """Return the primary key of a model's instance as it lies in memory: a deferred field is not loaded."""
+    return attributes.get(own_dict(own_dict(meta).get("pk")).get("attname", "id"))
+
+
+def _function(value: Any) -> str:
+    # A method may be bound to an object of any kind, which is not asked for its name.
+    named = value.__func__ if type(value) is types.MethodType else value
+    return f"<function {named.__qualname__ if type(named) in _CALLABLE else '?'}>"
 
 
 # By far the most values are of one of these types exactly.

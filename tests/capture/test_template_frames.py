@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from capture.frames import chain_of
+from capture.chains import chain_of
 from capture.templates import template_frame
 
 
