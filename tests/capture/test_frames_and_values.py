@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_variables
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capture import messages, values
+from capture import frames, messages, values
 from capture.chains import chain_of, with_context
 from capture.frames import source
 from capture.in_app import is_in_app
