@@ -21,13 +21,13 @@ __all__ = ["VERSION", "fingerprint", "is_refusal", "key_from", "raise_site"]
 
 VERSION = "2"
 
-# Exceptions that are how Django and REST framework say "no", not how code breaks.
+# Exceptions by which Django, REST framework and ninja say "no", not by which code breaks; so do their subclasses.
 _REFUSALS = """
     Http404 PermissionDenied BadRequest SuspiciousOperation SuspiciousMultipartForm SuspiciousFileOperation
     DisallowedHost DisallowedRedirect TooManyFieldsSent TooManyFilesSent RequestDataTooBig RequestAborted
     InvalidSessionKey SessionInterrupted MultiPartParserError UnreadablePostError BadSignature
     NotFound NotAuthenticated AuthenticationFailed ValidationError ParseError MethodNotAllowed NotAcceptable
-    UnsupportedMediaType Throttled APIException
+    UnsupportedMediaType Throttled APIException HttpError
 """
 REFUSALS = frozenset(_REFUSALS.split())
 
