@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,7 @@ import msgspec
 import pytest
 from sqlalchemy.engine import Engine
 
-from capture.event import ExceptionInfo, Frame, Request
+from capture.event import Breadcrumb, ExceptionInfo, Frame, Job, Request
 from capture.testing import NOW, make_event
 from workbench.bugs import queries
 from workbench.bugs.rows import BugPage, OwedRow
@@ -115,6 +116,34 @@ def test_an_event_outside_a_request_says_so(page_of: Callable[[int], BugPage]) -
     page = page_of(1)
     assert page.event is not None
     assert "Not from a request." in text(page, event=msgspec.structs.replace(page.event, request=None))
+
+
+def test_what_ran_instead_of_a_request_and_what_was_added_to_it(page_of: Callable[[int], BugPage]) -> None:
+    page = page_of(1)
+    assert page.event is not None
+    job = Job(kind="task", name="clinic.tasks.remind")
+    event = msgspec.structs.replace(page.event, request=None, job=job, contexts={"task": {"queue": "mail"}})
+    shown = text(page, event=event)
+    assert "Not from a request, but from the task clinic.tasks.remind." in shown
+    assert "task queue      mail" in shown
+
+
+def test_breadcrumbs_are_a_section_of_their_own_where_there_are_any(page_of: Callable[[int], BugPage]) -> None:
+    page = page_of(1)
+    assert page.event is not None
+    assert "Breadcrumbs" not in text(page, event=page.event)
+    crumbs = (
+        Breadcrumb(before=75.0, level="info", logger="clinic.visits", message="visit 7 begins"),
+        Breadcrumb(before=0.25, kind="query", level="info", logger="default", message="SELECT 1", duration_ms=12.0),
+        Breadcrumb(before=0.001, level="error", logger="clinic.prices", message="word " * 60),
+    )
+    shown = text(page, event=msgspec.structs.replace(page.event, breadcrumbs=crumbs))
+    assert "Breadcrumbs  3 records before it" in shown
+    assert re.search(r"-1 min +info +(clinic.visits +)?visit 7 begins", shown)
+    assert re.search(r"-0.250 s +query +(default +)?SELECT 1 12.0 ms", shown)
+    assert shown.index("visit 7 begins") < shown.index("SELECT 1") < shown.index("-0.001 s")
+    many = msgspec.structs.replace(page.event, breadcrumbs=crumbs * 50)
+    assert "the last 60 of 150" in text(page, event=many)
 
 
 def test_pruned_occurrences_leave_the_counts(page_of: Callable[[int], BugPage]) -> None:

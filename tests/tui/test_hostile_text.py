@@ -12,7 +12,7 @@ from sqlmodel import Session, select
 from tui.hostile import FORBIDDEN, HOSTILE
 from tui.seeded_store import FINISHED, WORKING, entry
 
-from capture.event import ExceptionInfo, Fingerprint, Frame, Part, Request, TemplateFrame
+from capture.event import Breadcrumb, ExceptionInfo, Fingerprint, Frame, Job, Part, Request, TemplateFrame
 from capture.store.intake import Batch, take_in
 from capture.store.tables import Bug, EvidenceRow, FixSession, Issue, OutboxRow, SessionRequest, SignOff, Transition
 from capture.testing import NOW, make_event
@@ -46,6 +46,9 @@ def poisoned(seeded: Engine, checkout: tuple[str, str]) -> Engine:
             environment=text,
             user_id=text,
             tags={text[:50]: text},
+            contexts={text[:50]: {text[:50]: text}},
+            job=Job(kind="task", name=text),
+            breadcrumbs=(Breadcrumb(before=1.0, level=text, logger=text, message=text),),
             server=text,
             exceptions=(
                 ExceptionInfo(

@@ -216,10 +216,9 @@ def _exception_fields(name: str, exception: ExceptionInfo) -> Iterable[tuple[str
             yield f"{name}.frames[{i}].locals.{visible(local, 200)}", "attacker_writable", value
 
 
-def _breadcrumb(crumb: Breadcrumb) -> dict[str, Any]:
-    took = {} if crumb.duration_ms is None else {"ms": crumb.duration_ms}
-    shown = {"seconds_before": crumb.before, "kind": crumb.kind, "level": crumb.level, "logger": crumb.logger}
-    return {**shown, "message": crumb.message, **took}
+def _breadcrumb(crumb: Breadcrumb) -> str:
+    took = "" if crumb.duration_ms is None else f" ({crumb.duration_ms} ms)"
+    return f"{crumb.before} s before, {crumb.level} of {crumb.kind} {crumb.logger}: {crumb.message}{took}"
 
 
 def _frame(frame: Frame) -> dict[str, Any]:

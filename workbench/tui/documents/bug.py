@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from workbench.text import plain, plain_lines
+from workbench.tui.documents.breadcrumbs import breadcrumb_lines
 from workbench.tui.documents.evidence import summary_lines
 from workbench.tui.documents.outside import outside_lines
 from workbench.tui.documents.stack import stack_lines
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from capture.event import Event, Request
     from workbench.bugs.rows import BugPage, OccurrenceRow, SessionRow
 
-SECTIONS = ("why", "stack", "request", "occurrences", "fix", "outside", "history")
+SECTIONS = ("why", "stack", "request", "breadcrumbs", "occurrences", "fix", "outside", "history")
 OCCURRENCES_SHOWN = 200
 BODY_LINES = 40
 
@@ -91,8 +92,9 @@ def _links(page: BugPage) -> Line:
 def page_lines(page: BugPage, view: View) -> list[Line]:
     """Return the whole page."""
     out: list[Line] = []
-    for section in (_why, _stack, _request, _occurrences, _fix):
-        out += [*section(page, view), BLANK]
+    for section in (_why, _stack, _request, _breadcrumbs, _occurrences, _fix):
+        if lines := list(section(page, view)):
+            out += [*lines, BLANK]
     out += [*outside_lines(page, view.width), BLANK, *_history(page, view), BLANK]
     return out[:-1]
 
@@ -137,7 +139,7 @@ def _request(page: BugPage, view: View) -> Iterator[Line]:
     yield heading("Request", section="request", note=_which(page, view) if view.event else "")
     request = view.event.request if view.event else None
     if view.event is None or request is None:
-        yield line(("  Not from a request." if view.event else "  No occurrence is stored any more.", "muted"))
+        yield line((f"  {_instead_of_a_request(view.event)}", "muted"))
     else:
         yield from _request_table(request, view)
     if view.event is not None:
@@ -155,6 +157,22 @@ def _request(page: BugPage, view: View) -> Iterator[Line]:
             },
             view.width,
         )
+        for name, fields in list(view.event.contexts.items())[:20]:
+            shown = {f"{name} {field}": value for field, value in list(fields.items())[:30]}
+            yield from _table(shown, view.width)
+
+
+def _instead_of_a_request(event: Event | None) -> str:
+    if event is None:
+        return "No occurrence is stored any more."
+    if event.job is None:
+        return "Not from a request."
+    return f"Not from a request, but from the {event.job.kind} {plain(event.job.name, 200)}."
+
+
+def _breadcrumbs(page: BugPage, view: View) -> Iterator[Line]:
+    if view.event is not None:
+        yield from breadcrumb_lines(view.event, view.width)
 
 
 def _request_table(request: Request, view: View) -> Iterator[Line]:
@@ -226,7 +244,7 @@ def _fix(page: BugPage, view: View) -> Iterator[Line]:
         yield from summary_lines(page.evidence, view.width, key="evidence")
     for sign_off in page.sign_offs:
         yield line(
-            f"  {'✓ verified' if sign_off.decision == 'verified' else '✗ rejected'} by {plain(sign_off.by, 60)}",
+            f"  {'✗' if sign_off.decision == 'rejected' else '✓'} {plain(sign_off.decision, 20)} by {plain(sign_off.by, 60)}",
             (f"  {clock_time(sign_off.at)} UTC  commit {sign_off.commit[:10]}", "muted"),
         )
         yield from paragraphs(plain_lines(sign_off.note, most=6) if sign_off.note else [], view.width, indent="      ")
