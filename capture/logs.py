@@ -32,7 +32,6 @@ LEFT_OUT = frozenset(
     )
 )
 MAX_HELD = 10
-MAX_MESSAGE = 2_000
 # asyncio tells of tasks whose exception nobody took in no other way than by this logger.
 ASYNCIO = "asyncio"
 _OFF = 1_000
