@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from capture.parameterise import parameterised
 MAX_FRAMES = 40
 MAX_LINE = 200
 MAX_GROUP = 10
+MAX_DEPTH = 5
 # Of a library's own lines so many functions, counted from where it raised. Further out come middleware and servers.
 LIBRARY_FRAMES = 3
 
@@ -65,9 +66,12 @@ def fault_parts(
         own = [line for line in _lines(cause) if line not in lines]
         parts += _line_parts(own, "cause frame", _RAISED_IN_CAUSE)
         lines += own
+    members = sorted(set(_members(surfaced)))
+    why = "one of the exceptions of the group, whatever their order and number"
+    parts += [Part(name="member", value=member, why=why) for member in members[:MAX_GROUP]]
     if template is not None:
         parts.append(Part(name=_TEMPLATE, value=_place(template), why="the place in the template that failed"))
-    elif not lines:
+    elif not lines and not members:
         parts += _library_parts(surfaced, route)
     if surfaced.type in _SYNTAX:
         why = "what is wrong with the source: its own line is in no frame"
@@ -114,6 +118,19 @@ def _took_its_place(earlier: ExceptionInfo, later: ExceptionInfo) -> bool:
         and caught_in.in_app
         and (raised_in.function, raised_in.module) == (caught_in.function, caught_in.module)
     )
+
+
+def _members(group: ExceptionInfo, *, depth: int = 0) -> Iterator[str]:
+    """Yield what is in an exception group and in the groups inside of it: each type, and where it was raised."""
+    for chain in group.members:
+        if not chain:
+            continue
+        member = chain[-1]
+        if member.members and depth < MAX_DEPTH:
+            yield from _members(member, depth=depth + 1)
+        else:
+            lines = _lines(member)
+            yield f"{member.type} at {lines[-1]}" if lines else member.type
 
 
 def _line_parts(lines: Sequence[str], name: str, last_name: str) -> list[Part]:

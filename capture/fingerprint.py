@@ -45,7 +45,9 @@ _QUOTING = re.compile(r"^(Origin checking failed - |Referer checking failed - (?
 
 def is_refusal(status: int | None, exceptions: Sequence[ExceptionInfo]) -> bool:
     """Return whether this is a 4xx that the site meant to give, and no fault behind it."""
-    return status is not None and 400 <= status < 500 and (not exceptions or exceptions[-1].type in REFUSALS)
+    if status is None or not 400 <= status < 500:
+        return False
+    return not exceptions or exceptions[-1].refuses or exceptions[-1].type in REFUSALS
 
 
 def fingerprint(
@@ -82,7 +84,6 @@ def fingerprint(
     earlier = ""
     if with_earlier:
         earlier = fingerprint_v1.key_of(
-            fault=is_fault,
             exceptions=exceptions,
             template=template,
             message=message,

@@ -29,6 +29,14 @@ _VARYING = re.compile(
     r"|(?P<number>(?<![\w.])-?\d[\d,._]*(?![\w])|\d{2,})",
     re.IGNORECASE,
 )
+_REFUSALS_KNOWN = """
+    Http404 PermissionDenied BadRequest SuspiciousOperation SuspiciousMultipartForm SuspiciousFileOperation
+    DisallowedHost DisallowedRedirect TooManyFieldsSent TooManyFilesSent RequestDataTooBig RequestAborted
+    InvalidSessionKey SessionInterrupted MultiPartParserError UnreadablePostError BadSignature
+    NotFound NotAuthenticated AuthenticationFailed ValidationError ParseError MethodNotAllowed NotAcceptable
+    UnsupportedMediaType Throttled APIException
+"""
+_REFUSALS = frozenset(_REFUSALS_KNOWN.split())
 _METHODS_KNOWN = """
     GET HEAD POST PUT PATCH DELETE OPTIONS TRACE CONNECT QUERY SEARCH PURGE REPORT PROPFIND PROPPATCH MKCOL COPY MOVE
     LOCK UNLOCK
@@ -40,7 +48,6 @@ _SPACE = re.compile(r"\s+")
 
 def key_of(
     *,
-    fault: bool,
     exceptions: Sequence[ExceptionInfo] = (),
     template: TemplateFrame | None = None,
     message: str = "",
@@ -52,8 +59,9 @@ def key_of(
     referer: str = "",
     logger: str = "",
 ) -> str:
-    """Return the key that version 1 gave to this failure; `fault` says whether it is one, and no refusal."""
-    if fault:
+    """Return the key that version 1 gave to this failure."""
+    refused = status is not None and 400 <= status < 500 and (not exceptions or exceptions[-1].type in _REFUSALS)
+    if exceptions and not refused:
         parts = _fault_parts(exceptions, template)
     elif status is not None:
         parts = _response_parts(exceptions, status, reason, method, path, route, referer)

@@ -20,7 +20,7 @@ Carry = Callable[..., Intake]
 
 def first_release(event: Event) -> Event:
     """The event as a site with version 1 sent it."""
-    old = fingerprint_v1.key_of(fault=True, exceptions=event.exceptions)
+    old = fingerprint_v1.key_of(exceptions=event.exceptions)
     return msgspec.structs.replace(event, fingerprint=Fingerprint(key=old, version="1"))
 
 

@@ -31,7 +31,10 @@ class GivenTemplate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GivenException(msgspec.Struct, frozen=True, kw_only=True):
-    """One exception of a chain. `link` says what it is to the next: its `cause`, or the `context` of its raising."""
+    """One exception of a chain or of a group.
+
+    `link` says what it is to the next of its chain: its `cause`, or the `context` of its raising.
+    """
 
     type: str
     message: str | None = None
@@ -42,13 +45,14 @@ class GivenException(msgspec.Struct, frozen=True, kw_only=True):
 class GivenEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One line. `exception_type` may carry its module: `django.db.utils.IntegrityError`.
 
-    `chain` holds the exceptions that led to this one, from the first that was raised.
+    `chain` holds the exceptions that led to this one, from the first that was raised; `members` those of a group.
     """
 
     exception_type: str | None = None
     message: str | None = None
     frames: tuple[GivenFrame, ...] | None = None
     chain: tuple[GivenException, ...] = ()
+    members: tuple[GivenException, ...] = ()
     template: GivenTemplate | None = None
     status: int | None = None
     reason: str | None = None
@@ -107,7 +111,9 @@ def _exceptions(event: GivenEvent) -> tuple[ExceptionInfo, ...]:
     if not (event.exception_type or event.frames):
         return ()
     chain = [_exception(given.type, given.message, given.frames, given.link) for given in event.chain]
-    return (*chain, _exception(event.exception_type or "", event.message, event.frames, None))
+    surfaced = _exception(event.exception_type or "", event.message, event.frames, None)
+    members = tuple((_exception(given.type, given.message, given.frames, None),) for given in event.members)
+    return (*chain, msgspec.structs.replace(surfaced, members=members))
 
 
 def _exception(
