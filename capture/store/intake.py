@@ -18,7 +18,7 @@ from sqlmodel import Session
 
 from capture.errors import StoreBusy
 from capture.event import Event, decode, encode
-from capture.store import creation, figures, transition
+from capture.store import creation, figures, releases, transition
 from capture.store.engine import upsert, writing
 from capture.store.failures import store_errors
 from capture.store.figures import Known
@@ -67,6 +67,11 @@ class Batch:
     dropped: Mapping[str, int] = field(default_factory=dict)
     folder: str = ""
 
+    @property
+    def everything(self) -> list[Event | Counted]:
+        """Events and counts."""
+        return [*self.events, *self.counted]
+
 
 @dataclass(frozen=True)
 class Intake:
@@ -111,6 +116,7 @@ def _take_in(session: Session, batch: Batch, now: datetime) -> Intake:
     stored = _store(session, fresh, known)
     for event in stored:
         bugs[known[_key(event)].bug_id].level = event.level
+    releases.note(session.connection(), _releases(batch))
     reopened = count_up(session, bugs, list(_sightings(stored, counted, known)), now=now)
     outcome = Intake(
         stored=len(stored),
@@ -267,6 +273,16 @@ def _store(session: Session, events: Sequence[Event], known: Mapping[Key, Known]
     return [event for event in events if event.id in inserted]
 
 
+def _releases(batch: Batch) -> dict[tuple[str, str], datetime]:
+    """Return when each project's releases were first seen in the batch."""
+    seen: dict[tuple[str, str], datetime] = {}
+    for one in batch.everything:
+        if one.release:
+            key, at = (storable(one.project), storable(one.release[:WORD])), _utc(one.at)
+            seen[key] = min(seen.get(key, at), at)
+    return seen
+
+
 def _sightings(events: Sequence[Event], counted: Sequence[Counted], known: Mapping[Key, Known]) -> Iterator[Sighting]:
     for event in events:
         one = known[_key(event)]
@@ -284,7 +300,7 @@ def _enter(session: Session, journal: JournalRow, batch: Batch, outcome: Intake,
     dropped.update(batch.dropped)
     dropped["unknown_fingerprint"] += sum(count.count for count in batch.counted) - outcome.counted
     dropped["duplicate"] += outcome.duplicates
-    journal.project = journal.project or next((_key(seen)[0] for seen in (*batch.events, *batch.counted)), "")
+    journal.project = journal.project or next((_key(seen)[0] for seen in batch.everything), "")
     journal.folder = batch.folder
     journal.offset = batch.end
     journal.seen = max(journal.seen, batch.seen)

@@ -10,7 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from capture.store import figures, lifecycle, outbox, waking
+from capture.store import figures, lifecycle, outbox, releases, waking
 from capture.store.engine import upsert
 from capture.store.tables import Bug, Occurrence, Tally, Transition, table_of
 
@@ -60,7 +60,7 @@ def count_up(
         bug, fingerprints = bugs[sighting.bug_id], of_bug[sighting.bug_id]
         tallies[sighting.fingerprint_id, sighting.at.replace(minute=0, second=0, microsecond=0)] += sighting.count
         if bug.state == "closed" and earlier.is_recurrence(bug, sighting):
-            _reopen(session, bug, sighting, now=now)
+            _reopen(session, bug, sighting, holds=earlier.holds(bug, sighting), now=now)
             reopened.append(bug.number)
         elif bug.state == "muted":
             why = waking.count_down(bug, count=sighting.count, release=sighting.release, now=now)
@@ -111,12 +111,16 @@ class _Earlier:
                 .group_by(Transition.bug_id)
             )
             self._closed_at = {row.bug_id: row.at for row in session.connection().execute(statement)}
+        fixes = {bug.fix_commit for bug in bugs.values() if bug.state == "closed" and bug.fix_commit}
+        names = {sighting.release for sighting in batch if sighting.release}
+        self._holds = releases.known(session.connection(), fixes, names) if fixes and names else {}
 
     def is_recurrence(self, bug: Bug, sighting: Sighting) -> bool:
         """Say whether a sighting of a closed bug means that it is back.
 
-        It is when it was seen after the bug was closed, in a release that had not been seen before that, or in
-        none that is known. A release from before the fix goes on failing until it is replaced: that only counts.
+        It is when it was seen after the bug was closed, in a release that holds the fix. A release from before the
+        fix goes on failing until it is replaced: that only counts. Where nobody could tell, a release that had not
+        been seen before is taken to hold it; without a release, every one is, once the quiet period is over.
         What was closed as not a bug only counts as well, until a person reopens it, and so does a duplicate for as
         long as the other bug is not closed.
         """
@@ -129,12 +133,19 @@ class _Earlier:
                 self._known.add(seen)
             return False
         if sighting.release is None:
-            return True
+            return bug.quiet_until is None or sighting.at > bug.quiet_until
+        holds = self.holds(bug, sighting)
+        if holds is not None:
+            return holds
         if sighting.release in (bug.first_release, bug.last_release) or seen in self._known:
             return False
         if closed_at is not None and self._stored_before(sighting, closed_at):
             self._known.add(seen)
         return seen not in self._known
+
+    def holds(self, bug: Bug, sighting: Sighting) -> bool | None:
+        """Return whether the sighting's release holds the fix of the bug, or None where nobody said."""
+        return self._holds.get((bug.fix_commit or "", sighting.release or ""))
 
     def _duplicates_of_what_is_not_closed(self, bugs: dict[int, Bug]) -> set[int | None]:
         others = {bug.id: bug.duplicate_of for bug in bugs.values() if bug.state == "closed" and bug.duplicate_of}
@@ -161,8 +172,10 @@ class _Earlier:
         return self._session.connection().scalar(statement) is not None
 
 
-def _reopen(session: Session, bug: Bug, sighting: Sighting, *, now: datetime) -> None:
+def _reopen(session: Session, bug: Bug, sighting: Sighting, *, holds: bool | None, now: datetime) -> None:
     where = f"in release {sighting.release}" if sighting.release else "in a release without a name"
+    if holds:
+        where += ", which holds the fix"
     transition = lifecycle.move(session, bug, "open", by=CAPTURE, reason=f"seen again {where}", now=now)
     session.flush()
     assert bug.id is not None

@@ -402,6 +402,25 @@ class SignOff(Row, table=True):
     note: str = _text(default="")
 
 
+class Release(Row, table=True):
+    """A release that events came from, and when the first of them happened."""
+
+    project: str = _text(primary_key=True)
+    name: str = _text(primary_key=True)
+    first_seen: datetime = _time(index=True)
+
+
+class FixRelease(Row, table=True):
+    """Whether a release holds the commit of a fix, as git said it. See `capture.store.releases`."""
+
+    __tablename__ = "fix_release"
+
+    commit: str = _text(primary_key=True)
+    release: str = _text(primary_key=True)
+    holds: bool
+    judged_at: datetime = _time()
+
+
 class JournalRow(Row, table=True):
     """How far one journal file was carried over, and its part of the ledger.
 

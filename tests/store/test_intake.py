@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 
 from capture.errors import StoreBusy
 from capture.event import Fingerprint, Part, Request
-from capture.store import intake, sightings
+from capture.store import intake, releases, sightings
 from capture.store.engine import writing
 from capture.store.intake import Batch, Counted, Intake, open_event, take_in
 from capture.store.tables import Bug, OutboxRow, table_of
@@ -271,6 +271,46 @@ def test_an_event_from_before_the_sign_off_only_counts_and_names_a_release_from_
 ) -> None:
     outcome = carry(make_event(release="three"), make_event(release="three", at=LATER), now=LATER)
     assert outcome.reopened == ()
+
+
+@pytest.fixture
+def answered(closed: Engine) -> Engine:
+    """The same bug, of whose fix git has said that "one" and "four" hold it, and "three" does not."""
+    with closed.begin() as connection:
+        connection.execute(table_of(Bug).update().values(fix_commit="f1x"))
+        releases.answer(connection, {("f1x", "one"): True, ("f1x", "three"): False, ("f1x", "four"): True}, now=NOW)
+    return closed
+
+
+@pytest.mark.parametrize(
+    ("release", "is_back"),
+    [("one", True), ("two", False), ("three", False), ("four", True), ("five", True)],
+    ids=["was out before the sign-off", "nobody said", "new and without it", "new and with it", "new, nobody said"],
+)
+def test_a_bug_comes_back_in_a_release_that_holds_its_fix(
+    answered: Engine, carry: Carry, rows: Rows, release: str, *, is_back: bool
+) -> None:
+    assert carry(make_event(release=release, at=LATER), now=LATER).reopened == ((1,) if is_back else ())
+    assert rows("bug", "count") == [4]
+    if release in ("one", "four"):
+        assert rows("transition")[-1]["reason"] == f"seen again in release {release}, which holds the fix"
+
+
+def test_without_a_release_a_bug_comes_back_once_the_quiet_period_is_over(
+    closed: Engine, carry: Carry, rows: Rows
+) -> None:
+    with closed.begin() as connection:
+        connection.execute(table_of(Bug).update().values(quiet_until=LATER))
+    assert carry(make_event(release=None, at=LATER), now=LATER).reopened == ()
+    after = LATER + timedelta(seconds=1)
+    assert carry(make_event(release=None, at=after), now=after).reopened == (1,)
+
+
+def test_releases_are_remembered_with_their_first_event(carry: Carry, rows: Rows) -> None:
+    carry(make_event(release="one", at=LATER), make_event(release="one"), make_event(release=None))
+    carry(make_event(release="one", at=NOW - timedelta(days=1)), make_event(release="two"))
+    found = {(row["project"], row["name"]): row["first_seen"] for row in rows("release")}
+    assert found == {("clinic", "one"): NOW, ("clinic", "two"): NOW}
 
 
 def test_a_bug_that_came_back_can_be_closed_and_come_back_again(closed: Engine, carry: Carry, rows: Rows) -> None:

@@ -1,0 +1,43 @@
+"""The releases that events came from, and which of them hold the fix of a bug.
+
+Whether a release holds a fix is a question to git, which a site cannot ask. Whoever has the repository answers it
+ahead of time, when a fix is signed off and whenever a new release was seen; here the answers are only looked up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from capture.store.engine import upsert
+from capture.store.tables import FixRelease, Release, table_of
+
+RELEASE, FIX_RELEASE = table_of(Release), table_of(FixRelease)
+
+
+def note(connection: Connection, seen: Mapping[tuple[str, str], datetime]) -> None:
+    """Remember each project's releases by name with the time of their first event. Nothing is committed."""
+    rows = [{"project": project, "name": name, "first_seen": at} for (project, name), at in sorted(seen.items())]
+    if rows:
+        connection.execute(upsert(connection, RELEASE).on_conflict_do_nothing(), rows)
+
+
+def known(connection: Connection, commits: Iterable[str], names: Collection[str]) -> dict[tuple[str, str], bool]:
+    """Return by commit and release what is known: whether that release holds that commit."""
+    statement = sa.select(FIX_RELEASE.c.commit, FIX_RELEASE.c.release, FIX_RELEASE.c.holds).where(
+        FIX_RELEASE.c.commit.in_(set(commits)), FIX_RELEASE.c.release.in_(names)
+    )
+    return {(commit, name): holds for commit, name, holds in connection.execute(statement)}
+
+
+def answer(connection: Connection, answers: Mapping[tuple[str, str], bool], *, now: datetime) -> None:
+    """Keep answers by commit and release. What was answered before is left as it is. Nothing is committed."""
+    rows = [
+        {"commit": commit, "release": name, "holds": holds, "judged_at": now}
+        for (commit, name), holds in sorted(answers.items())
+    ]
+    if rows:
+        connection.execute(upsert(connection, FIX_RELEASE).on_conflict_do_nothing(), rows)
