@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import threading
@@ -131,6 +132,7 @@ class Draft:
             breadcrumbs=breadcrumbs.shown(noted, self.at.timestamp()) if noted is not None and not lean else (),
             process=os.getpid(),
             thread=scrub_text(threading.current_thread().name, limit=100),
+            task=_task_name(),
             python=PYTHON,
             django=DJANGO,
         )
@@ -197,6 +199,15 @@ def _job(failure: Failure) -> Job | None:
 def _contexts(failure: Failure) -> dict[str, dict[str, str]]:
     noted = failure.noted
     return {**((noted.contexts if noted is not None else None) or {}), **(failure.contexts or {})}
+
+
+def _task_name() -> str:
+    """Return the name of the asyncio task that runs here, or nothing where none does."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no event loop in this thread
+        return ""
+    return scrub_text(task.get_name(), limit=100) if task is not None else ""
 
 
 def _one_line(text: str, limit: int) -> str:

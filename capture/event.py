@@ -168,6 +168,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     breadcrumbs: tuple[Breadcrumb, ...] = ()
     process: int = 0
     thread: str = ""
+    task: str = ""
     python: str = ""
     django: str = ""
 

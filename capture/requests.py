@@ -6,12 +6,15 @@ Nothing here may read from the client, load a session or a user, or trust a head
 from __future__ import annotations
 
 import json
+import uuid
+from functools import lru_cache
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_plus
 
 from django.conf import settings
 from django.conf.urls.i18n import is_language_prefix_patterns_used
 from django.urls import resolve
+from django.utils.functional import LazyObject
 
 from capture import routes
 from capture.event import Request
@@ -26,8 +29,10 @@ from capture.scrub import (
     scrub_value,
 )
 from capture.secret_keys import is_secret_key
+from capture.values import key_of, of_class, own_dict
 
 MAX_PATH = 2_000
+MAX_FILES = 10
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -57,19 +62,34 @@ def path_of(request: Any) -> str:
 
 
 def user_id_of(request: Any) -> str | None:
-    """Return the id of the user where somebody loaded the user already; this never loads one."""
-    known = getattr(request, "__dict__", {})
-    try:
-        user = known.get("_cached_user") or known.get("_acached_user")
-        key = getattr(user, "pk", None)
-        return None if key is None else scrub_text(str(key), limit=64)
-    except Exception:  # noqa: BLE001  (a user of the site's own making must not cost the event)
-        return None
+    """Return the id of the user where somebody loaded the user already, without a query, under ASGI as well.
+
+    It is read from memory: even asking a lazy or a deferred user whether there is a key would load one.
+    """
+    known = own_dict(request)
+    for name in ("_cached_user", "_acached_user", "user"):  # REST framework's authentication sets the last
+        user = known.get(name)
+        if issubclass(type(user), LazyObject):
+            user = own_dict(user).get("_wrapped")
+        key = _user_key(user)
+        if key is not None:
+            return scrub_text(str(key), limit=64)
+    return None
+
+
+def _user_key(user: Any) -> int | str | uuid.UUID | None:
+    meta = of_class(type(user), "_meta")
+    if meta is not None:
+        key = key_of(own_dict(user), meta)
+    else:  # a user of the site's own making
+        key = next((found for name in ("pk", "id") if (found := own_dict(user).get(name)) is not None), None)
+        key = of_class(type(user), "pk") if key is None else key
+    return key if type(key) in (int, str, uuid.UUID) else None
 
 
 def describe(request: Any, *, route: str | None, path: str, body_max: int, lean: bool = False) -> Request:
     """Return the request of an event; a `lean` one has neither headers nor body."""
-    body, note = (None, "left out: the event is too large") if lean else _body(request, body_max)
+    body, note = (None, "left out: the event is too large") if lean else _body_or_why_not(request, body_max)
     match = getattr(request, "resolver_match", None)
     return Request(
         method=method_of(request),
@@ -135,7 +155,19 @@ def _is_https(request: Any) -> bool:
 
 
 def _headers(meta: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(key[5:].replace("_", "-").title(), str(value)) for key, value in meta.items() if key.startswith("HTTP_")]
+    return [(_header_name(key[:100]), str(value)) for key, value in meta.items() if key.startswith("HTTP_")]
+
+
+@lru_cache(maxsize=256)
+def _header_name(key: str) -> str:
+    return key[5:].replace("_", "-").title()
+
+
+def _body_or_why_not(request: Any, limit: int) -> tuple[str | None, str]:
+    try:
+        return _body(request, limit)
+    except Exception:  # noqa: BLE001  (files and forms of the site's own making must not cost the event)
+        return None, "could not be described"
 
 
 def _body(request: Any, limit: int) -> tuple[str | None, str]:
@@ -182,17 +214,20 @@ def _form(post: Any, files: Any, hidden: frozenset[str], limit: int) -> tuple[st
     }
     text = json.dumps(scrub_mapping(fields), ensure_ascii=False)
     notes = ["form fields as the site parsed them"]
-    for name, file in (files or {}).items():
-        notes.append(f"file {clean(str(name))[:100]}: {clean(str(file.name))[:100]}, {file.size} bytes")
-    return _cut(text, limit, "; ".join(notes[:10]))
+    uploads = [(name, file) for name, several in (files.lists() if files else ()) for file in several]
+    for name, file in uploads[:MAX_FILES]:
+        called = scrub_text(str(file.name), limit=100)
+        notes.append(f"file {scrub_text(str(name), limit=100)}: {called}, {int(file.size)} bytes")
+    if len(uploads) > MAX_FILES:
+        notes.append(f"{len(uploads) - MAX_FILES} more files")
+    return _cut(text, limit, "; ".join(notes))
 
 
 def _text_body(raw: bytes, kind: str, limit: int, hidden: frozenset[str]) -> tuple[str | None, str]:
     text = raw[: limit * 4 + 4].decode("utf-8", "replace")
     if kind == _FORMS[0]:
         text = "&".join(
-            f"{part.partition('=')[0]}={REDACTED}" if part.partition("=")[0] in hidden else part
-            for part in text.split("&")
+            f"{part.partition('=')[0]}={REDACTED}" if _is_hidden(part, hidden) else part for part in text.split("&")
         )
         return _cut(scrub_query(text, limit=limit * 2), limit)
     if len(raw) <= limit:
@@ -206,6 +241,10 @@ def _text_body(raw: bytes, kind: str, limit: int, hidden: frozenset[str]) -> tup
         return None, f"binary data of {len(raw)} bytes"
     shown = scrub_text(text, limit=limit)
     return shown, f"cut: {len(raw)} bytes in all" if len(raw) > limit else ""
+
+
+def _is_hidden(part: str, hidden: frozenset[str]) -> bool:
+    return bool(hidden) and unquote_plus(part.partition("=")[0], errors="replace") in hidden
 
 
 def _cut(text: str, limit: int, note: str = "") -> tuple[str, str]:

@@ -147,7 +147,7 @@ def _request(page: BugPage, view: View) -> Iterator[Line]:
             {
                 "user": view.event.user_id or "",
                 "release": view.event.release or "",
-                "server": " · ".join(word for word in (view.event.server, view.event.thread) if word),
+                "server": " · ".join(word for word in (view.event.server, view.event.thread, view.event.task) if word),
                 "running": " · ".join(
                     f"{name} {version}"
                     for name, version in (("Python", view.event.python), ("Django", view.event.django))
