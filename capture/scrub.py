@@ -264,6 +264,8 @@ def scrub_mapping(mapping: Mapping[Any, Any], *, depth: int = 0) -> dict[str, An
 
 def scrub_query(query: str, *, limit: int = 4_000) -> str:
     """Return a query string or an urlencoded form without secrets, otherwise as it was sent."""
+    if len(query) <= limit and _is_plain(query):
+        return query
     parts = []
     for part in clean(query[:limit]).split("&"):
         key, equals, value = part.partition("=")
@@ -277,8 +279,15 @@ def scrub_query(query: str, *, limit: int = 4_000) -> str:
     return "&".join(parts)
 
 
+def _is_plain(text: str) -> bool:
+    """Return whether nothing of a query or a URL is encoded, and nothing in it could be a secret."""
+    return "%" not in text and "+" not in text and not _has(text.lower(), _KEY_HINTS) and scrub_text(text) == text
+
+
 def scrub_url(url: str, *, limit: int = 2_000) -> str:
-    """Return a URL without secrets in its credentials, its path and its query."""
+    """Return a URL without secrets in its credentials, its path and its query, and without its fragment."""
+    if len(url) <= limit and "#" not in url and "@" not in url and url.isprintable() and _is_plain(url):
+        return url
     try:
         parts = urlsplit(clean(url[:limit]))
     except ValueError:
