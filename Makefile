@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 TESTS ?= tests
 
-.PHONY: help setup demo test check bench docs release-check clean
+.PHONY: help setup demo test check faults bench docs release-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ check: $(VENV)/.dev ## format, lint, types, import contracts, migrations, tests
 	@$(BIN)/lint-imports
 	@$(BIN)/pytest -q -k migrations tests/store
 	@$(MAKE) --no-print-directory test
+
+faults: $(VENV)/.dev ## kill, lock, fill and stop what capture rests on, for as long as it would be in earnest
+	@WORKBENCH_FAULTS=full $(BIN)/pytest -q -p no:xdist --timeout 400 --durations 10 tests/faults
 
 bench: $(VENV)/.bench ## measure, beside sentry-sdk and raw limits in the same run: one table
 	@WORKBENCH_BENCHMARKS=1 $(BIN)/pytest -q -p no:xdist $(if $(filter tests,$(TESTS)),tests/benchmarks,$(TESTS))

@@ -194,8 +194,11 @@ class Journal:
         line = b"%08x %s\n" % (crc32(rest), rest)
         try:
             written = os.write(self._fd, line)
-            if written != len(line):
-                raise OSError(errno.ENOSPC, "only a part of the record was written")
+            while written != len(line):  # tried again for the reason: no room on the disk, or none in this file
+                more = os.write(self._fd, line[written:])
+                if not more:
+                    raise OSError(errno.ENOSPC, "only a part of the record was written")
+                written += more
         except OSError:
             if kind != b"D":
                 self._seen -= 1

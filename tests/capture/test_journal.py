@@ -78,10 +78,15 @@ def test_a_full_disk_drops_and_leaves_no_half_record(journal, read_records, monk
     journal.append_count(COUNT)
     write = os.write
 
+    room = 10
+
     def half(fd, data):
-        if len(data) < 20:
-            return write(fd, data)
-        return write(fd, data[:10])
+        nonlocal room
+        if not room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written = write(fd, data[:room])
+        room -= written
+        return written
 
     monkeypatch.setattr(os, "write", half)
     assert not journal.append_event(EVENT, count=COUNT)
