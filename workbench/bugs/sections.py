@@ -8,16 +8,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import islice
 
 from capture.event import Event, ExceptionInfo, Frame
+from capture.store.lifecycle import label
 from workbench.bugs.markdown import code_block, inert
 from workbench.bugs.rows import BugPage, SignOffRow, TransitionRow
 from workbench.text import plain, plain_lines
 
 FRAMES = 25  # of each exception, the innermost
 EXCEPTIONS = 5  # of a chain, the last
+MEMBERS = 5  # of a group, the first
 HISTORY = 200  # transitions, the latest
 RELEASES = 20
+NOTES = 50  # the latest
 LINES = 100  # of a message
 
 
@@ -42,13 +46,17 @@ def front_matter(page: BugPage) -> dict[str, str]:
 
 def sections(page: BugPage) -> dict[str, str]:
     """Return the text of each generated section by its name, in their order."""
-    return {
+    parts = {
         "summary": _summary(page),
         "stack": _stack(page.event),
         "request": _request(page.event),
         "history": "\n".join(["## History", "", *(_step(step) for step in page.history[-HISTORY:])]),
         "sign-off": _sign_offs(page),
     }
+    # Once there was a note, its section stays, or the file would keep one that was taken back.
+    if any(act.kind == "note" for act in page.acts):
+        parts["notes"] = _notes(page)
+    return parts
 
 
 def _json(value: object) -> str:
@@ -64,8 +72,7 @@ def _summary(page: BugPage) -> str:
     row, event = page.row, page.event
     surfaced = event.surfaced if event else None
     lines = [f"# {row.label}: {inert(row.title)}", ""]
-    if row.is_recurrence:
-        lines += ["It came back after a sign-off.", ""]
+    lines += _standing(page)
     if surfaced:
         lines.append(f"- What: {inert(f'{surfaced.type}: {surfaced.message}')}")
     if row.route or row.method:
@@ -79,6 +86,7 @@ def _summary(page: BugPage) -> str:
     lines.append(f"- Seen: {times}, first {_time(row.first_seen)}, last {_time(row.last_seen)}")
     if row.release:
         lines.append(f"- Latest release: {inert(row.release)}")
+    lines += _sorting(page)
     if row.issue:
         lines.append(
             f"- Issue: [{inert(f'{row.issue.repository} issue {row.issue.number}')}](<{_link(row.issue.url)}>)"
@@ -88,16 +96,52 @@ def _summary(page: BugPage) -> str:
     return "\n".join(lines)
 
 
+def _standing(page: BugPage) -> list[str]:
+    """Return what has to be known before anything else is read."""
+    row = page.row
+    if row.merged_into is not None:
+        return [f"Merged into {label(row.merged_into)}: its events are counted there.", ""]
+    if row.duplicate_of is not None:
+        return [f"Closed as a duplicate of {label(row.duplicate_of)}.", ""]
+    return ["It came back after a sign-off.", ""] if row.is_recurrence else []
+
+
+def _sorting(page: BugPage) -> list[str]:
+    facts = {
+        "Assigned to": page.row.assignee or "",
+        "Labels": ", ".join(page.row.labels),
+        "Merged into it": ", ".join(bug.label for bug in page.merged),
+    }
+    return [f"- {name}: {inert(value, 1_200)}" for name, value in facts.items() if value]
+
+
+def _notes(page: BugPage) -> str:
+    """Return the notes, the oldest first. `## Notes` itself is the part of the file that people own."""
+    lines = ["## Notes from the workbench", ""]
+    for note in reversed(page.notes[:NOTES]):
+        lines += [f"{_time(note.at)} · {inert(note.by)}", ""]
+        lines += [*(f"> {inert(line, 1_000)}".rstrip() for line in plain_lines(note.text, most=LINES)), ""]
+    return "\n".join(lines).rstrip()
+
+
 def _stack(event: Event | None) -> str:
     lines = ["## Stack", ""]
     chain = event.exceptions[-EXCEPTIONS:] if event else ()
     if not chain:
         return "\n".join([*lines, "No exception was recorded."])
     for error in chain:
-        lines += [inert(f"{error.type}: {error.message}"), "", code_block(_frames(error), language="text"), ""]
+        lines += _told(error, f"{error.type}: {error.message}")
+        for place, member in islice(error.every_member(), MEMBERS):
+            lines += _told(member, f"Member {place}: {member.type}: {member.message}")
         if error.link:
             lines += ["which is the cause of:" if error.link == "cause" else "while it was handled:", ""]
     return "\n".join(lines).rstrip()
+
+
+def _told(error: ExceptionInfo, head: str) -> list[str]:
+    notes = [f"- {inert(note)}" for note in error.notes]
+    notes = [*notes, ""] if notes else []
+    return [inert(head), "", *notes, code_block(_frames(error), language="text"), ""]
 
 
 def _frames(error: ExceptionInfo) -> Iterator[str]:

@@ -48,6 +48,7 @@ class _Bug:
     state: str
     issue: Found | None
     first_owed: datetime  # when its issue was first owed: no issue of ours is older
+    closed_as: str | None = None
 
 
 def perform(leased: Leased, hands: Hands, *, now: datetime) -> Outcome:
@@ -83,7 +84,9 @@ def _bug(engine: Engine, leased: Leased) -> _Bug:
             )
         )
         issue = Found(linked.repository, linked.number, linked.url, linked.state) if linked else None
-        return _Bug(bug.number, bug.state, issue, min(first_owed or leased.created_at, leased.created_at))
+        return _Bug(
+            bug.number, bug.state, issue, min(first_owed or leased.created_at, leased.created_at), bug.closed_as
+        )
 
 
 def _write_file(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outcome:
@@ -108,7 +111,9 @@ def _open_issue(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outco
     if bug.state == "closed":
         return Outcome("the bug was closed before an issue was opened")
     page = queries.bug_page(hands.engine, bug.number, now=now)
-    markers = [issue_marker(page.row.project, key) for key, _parts in page.fingerprints]
+    # Its own only: the issue of a bug that was merged into this one stays that bug's.
+    foreign = {key for other in page.merged for key in other.fingerprints}
+    markers = [issue_marker(page.row.project, key) for key, _parts in page.fingerprints if key not in foreign]
     issues = hands.issues(hands.repository)
     issue, is_new = open_once(
         issues,
@@ -140,7 +145,7 @@ def _close_issue(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outc
         return Outcome("no issue was opened")
     if bug.state != "closed":
         return Outcome("the bug was opened again, so its issue stays open")
-    return _set_state(bug.issue, "closed", "completed", hands)
+    return _set_state(bug.issue, "closed", "completed" if bug.closed_as in ("fixed", None) else "not_planned", hands)
 
 
 def _reopen_issue(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outcome:

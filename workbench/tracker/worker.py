@@ -19,11 +19,13 @@ from sqlmodel import Session
 
 from capture.store.outbox import Kind
 from capture.store.tables import Bug
+from workbench.bugs.acts import wake_due
 from workbench.config import Config
 from workbench.errors import ConfigurationError, DatabaseError
 from workbench.tracker import outbox
 from workbench.tracker.actions import Hands, Outcome, perform, record
 from workbench.tracker.failures import Failure, Permanent, Temporary, Uncertain
+from workbench.tracker.fix_releases import FixReleases
 from workbench.tracker.port import Issues
 from workbench.tracker.reconcile import owe_missing_issues
 from workbench.tracker.settings import GitHubSettings, github_settings
@@ -113,6 +115,7 @@ class Worker:
         self._settings: GitHubSettings | None = None
         self._client: Client | None = None
         self._has_reconciled = False
+        self._fix_releases = FixReleases(engine, config.repo)
         self._github_rests_until = datetime.min.replace(tzinfo=UTC)
 
     def run(self, stop: threading.Event) -> None:
@@ -129,6 +132,8 @@ class Worker:
 
     def round(self, stop: threading.Event | None = None) -> list[Done]:
         """Do all that is due now and return what came of it. Raises what the database raises."""
+        wake_due(self._engine, now=self._now())  # whoever works at all keeps the time for muted bugs
+        self._fix_releases.keep_up(now=self._now())
         kinds = self._kinds()
         if outbox.ISSUE_KINDS[0] in kinds and not self._has_reconciled:
             owe_missing_issues(self._engine, now=self._now())
@@ -230,5 +235,4 @@ def _trouble(error: Exception) -> str:
 def _number(engine: Engine, bug_id: int) -> int:
     with Session(engine) as session:
         number = session.scalar(sa.select(Bug.number).where(Bug.id == bug_id))  # type: ignore[call-overload]
-        assert isinstance(number, int)
-        return number
+        return int(number or 0)  # 0: deleted meanwhile

@@ -25,7 +25,10 @@ _HELD = ("state", "closed_as", "duplicate_of", "merged_into", "mute_until", "mut
 def last_act(engine: Engine, *, by: str) -> tuple[int, ...]:
     """Return the rows of the last act of this person that can be undone: of all its bugs, or none."""
     mine = select(ActRow).where(
-        ActRow.actor_kind == "person", ActRow.actor == by, col(ActRow.undone_at).is_(None), ActRow.kind != "delete"
+        ActRow.actor_kind == "person",
+        ActRow.actor == by,
+        col(ActRow.undone_at).is_(None),
+        col(ActRow.bug_id).is_not(None),
     )
     with database_errors(shown_url(engine.url)), Session(engine) as session:
         latest = session.exec(mine.order_by(col(ActRow.id).desc()).limit(1)).first()
