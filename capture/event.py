@@ -59,6 +59,14 @@ class ExceptionInfo(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     members: tuple[tuple[ExceptionInfo, ...], ...] = ()
     members_in_all: int = 0
 
+    def every_member(self, place: str = "") -> Iterator[tuple[str, ExceptionInfo]]:
+        """Yield the exceptions of the members, and of their members, each with its member's place: "1", "1.2"."""
+        for number, chain in enumerate(self.members, 1):
+            here = f"{place}.{number}" if place else str(number)
+            for exception in chain:
+                yield here, exception
+                yield from exception.every_member(here)
+
 
 class TemplateFrame(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The place in a template at which rendering failed."""
@@ -176,17 +184,6 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     def surfaced(self) -> ExceptionInfo | None:
         """The exception that reached the top, or None for an event without one."""
         return self.exceptions[-1] if self.exceptions else None
-
-    def every_exception(self) -> Iterator[tuple[str, ExceptionInfo]]:
-        """Yield each exception in the order of reading, with its place among the members of groups: "", "1", "1.2"."""
-        yield from _each(self.exceptions, "")
-
-
-def _each(chain: tuple[ExceptionInfo, ...], place: str) -> Iterator[tuple[str, ExceptionInfo]]:
-    for exception in chain:
-        yield place, exception
-        for number, member in enumerate(exception.members, 1):
-            yield from _each(member, f"{place}.{number}" if place else str(number))
 
 
 _encoder = msgspec.json.Encoder()

@@ -187,6 +187,8 @@ def _event_fields(event: Event) -> Iterable[tuple[str, Provenance, Any]]:
     yield "site", "app", {name: getattr(event, name) for name in site if getattr(event, name)}
     for i, exception in enumerate(event.exceptions):
         yield from _exception_fields(f"exceptions[{i}]", exception)
+        for place, member in exception.every_member():
+            yield from _exception_fields(f"exceptions[{i}].member[{place}]", member)
     if event.template:
         place = event.template
         lines = [*place.pre_context, place.context_line, *place.post_context]
@@ -210,6 +212,7 @@ def _exception_fields(name: str, exception: ExceptionInfo) -> Iterable[tuple[str
     yield f"{name}.type", "app", f"{exception.module}.{exception.type}"
     yield f"{name}.leads_to_the_next_as", "app", exception.link
     yield f"{name}.message", "attacker_writable", exception.message
+    yield f"{name}.notes", "attacker_writable", exception.notes
     yield f"{name}.frames", "app", [_frame(frame) for frame in frames]
     for i, frame in enumerate(frames):
         for local, value in list((frame.locals or {}).items())[:MOST_ITEMS]:

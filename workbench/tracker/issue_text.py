@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from capture.event import Event, ExceptionInfo, Frame
@@ -20,6 +21,7 @@ TITLE_CHARACTERS = 200  # GitHub takes 256, and a neutralised text is longer tha
 
 _FRAMES = 15  # of each exception, the innermost
 _EXCEPTIONS = 3  # of a chain, the last
+_MEMBERS = 3  # of a group, the first
 _LINE = 200
 _PARTS = 12  # of a fingerprint
 
@@ -97,11 +99,18 @@ def _stack(event: Event | None) -> str:
         return ""
     lines = ["### Stack of the application"]
     for error in chain:
-        lines += ["", inert(f"{error.type}: {error.message}"), ""]
-        lines.append(code_block(_frames(error), limit=_LINE, language="text"))
+        lines += _told(error, f"{error.type}: {error.message}")
+        for place, member in islice(error.every_member(), _MEMBERS):
+            lines += _told(member, f"Member {place}: {member.type}: {member.message}")
         if error.link:
             lines += ["", "which is the cause of:" if error.link == "cause" else "while it was handled:"]
     return "\n".join(lines)
+
+
+def _told(error: ExceptionInfo, head: str) -> list[str]:
+    notes = [f"- {inert(note)}" for note in error.notes]
+    notes = [*notes, ""] if notes else []
+    return ["", inert(head), "", *notes, code_block(_frames(error), limit=_LINE, language="text")]
 
 
 def _frames(error: ExceptionInfo) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import TYPE_CHECKING
 
 from workbench.text import plain, plain_lines
@@ -23,16 +24,31 @@ _LINKS = {
 
 def stack_lines(event: Event, width: int, unfolded: frozenset[str]) -> list[Line]:
     """Return the stack of an event. `unfolded` names what is open against the default, by key."""
-    out: list[Line] = []
-    for position, exception in enumerate(event.exceptions):
-        out += _exception(exception, position, width, unfolded)
-        if exception.link:
-            out += [BLANK, line((f"  {_LINKS[exception.link]}", "warn")), BLANK]
+    out = _chain(event.exceptions, "", count(), width, unfolded)
     if event.template is not None:
         out += [BLANK, *_template(event.template)] if out else _template(event.template)
     if not out:
         why = "a response, not an exception" if event.kind == "status" else "a message, not an exception"
         out.append(line((f"  No stack: this was {why}.", "muted")))
+    return out
+
+
+def _chain(
+    chain: Sequence[ExceptionInfo], place: str, positions: Iterator[int], width: int, unfolded: frozenset[str]
+) -> list[Line]:
+    """Return exceptions with the members of groups among them; `place` is that of the member whose chain this is."""
+    out: list[Line] = []
+    for exception in chain:
+        out += _exception(exception, next(positions), width, unfolded)
+        for number, member in enumerate(exception.members, 1):
+            here = f"{place}.{number}" if place else str(number)
+            out += [BLANK, line((f"  Member {here} of the group:", "warn")), BLANK]
+            out += _chain(member, here, positions, width, unfolded)
+        missing = exception.members_in_all - len(exception.members)
+        if missing > 0:
+            out += [BLANK, line((f"  … {missing} more members were not recorded", "muted"))]
+        if exception.link:
+            out += [BLANK, line((f"  {_LINKS[exception.link]}", "warn")), BLANK]
     return out
 
 
@@ -42,6 +58,8 @@ def _exception(exception: ExceptionInfo, position: int, width: int, unfolded: fr
     out = paragraphs([f"{module}{exception.type}" + (f": {messages[0]}" if messages else "")], width - 2, ink="bad")
     out = [line("  ", *piece.spans) for piece in out]
     out += paragraphs(messages[1:], width, indent="    ", ink="muted")
+    notes = [text for note in exception.notes for text in plain_lines(note, most=MESSAGE_LINES)]
+    out += paragraphs(notes, width, indent="    note: ", ink="muted")
     for group in _groups(exception.frames):
         key = f"fold:{position}:{group[0][0]}"
         if group[0][1].in_app or key in unfolded or "fold:all" in unfolded:
