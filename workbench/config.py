@@ -62,6 +62,20 @@ SETTINGS: tuple[Setting, ...] = (
         5.0,
         "a fix session ends when it has cost this much",
     ),
+    Setting(
+        "agent.daily_usd",
+        "WORKBENCH_AGENT_DAILY_USD",
+        float,
+        0.0,
+        "no further session begins on a day (UTC) whose sessions have cost this much; 0: no cap",
+    ),
+    Setting(
+        "agent.parallel",
+        "WORKBENCH_AGENT_PARALLEL",
+        int,
+        8,
+        "so many sessions work at once on this machine; further ones wait for a place",
+    ),
     Setting("agent.max_turns", "WORKBENCH_AGENT_MAX_TURNS", int, 60, "a fix session ends after so many turns"),
     Setting("agent.max_minutes", "WORKBENCH_AGENT_MAX_MINUTES", int, 60, "a fix session ends after so many minutes"),
     Setting(

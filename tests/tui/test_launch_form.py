@@ -11,8 +11,9 @@ from sqlalchemy.engine import Engine
 from textual.widgets import Checkbox, Input
 
 from workbench.errors import ConfigurationError
+from workbench.fixing import Spent, Terms
 from workbench.tui.app import WorkbenchApp
-from workbench.tui.desk import Launch, Terms
+from workbench.tui.desk import Launch
 from workbench.tui.screens.bugs import BugsScreen
 from workbench.tui.screens.launch import LaunchScreen
 from workbench.tui.screens.session import SessionScreen
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def open_form(app: WorkbenchApp, pilot: Any, settle: Any, terms: Terms) -> LaunchScreen:
-    app.desk.terms = lambda: terms  # type: ignore[method-assign]
+    app.desk.terms = lambda _number: terms  # type: ignore[method-assign]
     await settle(pilot)
     await pilot.press("j", "f")
     await settle(pilot)
@@ -38,7 +39,7 @@ async def test_it_is_filled_from_the_configuration(
         form = await open_form(app, pilot, settle, Terms(rehearse=None, notice="Two files are changed."))
         assert form.query_one("#model", Input).value == "opus"
         assert form.query_one("#cost", Input).value == "2.5"
-        assert form.query_one(Checkbox).value is False
+        assert form.query_one("#rehearsal", Checkbox).value is False
         assert "Claude Code works in a git worktree of its own" in text_of(form)
         assert "Two files are changed." in text_of(form)
         await pilot.press("escape")
@@ -51,7 +52,7 @@ async def test_without_a_login_it_is_set_to_a_rehearsal_and_says_why(
     app = make_app()
     async with app.run_test(size=(100, 36)) as pilot:
         form = await open_form(app, pilot, settle, Terms(rehearse="happy"))
-        assert form.query_one(Checkbox).value is True
+        assert form.query_one("#rehearsal", Checkbox).value is True
         assert "No Claude login and no API key were found" in text_of(form)
 
 
@@ -71,7 +72,7 @@ async def test_the_setting_ticks_it_and_a_person_may_still_want_the_real_model(
         app.desk.launch = launch  # type: ignore[method-assign]
         assert "The setting agent.rehearse asks for a rehearsal." in text_of(form)
         for ticked in (True, False):
-            form.query_one(Checkbox).value = ticked
+            form.query_one("#rehearsal", Checkbox).value = ticked
             await pilot.press("enter")
             await settle(pilot)
     assert launched == ["other", ""]
@@ -141,3 +142,51 @@ async def test_what_is_missing_altogether_is_told_before_there_is_a_form(
         await settle(pilot)
         assert isinstance(app.screen, BugsScreen)
         assert "✗" in text_of(app.screen)
+
+
+async def test_it_shows_what_the_bug_has_cost_and_why_results_were_sent_back(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    spent = Spent(sessions=2, rehearsals=1, cost_usd=1.5, is_estimated=True, rejections=("only for dogs",))
+    async with app.run_test(size=(100, 40)) as pilot:
+        form = await open_form(app, pilot, settle, Terms(rehearse=None, spent=spent, resumable=True))
+        assert "So far on this bug: 2 sessions, about $1.50, and 1 rehearsal." in text_of(form)
+        assert "Sent back: only for dogs" in text_of(form)
+        assert "esc and then r resumes it" in text_of(form)
+
+
+async def test_without_a_sandbox_a_real_model_takes_an_extra_yes(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    launched: list[Launch] = []
+
+    def launch(_number: int, wanted: Launch) -> Any:
+        launched.append(wanted)
+        raise ConfigurationError("Not today.")
+
+    async with app.run_test(size=(100, 40)) as pilot:
+        terms = Terms(rehearse=None, no_sandbox="socat is missing", cure="Install socat.")
+        form = await open_form(app, pilot, settle, terms)
+        app.desk.launch = launch  # type: ignore[method-assign]
+        assert "NO SANDBOX: socat is missing." in text_of(form)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert launched == []
+        assert "Tick that you agree" in text_of(form)
+        form.query_one("#unsandboxed", Checkbox).value = True
+        await pilot.press("enter")
+        await settle(pilot)
+    assert [wanted.unsandboxed for wanted in launched] == [True]
+
+
+async def test_its_keys_stay_in_sight_on_a_small_screen(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, eventually: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(60, 15)) as pilot:
+        form = await open_form(app, pilot, settle, Terms(rehearse="happy", notice="Two files are changed."))
+        keys = form.query_one("#form-keys")
+        await eventually(lambda: keys.region.height >= 1 and app.size.height > keys.region.bottom > 1)
+        assert keys.region.intersection(form.region) == keys.region

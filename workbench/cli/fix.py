@@ -86,13 +86,22 @@ def followed(call: Given, engine: Engine, row: SessionRow, *, wait: bool, as_jso
     """Say what was launched, watch it to its end if asked to, and return the exit code."""
     if not as_json:
         announce(row)
+        if row.state == "queued":
+            note("It waits for a place. It begins while a workbench is open, a worker runs, or something waits for it.")
     if not wait:
         if as_json:
             emit(shapes.session(row))
         return Exit.DONE
+    from workbench import fixing
     from workbench.cli.watching import watch
 
-    row, evidence = watch(engine, row, tell=_nothing if as_json else say_lines, opening=call.opening())
+    row, evidence = watch(
+        engine,
+        row,
+        tell=_nothing if as_json else say_lines,
+        opening=call.opening(),
+        tend=lambda: fixing.tend(call.config, engine, now=now()),
+    )
     if as_json:
         emit(shapes.session(row) | {"evidence": evidence and shapes.evidence(evidence)})
     return Exit.DONE if evidence is not None and evidence.verdict == "demonstrated" else Exit.NO

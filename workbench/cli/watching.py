@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 Tell = Callable[[Iterable["Line"]], None]
 
 
-def watch(engine: Engine, row: SessionRow, *, tell: Tell, opening: str) -> tuple[SessionRow, EvidenceView | None]:
+def watch(
+    engine: Engine, row: SessionRow, *, tell: Tell, opening: str, tend: Callable[[], object] | None = None
+) -> tuple[SessionRow, EvidenceView | None]:
     """Tell each new entry of the transcript until the session ends; return it, and what was proven in it.
 
     `opening` is the command that opens the screen, for a question that nobody answers here.
     """
     try:
-        _follow(engine, row, tell, opening)
+        _follow(engine, row, tell, opening, tend)
     except KeyboardInterrupt:
         note(f"The session goes on. See it: workbench sessions show {row.id[:8]}")
         raise
@@ -45,12 +47,13 @@ def watch(engine: Engine, row: SessionRow, *, tell: Tell, opening: str) -> tuple
     return row, found
 
 
-def _follow(engine: Engine, row: SessionRow, tell: Tell, opening: str) -> None:
+def _follow(engine: Engine, row: SessionRow, tell: Tell, opening: str, tend: Callable[[], object] | None) -> None:
     from workbench import fixing
 
-    for news in fixing.follow(engine, row.id, patience=patience(), opening=opening):
+    for news in fixing.follow(engine, row.id, patience=patience(), opening=opening, tend=tend):
         if isinstance(news, TranscriptRow):
             tell(entry_lines(news, line_width()))
         else:
             tell(approval_lines(news, line_width())[:-1])  # the last line names keys of the screen
-            note(f"It waits for your answer. Open the screen: {plain(opening)}")
+            answer = f"workbench sessions answer {row.id[:8]} yes|no"
+            note(f"It waits for your answer: {answer}. Or open the screen: {plain(opening)}")

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import signal
 import threading
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workbench.cli.given import given
+from workbench.cli.given import given, now
 from workbench.cli.output import emit, note, say
 from workbench.cli.words import JSON, noun, taught
-from workbench.errors import Exit, UsageError
+from workbench.errors import Exit, UsageError, WorkbenchError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+    from workbench.cli.given import Given
+
+TEND_SECONDS = 2.0
 
 app = noun()
 
@@ -45,12 +52,14 @@ def worker(
             stop = threading.Event()
             signal.signal(signal.SIGTERM, lambda *_: stop.set())
             note("Working. Ctrl+C ends it.")
+            threading.Thread(target=_tend, args=(call, engine, stop), name="sessions", daemon=True).start()
             Worker(call.config, engine).run(stop)
             return Exit.DONE
         from capture.store.lifecycle import label
         from workbench.text import plain
         from workbench.tracker.worker import work_once
 
+        _tend_once(call, engine)
         done = work_once(call.config, engine)
     if as_json:
         emit([{"kind": d.kind, "bug": label(d.bug), "state": d.state, "outcome": d.outcome} for d in done])
@@ -60,3 +69,18 @@ def worker(
         if not done:
             note("Nothing is due.")
     return Exit.DONE if all(item.state == "done" for item in done) else Exit.OUTSIDE
+
+
+def _tend(call: Given, engine: Engine, stop: threading.Event) -> None:
+    """See to fix sessions: those whose runner is gone, and those that wait for a place."""
+    while not stop.wait(TEND_SECONDS):
+        _tend_once(call, engine)
+
+
+def _tend_once(call: Given, engine: Engine) -> None:
+    from workbench import fixing
+
+    try:
+        fixing.tend(call.config, engine, now=now())
+    except WorkbenchError as error:
+        note(f"Fix sessions could not be seen to: {error}")

@@ -1,12 +1,16 @@
 """One fix, from launch to evidence."""
 
+from workbench.fixing.costs import Spent
 from workbench.fixing.following import follow, transcript
-from workbench.fixing.launching import LaunchOptions, brief, launch, rehearsal_for, resume, uncommitted_notice
+from workbench.fixing.launching import LaunchOptions, brief, launch, rehearsal_for, resume, tend, uncommitted_notice
 from workbench.fixing.running import main
 from workbench.fixing.steering import answer, interrupt, say, send_back, sweep, unlock, wait
+from workbench.fixing.terms import Terms, terms
 
 __all__ = [
     "LaunchOptions",
+    "Spent",
+    "Terms",
     "answer",
     "brief",
     "follow",
@@ -18,6 +22,8 @@ __all__ = [
     "say",
     "send_back",
     "sweep",
+    "tend",
+    "terms",
     "transcript",
     "uncommitted_notice",
     "unlock",

@@ -36,11 +36,13 @@ def check_free(page: BugPage, *, resumed: SessionRow | None = None) -> None:
         raise Refused(f"{page.row.label} is {page.row.state}.", cure=cures[page.row.state])
 
 
-def claim(session: Session, number: int, fix: FixSession, runner: Identity, *, by: str, now: datetime) -> None:
-    """Write the session's row and move its bug, unless somebody was faster."""
+def claim(session: Session, number: int, fix: FixSession, runner: Identity | None, *, by: str, now: datetime) -> None:
+    """Write the session's row and move its bug, unless somebody was faster. Without a runner, it waits for a place."""
     bug = _locked_bug(session, col(Bug.number) == number)
     assert bug.id is not None
-    fix.bug_id, fix.pid, fix.pid_started, fix.heartbeat_at = bug.id, runner.pid, runner.started, now
+    fix.bug_id, fix.heartbeat_at = bug.id, now
+    if runner is not None:
+        fix.pid, fix.pid_started = runner.pid, runner.started
     session.add(fix)
     session.flush()
     _to_fixing(session, bug, reason=f"session {fix.id[:8]} launched", by=by, now=now)
@@ -50,8 +52,10 @@ def reclaim(
     session: Session, fix: FixSession, options: dict[str, Any], runner: Identity, *, by: str, now: datetime
 ) -> None:
     """Write that the session goes on, unless somebody else began one on its bug."""
-    bug = _locked_bug(session, col(Bug.id) == fix.bug_id)
+    bug = _locked_bug(session, col(Bug.id) == fix.bug_id, own=fix.id)
     again = session.get_one(FixSession, fix.id)
+    if again.state in LIVE:
+        raise Refused(f"Session {fix.id[:8]} is at work already.")
     again.state, again.activity, again.ended_at, again.options = "starting", "starting Claude Code", None, options
     again.not_a_bug = ""
     if again.phase == "evidence" and options["phase"] == "agent":
@@ -73,9 +77,11 @@ def unclaim(engine: Engine, session_id: str, *, by: str, now: datetime) -> None:
         record.move(session, bug, "open", by=Actor("system", "launch"), reason="the runner did not start", now=now)
 
 
-def _locked_bug(session: Session, condition: Any) -> Bug:
+def _locked_bug(session: Session, condition: Any, *, own: str = "") -> Bug:
     bug = session.exec(select(Bug).where(condition).with_for_update()).one()
-    others = select(FixSession).where(FixSession.bug_id == bug.id, col(FixSession.state).in_(LIVE))
+    others = select(FixSession).where(
+        FixSession.bug_id == bug.id, col(FixSession.state).in_(("queued", *LIVE)), FixSession.id != own
+    )
     if other := session.exec(others).first():
         raise Refused(f"{label(bug.number)} is being worked on by {other.launched_by} on {other.host}.")
     return bug

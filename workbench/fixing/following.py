@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from sqlalchemy.engine import Engine
@@ -18,12 +18,18 @@ SWEEP_SECONDS = 2.0
 
 
 def follow(
-    engine: Engine, session_id: str, *, patience: float | None, opening: str
+    engine: Engine,
+    session_id: str,
+    *,
+    patience: float | None,
+    opening: str,
+    tend: Callable[[], object] | None = None,
 ) -> Iterator[TranscriptRow | ApprovalRow]:
     """Yield each entry of a session's transcript and each question that it asks, until it has ended.
 
-    A session whose runner is gone ends meanwhile. Where nobody may be there to answer, `patience` is how many seconds
-    a question may wait before this raises `OutsideError`, naming the command `opening`; the session goes on.
+    A session whose runner is gone ends meanwhile, and with `tend` one that waits for a place begins. Where nobody may
+    be there to answer, `patience` is how many seconds a question may wait before this raises `OutsideError`, naming
+    the command `opening`; the session goes on.
     """
     last, swept = 0, time.monotonic()
     asked: dict[int, float] = {}
@@ -45,7 +51,7 @@ def follow(
         time.sleep(LOOK_SECONDS)
         if time.monotonic() - swept > SWEEP_SECONDS:
             swept = time.monotonic()
-            sweep(engine, now=datetime.now(UTC))
+            tend() if tend else sweep(engine, now=datetime.now(UTC))
 
 
 def transcript(engine: Engine, session_id: str, *, after: int = 0) -> Iterator[TranscriptRow]:

@@ -21,6 +21,7 @@ from workbench.bugs import queries
 from workbench.bugs.rows import BugPage, SessionRow
 from workbench.config import Config
 from workbench.errors import ConfigurationError, Refused, WorkbenchError
+from workbench.fixing import costs, queue
 from workbench.fixing.claiming import check_free, claim, reclaim, unclaim
 from workbench.fixing.order import Order
 from workbench.fixing.steering import end_leftovers_of, sweep
@@ -89,6 +90,8 @@ def launch(
     check_free(page)
     program = claude.find(config["agent.cli_path"])
     wanted = rehearsal_for(config, options.rehearse)
+    if wanted is None:
+        costs.check_day(config, engine, now=now)
     no_sandbox = _check_sandbox(config, agreed=options.unsandboxed or wanted is not None)
     played = scenario.load(wanted) if wanted else None
     repository = Repository.open(config.repo)
@@ -132,15 +135,34 @@ def launch(
             started_at=now,
         )
         notices = [text for text in (_uncommitted_notice(config, repository), _unsandboxed_notice(no_sandbox)) if text]
-        with _runner(config, fix) as runner:
+        with queue.places(config), _runner(config, fix) as runner:
             with record.transaction(engine) as session:
-                claim(session, number, fix, runner.identity, by=by, now=now)
+                has_place = not queue.is_full(session, config)
+                if not has_place:
+                    fix.state, fix.activity = "queued", queue.WAITS
+                claim(session, number, fix, runner.identity if has_place else None, by=by, now=now)
                 for notice in notices:
                     session.add(TranscriptEntry(session_id=fix.id, at=now, kind="notice", body={"text": notice}))
                 session.add(TranscriptEntry(session_id=fix.id, at=now, kind="prompt", body=_prompted(made.prompt, by)))
             undo.append(lambda: unclaim(engine, fix.id, by=by, now=now))
-            runner.begin(Order.of(config, engine).encode())
+            if has_place:
+                runner.begin(Order.of(config, engine).encode())
     return queries.session(engine, session_id)
+
+
+def tend(config: Config, engine: Engine, *, now: datetime) -> list[str]:
+    """Mark sessions whose runner is gone, begin those that wait for a place, and return the lost ones."""
+    lost = sweep(engine, now=now)
+    queue.advance(config, engine, _begin, now=now)
+    return lost
+
+
+def _begin(config: Config, engine: Engine, fix: FixSession, now: datetime) -> None:
+    """Start the runner of a session that has waited for its place."""
+    with _runner(config, fix) as runner:
+        with record.transaction(engine) as session:
+            reclaim(session, fix, fix.options, runner.identity, by=fix.launched_by, now=now)
+        runner.begin(Order.of(config, engine).encode())
 
 
 def resume(
@@ -166,6 +188,8 @@ def resume(
             f"Session {row.id[:8]} has cost ${fix.cost_usd:.2f} and its cap is ${options['max_cost_usd']:.2f}.",
             cure="Launch a new session with a higher cap.",
         )
+    if fix.rehearsal is None:
+        costs.check_day(config, engine, now=now)
     repository = Repository.open(Path(fix.repository))
     check_free(queries.bug_page(engine, row.bug, now=now), resumed=row)
     end_leftovers_of(fix)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,7 +25,12 @@ SWEEP_SECONDS = 2.0
 
 
 def interrupt(engine: Engine, session_id: str, *, by: str, now: datetime) -> None:
-    """Ask a session to end its turn. Its work stays in the worktree, and it can be resumed."""
+    """Ask a session to end its turn. Its work stays in the worktree, and it can be resumed.
+
+    One that waits for a place leaves the queue.
+    """
+    if _left_queue(engine, session_id, by=by, now=now):
+        return
     _request(engine, session_id, "interrupt", {}, by=by, now=now)
 
 
@@ -92,8 +98,13 @@ def end_leftovers_of(fix: FixSession) -> None:
         end_leftovers(Identity(fix.pid, fix.pid_started), mark=RUNNER_MARK)
 
 
-def wait(engine: Engine, session_id: str, *, timeout: float | None = None) -> SessionRow:
-    """Wait until a session has ended, or for `timeout` seconds, and return its row."""
+def wait(
+    engine: Engine, session_id: str, *, timeout: float | None = None, tend: Callable[[], object] | None = None
+) -> SessionRow:
+    """Wait until a session has ended, or for `timeout` seconds, and return its row.
+
+    `tend` is done every other second: it finds runners that are gone, and may begin sessions that wait for a place.
+    """
     begun = swept = time.monotonic()
     while True:
         row = queries.session(engine, session_id)
@@ -102,8 +113,18 @@ def wait(engine: Engine, session_id: str, *, timeout: float | None = None) -> Se
             return row
         if clock - swept > SWEEP_SECONDS:
             swept = clock
-            sweep(engine, now=datetime.now(UTC))
+            tend() if tend else sweep(engine, now=datetime.now(UTC))
         time.sleep(LOOK_SECONDS)
+
+
+def _left_queue(engine: Engine, session_id: str, *, by: str, now: datetime) -> bool:
+    with record.transaction(engine) as session:
+        fix = session.get_one(FixSession, queries.session(engine, session_id).id, with_for_update=True)
+        if fix.state != "queued":
+            return False
+        reason = f"{by} took it out of the queue"
+        record.end(session, fix.id, "interrupted", reason, to="open", reason=reason, now=now)
+        return True
 
 
 def _check_phase(engine: Engine, session_id: str, phases: tuple[str, ...]) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from workbench.bugs.queries import Ledger, Watcher
     from workbench.bugs.rows import ApprovalRow, BugPage, BugRow, SessionRow, SignOffRow, TranscriptRow
     from workbench.config import Config
+    from workbench.fixing import Terms
     from workbench.signoff import Proposal, Seen
 
 Clock = Callable[[], datetime]
@@ -33,14 +34,8 @@ class Launch:
     max_cost_usd: float | None = None
     note: str = ""
     rehearse: str = ""
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What a launch has to reckon with: that it is to be a rehearsal, and changes that a session will not see."""
-
-    rehearse: str | None
-    notice: str = ""
+    test_first: bool = True
+    unsandboxed: bool = False
 
 
 class Desk:
@@ -137,11 +132,11 @@ class Desk:
 
         return queries.approvals(self.engine, session_id)
 
-    def terms(self) -> Terms:
-        """Return what a launch has to reckon with. Raises what would keep a session from being launched."""
+    def terms(self, number: int) -> Terms:
+        """Return what a launch on a bug has to reckon with. Raises what would keep any from being launched."""
         from workbench import fixing
 
-        return Terms(rehearse=fixing.rehearsal_for(self.config), notice=fixing.uncommitted_notice(self.config) or "")
+        return fixing.terms(self.config, self.engine, number, now=self.clock())
 
     def launch(self, number: int, wanted: Launch) -> SessionRow:
         """Launch a fix session."""
@@ -153,6 +148,8 @@ class Desk:
             max_cost_usd=wanted.max_cost_usd,
             note=wanted.note,
             base=wanted.base or None,
+            test_first=wanted.test_first,
+            unsandboxed=wanted.unsandboxed,
         )
         return fixing.launch(self.config, self.engine, number, by=self.person, options=options, now=self.clock())
 
@@ -174,6 +171,18 @@ class Desk:
 
         fixing.answer(self.engine, approval_id, allow=allow, by=self.person, now=self.clock())
 
+    def unlock(self, session_id: str) -> None:
+        """Let the agent go on without its test, or change the one that is locked."""
+        from workbench import fixing
+
+        fixing.unlock(self.engine, session_id, by=self.person, now=self.clock())
+
+    def send_back(self, session_id: str, text: str) -> None:
+        """Send the agent back to its test, with a word."""
+        from workbench import fixing
+
+        fixing.send_back(self.engine, session_id, text, by=self.person, now=self.clock())
+
     def say(self, session_id: str, text: str) -> None:
         """Send the agent a message."""
         from workbench import fixing
@@ -181,10 +190,10 @@ class Desk:
         fixing.say(self.engine, session_id, text, by=self.person, now=self.clock())
 
     def sweep(self) -> list[str]:
-        """Mark sessions whose runner is gone as interrupted, and return them."""
+        """Mark sessions whose runner is gone as interrupted and return them; begin those that wait for a place."""
         from workbench import fixing
 
-        return fixing.sweep(self.engine, now=self.clock())
+        return fixing.tend(self.config, self.engine, now=self.clock())
 
     def proposal(self, number: int) -> Proposal:
         """Return what there is to sign off."""

@@ -8,7 +8,7 @@ from workbench.tui.place import PlaceScreen
 
 if TYPE_CHECKING:
     from workbench.bugs.rows import BugRow, SessionRow
-    from workbench.tui.desk import Terms
+    from workbench.fixing import Terms
 
 
 class BugActs(PlaceScreen):
@@ -33,7 +33,7 @@ class BugActs(PlaceScreen):
         def ask(terms: Terms) -> None:
             self.app.push_screen(LaunchScreen(bug, self.workbench.config, terms), self._launched)
 
-        self.load(self.workbench.desk.terms, ask)
+        self.load(lambda: self.workbench.desk.terms(bug.number), ask)
 
     def _launched(self, session: SessionRow | None) -> None:
         if session is not None:

@@ -6,20 +6,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Checkbox, Input
 from textual.worker import Worker, WorkerState
 
 from workbench.text import plain
 from workbench.tui.bars import Bar
-from workbench.tui.desk import Launch, Terms
+from workbench.tui.desk import Launch
 from workbench.tui.failures import told
-from workbench.tui.lines import BLANK, Ink, line, paragraphs
+from workbench.tui.lines import BLANK, Ink, Line, line, paragraphs
+from workbench.tui.words import money, plural
 
 if TYPE_CHECKING:
     from workbench.bugs.rows import BugRow
     from workbench.config import Config
+    from workbench.fixing import Terms
     from workbench.tui.app import WorkbenchApp
 
 WIDTH = 70
@@ -30,6 +32,11 @@ REHEARSAL = (
 )
 NO_LOGIN = "No Claude login and no API key were found, so this will be a rehearsal. "
 SETTING = "The setting agent.rehearse asks for a rehearsal. "
+
+KEYS = line(
+    ("enter", "key"), " start   ", ("tab", "key"), " next field   ", ("space", "key"), " tick   ", ("esc", "key"),
+    " cancel",
+)  # fmt: skip
 
 
 class LaunchScreen(ModalScreen[Any]):
@@ -53,12 +60,17 @@ class LaunchScreen(ModalScreen[Any]):
         """The fields, with what they default to."""
         with Vertical(classes="sheet"):
             yield Bar(id="form-title")
-            yield from self._row("base", "", "the release it failed on, else HEAD")
-            yield from self._row("model", str(self._config["agent.model"]), "Claude Code's default")
-            yield from self._row("cost cap $", f"{self._config['agent.max_cost_usd']:g}", "no cap")
-            yield from self._row("note", "", "anything the agent should know")
-            yield Checkbox("rehearsal", bool(self._terms.rehearse), id="rehearsal", compact=True)
-            yield Bar(id="form-help")
+            with VerticalScroll(id="form-fields", can_focus=False):
+                yield from self._row("base", "", "the release it failed on, else HEAD")
+                yield from self._row("model", str(self._config["agent.model"]), "Claude Code's default")
+                yield from self._row("cost cap $", f"{self._config['agent.max_cost_usd']:g}", "no cap")
+                yield from self._row("note", "", "anything the agent should know")
+                yield Checkbox("rehearsal", bool(self._terms.rehearse), id="rehearsal", compact=True)
+                yield Checkbox("test first, judged on the clean base", value=True, id="test-first", compact=True)
+                if self._terms.no_sandbox:
+                    yield Checkbox("I agree: no sandbox", value=False, id="unsandboxed", compact=True)
+                yield Bar(id="form-help")
+            yield Bar(id="form-keys")
 
     def _row(self, name: str, value: str, placeholder: str) -> ComposeResult:
         with Horizontal(classes="row"):
@@ -74,6 +86,7 @@ class LaunchScreen(ModalScreen[Any]):
         self.query_one("#form-title", Bar).show(
             line(("Fix ", "strong"), (self._bug.label, "accent"), f"  {self._bug.title}"), BLANK
         )
+        self.query_one("#form-keys", Bar).show(KEYS)
         self._explain()
         self.query_one("#note", Input).focus()
 
@@ -82,21 +95,40 @@ class LaunchScreen(ModalScreen[Any]):
         if message:
             lines += paragraphs([message], WIDTH, ink=ink)
             lines += paragraphs([cure], WIDTH, ink="muted") if cure else []
-        elif self.query_one(Checkbox).value:
+        elif self.query_one("#rehearsal", Checkbox).value:
             why, ink = self._why_rehearsed()
             lines += paragraphs([why + REHEARSAL], WIDTH, ink=ink)
         else:
             lines += paragraphs(
                 ["Claude Code works in a git worktree of its own; your checkout is not touched."], WIDTH, ink="muted"
             )
-        if self._terms.notice:
-            lines += paragraphs([plain(self._terms.notice, 400)], WIDTH, ink="warn")
-        lines += [
-            BLANK,
-            line(("enter", "key"), " start   ", ("tab", "key"), " next field   ", ("space", "key"),
-                 " tick rehearsal   ", ("esc", "key"), " cancel"),
-        ]  # fmt: skip
+        lines += self._terms_lines()
         self.query_one("#form-help", Bar).show(*lines)
+
+    def _terms_lines(self) -> list[Line]:
+        """Return what a person should know before they launch."""
+        terms, spent = self._terms, self._terms.spent
+        lines: list[Line] = []
+        if terms.no_sandbox:
+            lines += paragraphs([f"NO SANDBOX: {plain(terms.no_sandbox, 200)}."], WIDTH, ink="bad")
+            lines += paragraphs([plain(terms.cure, 400)], WIDTH, ink="muted")
+        if terms.not_today:
+            lines += paragraphs([f"No session of a real model begins today: {terms.not_today}."], WIDTH, ink="bad")
+        if terms.resumable:
+            text = (
+                "A session on this bug was interrupted: esc and then r resumes it, with its work and its conversation."
+            )
+            lines += paragraphs([text], WIDTH, ink="accent")
+        if spent.sessions or spent.rehearsals:
+            free = f", and {plural(spent.rehearsals, 'rehearsal')}" if spent.rehearsals else ""
+            about = "about " if spent.is_estimated else ""
+            told = f"So far on this bug: {plural(spent.sessions, 'session')}, {about}{money(spent.cost_usd)}{free}."
+            lines += paragraphs([told], WIDTH, ink="muted")
+        for reason in spent.rejections[:3]:
+            lines += paragraphs([f"Sent back: {plain(reason, 200)}"], WIDTH, ink="warn")
+        if terms.notice:
+            lines += paragraphs([plain(terms.notice, 400)], WIDTH, ink="warn")
+        return lines
 
     def _why_rehearsed(self) -> tuple[str, Ink]:
         if self._config["agent.rehearse"]:
@@ -126,12 +158,22 @@ class LaunchScreen(ModalScreen[Any]):
             model=self.query_one("#model", Input).value.strip(),
             max_cost_usd=max_cost,
             note=self.query_one("#note", Input).value.strip(),
-            rehearse=(self._terms.rehearse or SCENARIO) if self.query_one(Checkbox).value else "",
+            rehearse=(self._terms.rehearse or SCENARIO) if self._is_ticked("rehearsal") else "",
+            test_first=self._is_ticked("test-first"),
+            unsandboxed=self._is_ticked("unsandboxed"),
         )
+        if self._terms.no_sandbox and not wanted.rehearse and not wanted.unsandboxed:
+            self._explain(
+                "There is no sandbox here. Tick that you agree to work without one, or make one:", cure=self._terms.cure
+            )
+            return
         self._starting = True
         self._explain("Making the worktree and starting the session …", "accent")
         app: WorkbenchApp = self.app  # type: ignore[assignment]
         self.run_worker(lambda: app.desk.launch(self._bug.number, wanted), thread=True, exit_on_error=False)
+
+    def _is_ticked(self, name: str) -> bool:
+        return any(box.value for box in self.query(f"#{name}").results(Checkbox))
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Give back the session, or say why there is none and leave the form as it is."""
