@@ -181,12 +181,12 @@ def test_tags_and_contexts_are_bounded_and_hurt_nobody(captured):
 
 
 @pytest.fixture
-def database(django_site):
+def database(django_site, tmp_path):
     """A database of the site, only while a test runs: the site has none."""
     from django.db import connections
 
     connections.databases["default"] = connections.configure_settings(
-        {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+        {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": tmp_path / "site.db"}}
     )["default"]
     before = getattr(connections._connections, "default", None)
     if before is not None:
