@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from ipaddress import IPv6Address
 
-READ, LINES, LINE, KEPT = 8_000, 2, 1_000, 300
+READ, LINES, LINE, KEPT, PASSES = 8_000, 2, 1_000, 300, 10
 
 _DAY = r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?"
 _MONTH = (
@@ -18,7 +18,7 @@ _MONTH = (
     r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
 )
 _ZONE = r"(?: ?(?:z|utc|gmt|[a-z]{2,4}t)(?:[+-]\d{2}:?\d{2})?| ?[+-]\d{2}:?\d{2})"
-_CLOCK = rf"\d{{1,2}}:\d{{2}}(?::\d{{2}}(?:[.,]\d{{1,9}})?)?(?: ?[ap]\.?m\b\.?)?{_ZONE}?(?: \([a-z ]{{1,40}}\))?"
+_CLOCK = rf"\d{{1,2}}:\d{{2}}(?::\d{{2}}(?:[.,]\d{{1,9}})?)?(?: ?[ap](?:m\b|\.m\.))?{_ZONE}?(?: \([a-z ]{{1,40}}\))?"
 _DATES = (
     r"datetime\.(?:datetime|date|time|timedelta)\([^()]{0,120}(?:\([^()]{0,60}\)[^()]{0,20})?\)",
     rf"\d{{4}}-\d{{2}}-\d{{2}}(?:(?:[t ]|, ){_CLOCK})?",
@@ -27,7 +27,7 @@ _DATES = (
     rf"(?:{_DAY},? )?{_MONTH}\.? {{1,2}}\d{{1,2}}(?:st|nd|rd|th)?(?:,? \d{{4}})?(?:,? (?:at )?{_CLOCK})?(?: \d{{4}})?",
     rf"(?:\d{{4}}/\d{{1,2}}/\d{{1,2}}|\d{{1,2}}/\d{{1,2}}/(?:\d{{4}}|\d{{2}}))(?:,? {_CLOCK})?",
     rf"\d{{1,2}}\.\d{{1,2}}\.\d{{4}}(?:,? {_CLOCK})?",
-    rf"(?=\d{{1,2}}:\d{{2}}(?::\d{{2}}| ?[ap]\.?m\b)){_CLOCK}",
+    rf"(?=\d{{1,2}}:\d{{2}}(?::\d{{2}}| ?[ap](?:m\b|\.m\.))){_CLOCK}",
 )
 _DOMAINS = (
     "com|net|org|edu|gov|mil|io|co|dev|cloud|ai|uk|de|fr|nl|eu|ca|au|jp|cn|ru|br|es|ch|se|pl|cz|biz|xyz|online|site|tech"
@@ -37,6 +37,7 @@ _DOMAINS = (
 _NAMES = (
     r"utf|ucs|iso|latin|cp|windows|sha|md|aes|rsa|rfc|base|covid|http|tls|ssl|ipv|oauth|python|ecma|x86|amd|arm|int"
 )
+_QUOTED = r"(?:'[^']{0,400}'|\"[^\"]{0,400}\")"
 _TOKENS = (
     ("placeholder", r"<[a-z_]{2,20}[0-9]?>"),
     ("url", r"(?<![a-z0-9+])[a-z][a-z0-9+.-]{1,20}://[^\s'\"<>]*[^\s'\"<>.,;:!?)\]}]"),
@@ -49,7 +50,7 @@ _TOKENS = (
     ("savepoint", r"\bs\d{2,20}_x\d{1,10}\b"),
     ("ip", r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w.]*\w)"),
     ("ipv6", r"(?<![\w:.])(?=[0-9a-f]{0,4}:[0-9a-f:]*[0-9a-f:])[0-9a-f:]{3,39}(?:%\w{1,15})?(?![\w:(])"),
-    ("path", r"(?<![\w/.])(?:/(?:tmp|var|private|home|users|root|srv|opt|mnt)|[a-z]:\\)[\w./@%+~\\-]{2,}"),
+    ("path", r"(?<![\w/.])(?:/(?:tmp|var|private|home|users|root|srv|opt|mnt)|[a-z]:\\)[\w./@%+~\\-]+[\w/~]"),
     ("host", rf"(?<![\w.@-])(?:[a-z0-9][a-z0-9-]{{0,62}}\.){{1,8}}(?:{_DOMAINS})(?![\w(.-]*\w)"),
     ("sha1", r"\b[0-9a-f]{40}\b"),
     ("md5", r"\b[0-9a-f]{32}\b"),
@@ -61,7 +62,7 @@ _TOKENS = (
         "random_id",
         r"\b(?:[a-z]{2,10}[_-](?=[a-z]*\d+[a-z]+\d)[a-z0-9]{8,}|(?=[a-z]*\d+[a-z]+\d)[a-z0-9]{10,})\b",
     ),
-    ("quoted_str", r"(?:(?<==)|(?<==b)|(?<=: )|(?<=:)|^)(?:'[^']{0,400}'|\"[^\"]{0,400}\")(?!:)"),
+    ("quoted_str", rf"(?:(?<==)|(?<==b)|(?<=: )|(?<=:)){_QUOTED}(?!:)|^{_QUOTED}$"),
     ("bool", r"(?<==)(?:true|false)\b"),
     (
         "number",
@@ -86,7 +87,11 @@ def parameterised(message: str) -> str:
 @lru_cache(maxsize=512)
 def _replaced(text: str) -> str:
     if _MAY_VARY.search(text):
-        text = _LIST.sub(r"\1", _VARYING.sub(_placeholder, text)).strip()
+        # What was glued to something that varied may be seen only now. Twice is the rule, and the bound is never met.
+        for _ in range(PASSES):
+            before, text = text, _LIST.sub(r"\1", _VARYING.sub(_placeholder, text)).strip()
+            if text == before:
+                break
     return _cut(text)
 
 
