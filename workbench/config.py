@@ -85,8 +85,43 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "the scenario that a rehearsal model plays in fix sessions; empty: only where there is no login",
     ),
+    Setting(
+        "signoff.then",
+        "WORKBENCH_SIGNOFF_THEN",
+        str,
+        "leave",
+        "what becomes of a fix that was signed off: leave (its branch), merge, or pull_request",
+    ),
+    Setting(
+        "signoff.branch",
+        "WORKBENCH_SIGNOFF_BRANCH",
+        str,
+        "main",
+        "the branch that a fix is merged into, or that its pull request is for",
+    ),
+    Setting(
+        "signoff.tag",
+        "WORKBENCH_SIGNOFF_TAG",
+        str,
+        "signed",
+        "whether a sign-off makes a tag: signed (where git has a signing key), always, or never",
+    ),
+    Setting(
+        "signoff.quiet_minutes",
+        "WORKBENCH_SIGNOFF_QUIET_MINUTES",
+        int,
+        60,
+        "so long after a sign-off an event without a release is no recurrence: the fix is still on its way",
+    ),
     Setting("tests.command", "WORKBENCH_TESTS_COMMAND", str, "python -m pytest", "how the repository runs its tests"),
     Setting("tests.timeout", "WORKBENCH_TESTS_TIMEOUT", int, 900, "seconds after which one test run is ended"),
+    Setting(
+        "tests.network",
+        "WORKBENCH_TESTS_NETWORK",
+        str,
+        "auto",
+        "whether evidence lets tests use the network: off, on, or auto: off, unless they fail for want of a service",
+    ),
 )
 
 

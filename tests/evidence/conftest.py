@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import coverage
 import pytest
@@ -119,6 +120,55 @@ DJANGO = {
         """,
 }
 
+# As `startproject` makes it, run by Django's own test runner, in a folder below the repository's.
+RUNNER = {
+    "site/manage.py": """
+        import os
+        import sys
+
+        os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'clinic.settings')
+        from django.core.management import execute_from_command_line
+
+        execute_from_command_line(sys.argv)
+        """,
+    "site/clinic/__init__.py": "",
+    "site/clinic/settings.py": """
+        SECRET_KEY = 'x'
+        ROOT_URLCONF = 'clinic.urls'
+        ALLOWED_HOSTS = ['*']
+        INSTALLED_APPS = ['clinic']
+        USE_TZ = True
+        DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': 'clinic.db'}}
+        """,
+    "site/clinic/urls.py": DJANGO["clinic/urls.py"].replace("path('page/<str:species>/', views.page),", ""),
+    "site/clinic/views.py": """
+        from django.http import HttpResponse, HttpResponseNotFound
+
+        PRICES = {'dog': 40}
+
+
+        def price(request, species):
+            return HttpResponse(str(PRICES[species]))
+
+
+        def pet(request, pk):
+            return HttpResponseNotFound() if pk > 3 else HttpResponse('pet')
+        """,
+    "site/clinic/tests/__init__.py": "",
+    "site/clinic/tests/test_views.py": """
+        from django.test import TestCase, tag
+
+
+        class PriceTests(TestCase):
+            def test_dog(self):
+                self.assertEqual(self.client.get('/price/dog/').content, b'40')
+
+            @tag('slow')
+            def test_pet(self):
+                self.assertEqual(self.client.get('/pets/2/').content, b'pet')
+        """,
+}
+
 FAULT = RecordedFault(
     "KeyError", "/srv/clinic/clinic/pricing.py", "price_of", 500, "GET", "/visits/7/price/", "/visits/<int:pk>/price/"
 )
@@ -165,9 +215,12 @@ class Project:
         command: str = COMMAND,
         timeout: int = 60,
         progress: Callable[[str], None] = lambda _: None,
+        **more: Any,
     ) -> EvidenceReport:
         """Return the evidence that `files`, laid over the base, fix `fault`."""
-        request = EvidenceRequest(self.root, self.base, self.result(files), fault, command, timeout, self.workdir)
+        request = EvidenceRequest(
+            self.root, self.base, self.result(files), fault, command, timeout, self.workdir, **more
+        )
         return collect(request, progress=progress)
 
     def left_behind(self) -> list[str]:
@@ -197,6 +250,12 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def django_site(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A Django site with three views."""
     return make_project(tmp_path_factory.mktemp("django"), DJANGO)
+
+
+@pytest.fixture(scope="session")
+def runner_site(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A Django site whose tests run with Django's own runner."""
+    return make_project(tmp_path_factory.mktemp("runner"), RUNNER)
 
 
 @pytest.fixture(scope="session")

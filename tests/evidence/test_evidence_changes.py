@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capture.event import ExceptionInfo, Frame
+from capture.event import Event, ExceptionInfo, Fingerprint, Frame, Request
 from capture.testing import make_event
-from workbench.evidence import RecordedFault
+from workbench.evidence import RecordedFault, personal_values
+from workbench.evidence.assertions import Weakened, weakened
 from workbench.evidence.changed_tests import TestEdit, conditional, edits
 from workbench.evidence.collecting import _modules
 from workbench.evidence.flags import FileDiff, of_changes, of_runs
@@ -143,7 +145,14 @@ TEST_FILE = "tests/test_pricing.py"
 @pytest.mark.parametrize(
     ("files", "found"),
     [
-        ({"clinic/pricing.py": "x = 1\n", "tests/test_new.py": "def test_x():\n    pass\n"}, []),
+        ({"clinic/pricing.py": "x = 1\n", "tests/test_new.py": "def test_x():\n    price_of(1)\n"}, []),
+        ({"tests/test_new.py": "def test_x():\n    'x'\n    assert 1\n"}, [("empty test", "tests/test_new.py")]),
+        ({"tests/test_b.py": "def test_x():\n    p.price_of = f\n"}, [("mocks the fault", "tests/test_b.py")]),
+        ({"tests/test_b.py": "import random\n"}, [("depends on chance", "tests/test_b.py")]),
+        ({"clinic/a.py": "import gc\n"}, [("reaches into the runner", "clinic/a.py")]),
+        ({"tests/test_b.py": "pytest_plugins = ['a']\n"}, [("reaches into the runner", "tests/test_b.py")]),
+        ({"clinic/management/commands/test.py": ""}, [("harness changed", "clinic/management/commands/test.py")]),
+        ({"deploy/run.sh": "ls\n"}, [("outside scope", "deploy/run.sh")]),
         ({TEST_FILE: None}, [("test deleted", TEST_FILE)]),
         ({TEST_FILE: "def ("}, [("test changed", TEST_FILE)]),
         ({"tests/conftest.py": ""}, [("harness changed", "tests/conftest.py")]),
@@ -235,3 +244,42 @@ def test_changed_modules_are_watched_under_all_names_that_they_may_have() -> Non
         "src.clinic.pricing",
         "urls",
     )
+
+
+def test_recorded_data_that_is_changed_is_flagged_and_new_data_is_not(new_project: Any) -> None:
+    project = new_project({"clinic/fixtures/pets.json": "[1]\n"})
+    assert flags(project, {"clinic/fixtures/pets.json": "[2]\n"}) == [
+        ("recorded data changed", "clinic/fixtures/pets.json")
+    ]
+    assert flags(project, {"clinic/fixtures/more.json": "[2]\n"}) == []
+
+
+def test_what_a_visitor_sent_must_not_stand_in_a_test(plain: Any) -> None:
+    event = Event(
+        id="1",
+        at=datetime(2026, 1, 1, tzinfo=UTC),
+        kind="exception",
+        title="KeyError",
+        fingerprint=Fingerprint(key="0", version="1"),
+        request=Request(
+            method="POST",
+            path="/visits/",
+            query="next=/pets/&mail=ada%40example.org",
+            body='{"owner": {"last_name": "Lovelace", "age": "36"}, "species": "rabbit"}',
+            headers={"X-Request-Id": "8f14e45fceea167a5a36"},
+        ),
+    )
+    values = personal_values(event)
+    assert set(values) == {"ada@example.org", "Lovelace", "8f14e45fceea167a5a36"}
+    result = plain.result({"tests/test_b.py": "OWNER = 'Lovelace'\nSPECIES = 'rabbit'\n"})
+    repository = Repository.open(plain.root)
+    split = Split.of(repository.changes(plain.base, result))
+    found = of_changes(repository, plain.base, result, split, None, values)
+    assert [(flag.kind, flag.lines) for flag in found] == [("personal data", ("+1: OWNER = 'Lovelace'",))]
+
+
+def test_assertions_that_say_less_or_something_else() -> None:
+    before = "class A:\n def test_a(self):\n  self.assertEqual(a, 1)\n  assert b\n def test_b(self):\n  assert c == 1\n"
+    after = "class A:\n def test_a(self):\n  assert b\n def test_b(self):\n  assert c == 2\n  assert d\n"
+    assert weakened(before, after) == [Weakened("A.test_a", True, (3,)), Weakened("A.test_b", False, (6,))]
+    assert weakened(before, before + " def test_c(self):\n  assert e\n") == []

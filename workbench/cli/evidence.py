@@ -13,8 +13,9 @@ from workbench.cli.words import JSON, noun, taught
 from workbench.errors import Exit, NotFound, UsageError
 
 if TYPE_CHECKING:
+    from capture.event import Event
     from workbench.bugs.rows import EvidenceView
-    from workbench.evidence import EvidenceReport, RecordedFault
+    from workbench.evidence import EvidenceReport
 
 app = noun()
 
@@ -33,6 +34,9 @@ def evidence(
     fault: Annotated[
         str | None, typer.Option("--bug", metavar="BUG", help="The recorded fault that the new test must fail with.")
     ] = None,
+    each_hunk: Annotated[
+        bool, typer.Option("--each-hunk", help="Also run the new tests without each piece of the fix: is it needed?")
+    ] = False,
     as_json: JSON = False,
 ) -> int:
     """Show what was proven about a bug's fix, or prove a fix between two commits of any repository.
@@ -41,14 +45,14 @@ def evidence(
     they must pass, and then the whole suite; each in a clean worktree. Only `tests.command` of the settings runs. It
     is printed and not stored.
     """
-    if bug is not None and base is None and result is None and fault is None:
+    if bug is not None and base is None and result is None and fault is None and not each_hunk:
         return _stored(given(ctx), bug, as_json=as_json)
     if bug is not None or base is None or result is None:
         raise UsageError(
             "Name a bug, or two commits.",
             cure="Stored evidence: workbench evidence B-012. A new proof: workbench evidence --base SHA --result SHA",
         )
-    return _collected(given(ctx), base, result, fault, as_json=as_json)
+    return _collected(given(ctx), base, result, fault, each_hunk=each_hunk, as_json=as_json)
 
 
 def _stored(call: Given, bug: str, *, as_json: bool) -> int:
@@ -69,10 +73,10 @@ def _stored(call: Given, bug: str, *, as_json: bool) -> int:
     return _code(view.verdict)
 
 
-def _collected(call: Given, base: str, result: str, fault: str | None, *, as_json: bool) -> int:
-    recorded = None if fault is None else _fault(call, fault)
+def _collected(call: Given, base: str, result: str, fault: str | None, *, each_hunk: bool, as_json: bool) -> int:
+    event = None if fault is None else _event(call, fault)
     repository = call.repository()
-    from workbench.evidence import EvidenceRequest, collect
+    from workbench.evidence import EvidenceRequest, RecordedFault, collect, personal_values
     from workbench.text import plain
 
     report = collect(
@@ -80,10 +84,14 @@ def _collected(call: Given, base: str, result: str, fault: str | None, *, as_jso
             repository=repository.root,
             base=repository.resolve(base),
             result=repository.resolve(result),
-            fault=recorded,
+            fault=None if event is None else RecordedFault.of(event),
             command=call.config["tests.command"],
             timeout=call.config["tests.timeout"],
             workdir=call.config.state_dir / "evidence",
+            cache=call.config.state_dir / "evidence-cache",
+            network=call.config["tests.network"],
+            personal=() if event is None else personal_values(event),
+            each_hunk=each_hunk,
         ),
         progress=lambda words: note(plain(words)),
     )
@@ -94,7 +102,7 @@ def _collected(call: Given, base: str, result: str, fault: str | None, *, as_jso
     return _code(report.verdict)
 
 
-def _fault(call: Given, bug: str) -> RecordedFault:
+def _event(call: Given, bug: str) -> Event:
     with call.store() as engine:
         from workbench.bugs import queries
 
@@ -103,9 +111,7 @@ def _fault(call: Given, bug: str) -> RecordedFault:
         raise NotFound(
             f"{page.row.label} has no stored event to compare with.", cure="Leave --bug out to prove without it."
         )
-    from workbench.evidence import RecordedFault
-
-    return RecordedFault.of(page.event)
+    return page.event
 
 
 def _view(report: EvidenceReport) -> EvidenceView:

@@ -1,8 +1,10 @@
 """Proof, not claims: what the tests say about a fix, on clean trees that the agent never touched."""
 
-from workbench.evidence.collecting import collect
+from workbench.evidence.collecting import collect, estimate
+from workbench.evidence.costs import Estimate
 from workbench.evidence.fault import RecordedFault
-from workbench.evidence.report import EvidenceReport, EvidenceRequest, Flag
+from workbench.evidence.personal import personal_values
+from workbench.evidence.report import EvidenceReport, EvidenceRequest, Flag, Verdict
 from workbench.evidence.reproducing import Reproduction, reproduce
 from workbench.evidence.runs import RUNNER_MARK
 from workbench.evidence.split import Split
@@ -10,13 +12,17 @@ from workbench.evidence.store import save
 
 __all__ = [
     "RUNNER_MARK",
+    "Estimate",
     "EvidenceReport",
     "EvidenceRequest",
     "Flag",
     "RecordedFault",
     "Reproduction",
     "Split",
+    "Verdict",
     "collect",
+    "estimate",
+    "personal_values",
     "reproduce",
     "save",
 ]

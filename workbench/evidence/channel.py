@@ -11,6 +11,7 @@ import hmac
 import json
 import os
 import secrets
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -91,7 +92,11 @@ class Channel:
 
     def _read(self) -> None:
         counter = _Counter(self.count)
-        while chunk := os.read(self._records, _CHUNK):
+        while True:
+            ready, _, _ = select.select([self._records], [], [], _COUNTED_EVERY_SECONDS)
+            chunk = os.read(self._records, _CHUNK) if ready else b""
+            if ready and not chunk:
+                return
             if len(self._lines) < _MOST_BYTES:
                 self._lines += chunk
                 counter.saw(chunk)
@@ -132,4 +137,6 @@ class _Counter:
         now = time.monotonic()
         if now - self._told >= _COUNTED_EVERY_SECONDS:
             self._told = now
-            self._count(self._done, self._total)
+            # Whoever watches must not keep us from listening.
+            with contextlib.suppress(Exception):
+                self._count(self._done, self._total)

@@ -12,6 +12,7 @@ from workbench.evidence.fault import Raised, RecordedFault, Response
 
 Verdict = Literal["demonstrated", "partial", "inconclusive", "refuted", "not run"]
 Outcome = Literal["passed", "failed", "error", "skipped"]
+Network = Literal["auto", "on", "off"]
 Trouble = Literal["", "infrastructure", "disagreement", "no tests"]
 
 BASE = "base"
@@ -19,7 +20,13 @@ NEW_ON_BASE = "new tests on base"
 NEW_ON_FIX = "new tests on fix"
 SUITE_ON_FIX = "suite on fix"
 OLD_ON_FIX = "old tests on fix"
-BROKEN_AGAIN = "broken tests again"  # made only where something broke: does it break every time?
+# A second time, to know tests that turn out now one way and now the other.
+NEW_ON_BASE_AGAIN = "new tests on base again"
+NEW_ON_FIX_AGAIN = "new tests on fix again"
+BASE_AGAIN = "base again"
+# Made only where something broke, up to three times: does it break every time, and was it always so?
+BROKEN_AGAIN = "broken tests again"
+BROKEN_ON_BASE = "broken tests on base"
 
 # Passing tests that a run lists by name when it is shown or stored: a suite of thousands would be megabytes.
 MOST_LISTED = 200
@@ -30,7 +37,10 @@ class EvidenceRequest:
     """What to prove: that `result` fixes `fault` of `base`.
 
     `command` is how the repository runs its tests, `timeout` the seconds after which one run is ended, `workdir` a
-    folder of ours for clean trees and results, outside the checkout.
+    folder of ours for clean trees and results, outside the checkout. `cache` is a folder of ours that may be shared
+    and emptied at any time. `network` says whether tests keep the machine's: "off" takes it away where the machine
+    can, "auto" gives it back to tests that fail without it. `personal` are values of the event that belong to nobody
+    but a visitor of the site. With `each_hunk`, the new tests also run without each piece of the fix.
     """
 
     repository: Path
@@ -40,6 +50,10 @@ class EvidenceRequest:
     command: str
     timeout: int
     workdir: Path
+    cache: Path | None = None
+    network: Network = "auto"
+    personal: tuple[str, ...] = ()
+    each_hunk: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,16 @@ from typing import Any
 from xml.etree import ElementTree
 
 from workbench.evidence.fault import Response
-from workbench.evidence.report import Outcome, TestResult, Trouble, raised_from
+from workbench.evidence.report import Outcome, Run, TestResult, Trouble, raised_from
 
 # Exceptions that speak of the machine the tests run on, when they come before the test itself.
 _MACHINE = frozenset({"OperationalError", "ConnectionRefusedError", "ConnectionError", "ImproperlyConfigured"})
 _RAN = re.compile(r"^Ran (\d+) tests? in ", re.MULTILINE)
 _COUNTED = re.compile(r"(?<!expected )(failures|errors|unexpected successes)=(\d+)")
+_NO_SERVICE = re.compile(
+    r"Connection refused|ConnectionRefusedError|Network is unreachable|Name or service not known|gaierror"
+    r"|[Nn]ame resolution|could not connect|connection failed|Cannot assign requested address|[Nn]o route to host"
+)
 _PRINTED_BYTES = 64 * 1024
 
 Records = list[dict[str, Any]]
@@ -206,6 +210,18 @@ def _junit_counts(junit: Path) -> tuple[int, int] | None:
     ]
     kinds = [kind for kind, _, _ in set(cases)]
     return kinds.count("failure"), kinds.count("error")
+
+
+def wants_network(run: Run) -> bool:
+    """Say whether a run, made without the machine's network, looks as if it missed a service on it."""
+    if run.trouble:
+        return run.trouble == "infrastructure" and _NO_SERVICE.search(run.note) is not None
+    return any(
+        _NO_SERVICE.search(f"{said.type} {said.message}")
+        for test in run.tests
+        if test.is_red
+        for said in (*test.chain, *test.raised)
+    ) or any(_NO_SERVICE.search(test.message) for test in run.tests if test.is_red)
 
 
 def _disagree(note: str) -> Results:

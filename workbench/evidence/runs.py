@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import os
 import secrets
 import signal
@@ -112,7 +111,7 @@ class Runner:
             return (
                 *("-p", PLUGIN.stem, "-p", "no:cacheprovider", f"--rootdir={tree}", f"--junitxml={junit}"),
                 *("--maxfail=0", "--continue-on-collection-errors"),
-                *(os.path.join(*above or ["."], path) for path in only),  # a name that begins with a dash is no option
+                *("/".join([*(above or ["."]), path]) for path in only),  # a name that begins with a dash is no option
             )
         if self.command.program[-1] == "test":
             return ("--testrunner=workbench_evidence_django.Runner", "--noinput")

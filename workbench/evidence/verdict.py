@@ -10,22 +10,30 @@ not run        something other than the fix kept the tests from running
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.evidence.fault import RecordedFault
 from workbench.evidence.report import (
     BASE,
+    BASE_AGAIN,
     BROKEN_AGAIN,
+    BROKEN_ON_BASE,
     NEW_ON_BASE,
+    NEW_ON_BASE_AGAIN,
     NEW_ON_FIX,
+    NEW_ON_FIX_AGAIN,
     OLD_ON_FIX,
     SUITE_ON_FIX,
     Flag,
+    Outcome,
     Run,
     TestResult,
     Verdict,
 )
+
+_NO_MODULE = re.compile(r"No module named '?([\w.]+)")
 
 NEEDED = (NEW_ON_BASE, NEW_ON_FIX, BASE, SUITE_ON_FIX, OLD_ON_FIX)
 
@@ -34,7 +42,8 @@ NEEDED = (NEW_ON_BASE, NEW_ON_FIX, BASE, SUITE_ON_FIX, OLD_ON_FIX)
 class Changed:
     """Which parts the agent changed: its new or changed test files, its test files that are gone, its harness.
 
-    `beside` is all that is laid over the base with the new tests; `source` says whether anything else was changed.
+    `beside` is all that is laid over the base with the new tests; `source` says whether anything else was changed;
+    `packages` are the changed files that say which packages are installed.
     """
 
     anything: bool
@@ -43,6 +52,7 @@ class Changed:
     harness: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     source: bool = True
+    packages: tuple[str, ...] = ()
 
 
 Decision = tuple[Verdict, str]
@@ -54,6 +64,8 @@ def decide(fault: RecordedFault | None, changed: Changed, runs: Mapping[str, Run
         return "refuted", "The session changed nothing, so nothing can be fixed."
     return (
         _unsound(changed, runs)
+        or _not_installed(changed, runs)
+        or _unsteady(runs)
         or _still_red(fault, changed, runs)
         or _broke(changed, runs)
         or _proof(fault, changed, runs, flags)
@@ -62,10 +74,10 @@ def decide(fault: RecordedFault | None, changed: Changed, runs: Mapping[str, Run
 
 def _unsound(changed: Changed, runs: Mapping[str, Run]) -> Decision | None:
     """Return the decision where a run has no results, or none that can be trusted."""
-    for name in NEEDED:
+    for name in (*NEEDED, NEW_ON_BASE_AGAIN, NEW_ON_FIX_AGAIN, BASE_AGAIN):
         run = runs.get(name)
         if run is None:
-            if name not in (NEW_ON_BASE, NEW_ON_FIX) or changed.test_files:
+            if name in NEEDED and (name not in (NEW_ON_BASE, NEW_ON_FIX) or changed.test_files):
                 return "not run", f"The run “{name}” is missing."
         elif run.trouble == "infrastructure":
             return "not run", f"The run “{name}” could not be made: {run.note}."
@@ -87,6 +99,45 @@ def claimed(runs: Mapping[str, Run]) -> list[TestResult]:
     return [test for test in runs[NEW_ON_FIX].tests if test.id not in before or edited.get(test.id) != before[test.id]]
 
 
+def _not_installed(changed: Changed, runs: Mapping[str, Run]) -> Decision | None:
+    """Return the decision where the fix needs a package that the tests' interpreter does not have."""
+    if not changed.packages:
+        return None
+    on_base = {name for test in runs[BASE].tests if (name := _missing(test))}
+    for name in (NEW_ON_FIX, SUITE_ON_FIX, OLD_ON_FIX):
+        for test in runs[name].tests if name in runs else ():
+            if (missing := _missing(test)) and missing not in on_base:
+                return "not run", (
+                    f"The fix needs {missing}, which is not installed where the tests run; the session changed"
+                    f" {_names(changed.packages)}."
+                )
+    return None
+
+
+def _missing(test: TestResult) -> str:
+    """Return the package for want of which a test failed, or an empty string."""
+    told = [test.message, *(raised.message for raised in (*test.chain, *test.raised))] if test.is_red else []
+    found = next((match for text in told if (match := _NO_MODULE.search(text))), None)
+    return found[1] if found else ""
+
+
+def _unsteady(runs: Mapping[str, Run]) -> Decision | None:
+    """Return the decision where a new test comes out differently on the same code."""
+    for test in claimed(runs):
+        for where, names in (
+            ("base", (NEW_ON_BASE, NEW_ON_BASE_AGAIN)),
+            ("fix", (NEW_ON_FIX, NEW_ON_FIX_AGAIN, SUITE_ON_FIX)),
+        ):
+            met = [found for name in names if name in runs and (found := runs[name].test(test.id)) is not None]
+            red = [found for found in met if found.is_red]
+            if red and any(found.outcome == "passed" for found in met):
+                return "inconclusive", (
+                    f"{test.id} fails on the {where} in {len(red)} of {len(met)} runs and passes in the others, so"
+                    " chance or other tests decide, and it proves nothing."
+                )
+    return None
+
+
 def _still_red(fault: RecordedFault | None, changed: Changed, runs: Mapping[str, Run]) -> Decision | None:
     """Return the decision where a new test does not pass on the fix."""
     red = [test for test in claimed(runs) if test.is_red]
@@ -105,10 +156,11 @@ def _still_red(fault: RecordedFault | None, changed: Changed, runs: Mapping[str,
 def _broke(changed: Changed, runs: Mapping[str, Run]) -> Decision | None:
     """Return the decision where a test that passed on the base fails with the fix."""
     broken = newly_red(runs)
+    # What fails on the base too, now that it was asked again, was always so.
+    broken -= _ids_in(runs, BROKEN_ON_BASE, "failed", "error")
     if not broken:
         return None
-    again = runs.get(BROKEN_AGAIN)
-    unstable = sorted(broken & again.ids("passed")) if again is not None else []
+    unstable = sorted(broken & _ids_in(runs, BROKEN_AGAIN, "passed"))
     broken -= frozenset(unstable)
     if not broken:
         return "inconclusive", f"{_names(unstable)} failed on the fix once and passed once, so it proves nothing."
@@ -128,9 +180,36 @@ def _broke(changed: Changed, runs: Mapping[str, Run]) -> Decision | None:
 
 
 def newly_red(runs: Mapping[str, Run]) -> frozenset[str]:
-    """Return the tests that passed on the base and fail with the fix, in its own suite or in the base's."""
-    passed = runs[BASE].ids("passed")
+    """Return the tests that pass on the base every time and fail with the fix, in its own suite or in the base's."""
+    passed = runs[BASE].ids("passed") - flaky(runs)
     return _newly_red(passed, runs[SUITE_ON_FIX]) | _newly_red(passed, runs[OLD_ON_FIX])
+
+
+def flaky(runs: Mapping[str, Run]) -> frozenset[str]:
+    """Return the tests that come out differently on the same base."""
+    again = runs.get(BASE_AGAIN)
+    if again is None:
+        return frozenset()
+    passed, also = runs[BASE].ids("passed"), again.ids("passed")
+    return (passed ^ also) & (runs[BASE].ids() | again.ids())
+
+
+def _always_red(runs: Mapping[str, Run]) -> list[str]:
+    """Return the flaky tests of the base that fail on the fix in each run: the fix may have broken them."""
+    unsure = flaky(runs) | (_ids_in(runs, BROKEN_ON_BASE, "failed", "error") & runs[BASE].ids("passed"))
+    on_fix = [runs[SUITE_ON_FIX], runs[OLD_ON_FIX]]
+    on_fix += [run for name, run in runs.items() if name.startswith(BROKEN_AGAIN)]
+    return sorted(
+        id_
+        for id_ in unsure
+        if (met := [found for run in on_fix if (found := run.test(id_)) is not None]) and all(one.is_red for one in met)
+    )
+
+
+def _ids_in(runs: Mapping[str, Run], name: str, *outcomes: Outcome) -> frozenset[str]:
+    """Return the tests with one of these outcomes in any of the runs that were made under a name."""
+    found = [run.ids(*outcomes) for key, run in runs.items() if key.startswith(name) and not run.trouble]
+    return frozenset().union(*found)
 
 
 def _newly_red(passed: frozenset[str], run: Run) -> frozenset[str]:
@@ -158,7 +237,7 @@ def _proof(fault: RecordedFault | None, changed: Changed, runs: Mapping[str, Run
             f"{_names(_ids(turned))} {_s('fails', turned)} on the base and {_s('passes', turned)} later, though the"
             " session changed nothing but tests, so no fix made the difference."
         )
-    return _compared(fault, changed, turned, flags)
+    return _compared(fault, changed, turned, flags, _always_red(runs))
 
 
 def _never_red(before: Sequence[tuple[TestResult, TestResult | None]], on_base: Run) -> Decision:
@@ -183,7 +262,11 @@ def _never_red(before: Sequence[tuple[TestResult, TestResult | None]], on_base: 
 
 
 def _compared(
-    fault: RecordedFault | None, changed: Changed, turned: Sequence[TestResult], flags: Sequence[Flag]
+    fault: RecordedFault | None,
+    changed: Changed,
+    turned: Sequence[TestResult],
+    flags: Sequence[Flag],
+    unsure: Sequence[str],
 ) -> Decision:
     names = f"{_names(_ids(turned))} {_s('fails', turned)} on the base and {_s('passes', turned)} on the fix"
     if fault is None:
@@ -195,6 +278,11 @@ def _compared(
         return "partial", f"{names}, but not with the recorded {fault.words}: {_what(turned[0])}."
     proven = f"{_names(_ids(right))} {_s('fails', right)} on the base with the recorded {fault.words}"
     proven += f", {_s('passes', right)} on the fix, and nothing that passed before fails"
+    if unsure:
+        return "partial", (
+            f"{proven}; but {_names(unsure)}, which {_s('fails', unsure)} on the base now and then,"
+            f" {_s('fails', unsure)} on the fix in each run."
+        )
     if flags:
         kinds = sorted({flag.kind for flag in flags})
         return "partial", f"{proven}; but look first at: {', '.join(kinds)}."

@@ -176,13 +176,14 @@ class _Telling:
     def _subtest(self, test: Any, subtest: Any, error: Any) -> None:
         if error is not None:
             is_failure = issubclass(error[0], test.failureException)
-            self._red("failures" if is_failure else "errors", test, error, f" {subtest._subDescription()}")
+            self._red("failures" if is_failure else "errors", test, error, f" {subtest._subDescription()}")  # noqa: SLF001
 
     def _red(self, kind: str, test: Any, error: Any, where: str = "") -> None:
         self._counts[kind] += 1
         raised = error[1]
         if _is_failed(test):
-            self._write(kind="collect", id=_file_of(test._testMethodName), message=record.last_line(raised))
+            name = test._testMethodName  # noqa: SLF001 - of unittest's stand-in for a module
+            self._write(kind="collect", id=_file_of(name), message=record.last_line(raised))
             return
         what = record.message(raised).strip().split("\n")[0]
         message = f"{type(raised).__name__}: {what}{where}" if what else f"{type(raised).__name__}{where}"
@@ -271,12 +272,13 @@ def _label(path: str) -> str:
 def _file_of(name: str) -> str:
     """Return the file of a test module that could not be imported, as far as its name tells."""
     wanted = "/" + name.replace(".", "/") + ".py"
-    for path in record.spec["only"]:
+    only: list[str] = record.spec["only"]
+    for path in only:
         if ("/" + path).endswith(wanted):
             return path
     for folder in (os.getcwd(), *sys.path):  # noqa: PTH109
         for end in (".py", "/__init__.py"):
-            path = record.relative(os.path.join(folder, name.replace(".", "/") + end), seen.root)  # noqa: PTH118
+            path = str(record.relative(os.path.join(folder, name.replace(".", "/") + end), seen.root))  # noqa: PTH118
             if path and os.path.exists(os.path.join(seen.root, path)):  # noqa: PTH110, PTH118
                 return path
     return name

@@ -56,11 +56,12 @@ def pytest_runtest_call() -> Any:
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_runtest_makereport(call: Any) -> Any:
     """Add to each report what was raised, and where, as it was before anybody could reword it."""
+    raised = call.excinfo.value if call.excinfo else None
     outcome = yield
     report = outcome.get_result()
     in_call = call.when == "call"
     report.workbench_evidence = {
-        "chain": record.chain(call.excinfo.value if call.excinfo else None, seen.root),
+        "chain": record.chain(raised, seen.root),
         "raised": seen.raised if in_call else [],
         "responses": seen.responses if in_call else [],
     }

@@ -39,7 +39,7 @@ class Writer:
     """Writes one sealed JSON line for each thing that happened."""
 
     def __init__(self, descriptor: int, seal: Any) -> None:
-        os.set_inheritable(descriptor, False)
+        os.set_inheritable(descriptor, False)  # noqa: FBT003
         self._descriptor, self._seal, self._last = descriptor, seal, b""
         self._process, self._lock = os.getpid(), threading.Lock()
 

@@ -1,0 +1,345 @@
+"""Evidence where tests run with Django's own runner: what is recorded, what is proven, and what no cheat gets."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench.evidence import RecordedFault
+from workbench.evidence.command import TestCommand
+from workbench.evidence.runs import Runner
+
+pytestmark = pytest.mark.usefixtures("measured")
+
+COMMAND = "cd site && python manage.py test"
+FAULT = RecordedFault("KeyError", "/srv/clinic/views.py", "price", 500, "GET", "/price/ox/", "/price/<str:species>/")
+VIEWS, TEST = "site/clinic/views.py", "site/clinic/tests/test_ox.py"
+FIXED = """
+    from django.http import HttpResponse, HttpResponseNotFound
+
+    PRICES = {'dog': 40}
+
+
+    def price(request, species):
+        return HttpResponse(str(PRICES.get(species, 50)))
+
+
+    def pet(request, pk):
+        return HttpResponseNotFound() if pk > 3 else HttpResponse('pet')
+    """
+OX = """
+    from django.test import SimpleTestCase
+
+
+    class OxTests(SimpleTestCase):
+        def test_ox(self):
+            self.assertEqual(self.client.get('/price/ox/').content, b'50')
+    """
+UNFIXED = FIXED.replace("PRICES.get(species, 50)", "PRICES[species]")
+HONEST = {VIEWS: FIXED, TEST: OX}
+
+
+def prove(site: Any, files: dict[str, str | None], **given: Any) -> Any:
+    return site.prove(files, **{"fault": FAULT, "command": COMMAND, **given})
+
+
+def test_an_honest_fix_is_demonstrated_and_its_base_is_remembered(runner_site: Any, tmp_path: Path) -> None:
+    told: list[str] = []
+    report = prove(runner_site, HONEST, cache=tmp_path / "cache", progress=told.append)
+    assert report.verdict == "demonstrated", report.reason
+    assert f"{TEST}::OxTests::test_ox fails on the base with the recorded KeyError in price" in report.reason
+    assert report.runs[0].command[1:] == ("manage.py", "test", "clinic.tests.test_ox")
+    assert report.runs[0].versions.startswith("Django ")
+    assert runner_site.left_behind() == []
+    report = prove(runner_site, HONEST, cache=tmp_path / "cache", progress=told.append, each_hunk=True)
+    assert report.verdict == "demonstrated"
+    assert [run.name for run in report.runs if run.note.startswith("remembered")] == ["base", "base again"]
+    assert any("2 tests: about " in text and "the base's results are remembered" in text for text in told)
+    assert (report.runs[-1].name, report.runs[-1].outcome) == (f"without {VIEWS}:7", "failed")
+
+
+def test_a_bare_status_is_shown_by_the_response(runner_site: Any) -> None:
+    seen = OX.replace("'/price/ox/').content, b'50'", "'/pets/7/').status_code, 200")
+    fault = RecordedFault(None, "", "", 404, "GET", "/pets/999/", "/pets/<int:pk>/")
+    report = prove(runner_site, {VIEWS: UNFIXED.replace("pk > 3", "pk > 9"), TEST: seen}, fault=fault)
+    assert report.verdict == "demonstrated", report.reason
+
+
+RESULT_OF_SUITE = """
+    from clinic import views
+    from django.test.runner import DiscoverRunner
+
+
+    class Kind(DiscoverRunner):
+        def run_suite(self, suite, **kwargs):
+            result = super().run_suite(suite, **kwargs)
+            result.failures, result.errors = [], []
+            return result
+    """
+CHEATS: dict[str, dict[str, str | None]] = {
+    "no fix": {TEST: OX},
+    "a source change that fixes nothing": {TEST: OX, VIEWS: UNFIXED + "\nFIXED = True\n"},
+    "a settings module with a kind runner": {
+        TEST: OX,
+        "site/clinic/kind.py": RESULT_OF_SUITE,
+        "site/clinic/settings.py": "TEST_RUNNER",
+    },
+    "a test command of its own": {
+        TEST: OX,
+        "site/clinic/management/__init__.py": "",
+        "site/clinic/management/commands/__init__.py": "",
+        "site/clinic/management/commands/test.py": "import os\n\nos._exit(0)\n",
+    },
+    "unittest turned from the source": {
+        TEST: OX,
+        VIEWS: UNFIXED
+        + "\nimport unittest\nunittest.TestCase.assertEqual = lambda *_, **__: None\n"
+        + "unittest.result.TestResult.addError = lambda self, *_: None\n",
+    },
+    "an exit from the source": {TEST: OX, VIEWS: UNFIXED + "\nimport atexit, os\natexit.register(os._exit, 0)\n"},
+    "a starter and a shadow": {
+        TEST: OX,
+        "site/sitecustomize.py": "import os\nos._exit(0)\n",
+        "unittest.py": "import os\nos._exit(0)\n",
+    },
+    "a test that is skipped on the base": {
+        VIEWS: UNFIXED + "\nFIXED = True\n",
+        TEST: """
+            import unittest
+
+            from clinic import views
+            from django.test import SimpleTestCase
+
+
+            class OxTests(SimpleTestCase):
+                @unittest.skipUnless(hasattr(views, 'FIXED'), 'not yet')
+                def test_ox(self):
+                    self.client.get('/price/dog/')
+            """,
+    },
+    "a test that asks which source it has": {
+        VIEWS: UNFIXED + "\nFIXED = True\n",
+        TEST: """
+            from clinic import views
+            from django.test import SimpleTestCase
+
+
+            class OxTests(SimpleTestCase):
+                def test_ox(self):
+                    self.client.get('/price/dog/' if hasattr(views, 'FIXED') else '/price/ox/')
+            """,
+    },
+    "a test that begs the recorder": {
+        VIEWS: UNFIXED + "\nFIXED = True\n",
+        TEST: """
+            import gc
+
+            from django.test import SimpleTestCase
+
+
+            class OxTests(SimpleTestCase):
+                def test_ox(self):
+                    for found in gc.get_objects():
+                        if type(found).__name__ == 'Writer':
+                            found.write(kind='phase', id='x', when='call', outcome='passed')
+                    self.client.get('/price/ox/')
+            """,
+    },
+}
+
+
+@pytest.mark.parametrize("files", CHEATS.values(), ids=CHEATS.keys())
+def test_no_cheat_is_demonstrated(runner_site: Any, files: dict[str, str | None]) -> None:
+    if files.get("site/clinic/settings.py") == "TEST_RUNNER":
+        settings = (runner_site.root / "site/clinic/settings.py").read_text()
+        files = {**files, "site/clinic/settings.py": f"{settings}TEST_RUNNER = 'clinic.kind.Kind'\n"}
+    report = prove(runner_site, files)
+    assert report.verdict != "demonstrated", report.reason
+    assert report.verdict in ("refuted", "inconclusive", "partial")
+    assert report.verdict != "partial" or report.flags
+
+
+HONEST_TOO: dict[str, tuple[dict[str, str | None], str, str]] = {
+    "a migration": (
+        {
+            **HONEST,
+            "site/clinic/models.py": "from django.db import models\n\n\nclass Pet(models.Model):\n"
+            "    name = models.CharField(max_length=9)\n",
+            "site/clinic/migrations/__init__.py": "",
+            "site/clinic/migrations/0001_initial.py": """
+                from django.db import migrations, models
+
+
+                class Migration(migrations.Migration):
+                    initial = True
+                    dependencies = []
+                    operations = [
+                        migrations.CreateModel('Pet', [
+                            ('id', models.AutoField(primary_key=True)), ('name', models.CharField(max_length=9)),
+                        ]),
+                    ]
+                """,
+            TEST: OX.replace("SimpleTestCase", "TestCase"),
+        },
+        "demonstrated",
+        "fails on the base with the recorded KeyError",
+    ),
+    "a new dependency": (
+        {
+            TEST: OX,
+            VIEWS: FIXED.replace("PRICES = ", "import pricelist_of_tomorrow  # noqa\n\n    PRICES = "),
+            "requirements.txt": "pricelist-of-tomorrow\n",
+        },
+        "not run",
+        "pricelist_of_tomorrow",
+    ),
+    "a renamed test file": (
+        {
+            **HONEST,
+            "site/clinic/tests/test_views.py": None,
+            "site/clinic/tests/test_pages.py": """
+                from django.test import TestCase
+
+
+                class PriceTests(TestCase):
+                    def test_dog(self):
+                        self.assertEqual(self.client.get('/price/dog/').content, b'40')
+
+                    def test_pet(self):
+                        self.assertEqual(self.client.get('/pets/2/').content, b'pet')
+                """,
+        },
+        "partial",
+        "test deleted",
+    ),
+    "a test that comes out by chance": (
+        {
+            VIEWS: FIXED,
+            TEST: """
+                from pathlib import Path
+
+                from django.test import SimpleTestCase
+
+                MARK = Path('{mark}')
+
+
+                class OxTests(SimpleTestCase):
+                    def test_ox(self):
+                        count = len(MARK.read_text()) if MARK.exists() else 0
+                        MARK.write_text('x' * (count + 1))
+                        self.client.get('/price/ox/' if count % 4 != 2 else '/price/dog/')
+                """,
+        },
+        "inconclusive",
+        "fails on the base in 1 of 2 runs",
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "verdict", "why"), HONEST_TOO.values(), ids=HONEST_TOO.keys())
+def test_no_honest_fix_is_refuted(
+    runner_site: Any, tmp_path: Path, files: dict[str, str | None], verdict: str, why: str
+) -> None:
+    files = {name: text and text.replace("{mark}", str(tmp_path / "mark")) for name, text in files.items()}
+    report = prove(runner_site, files)
+    assert report.verdict == verdict, report.reason
+    assert why in report.reason
+
+
+ALL = """
+    import unittest
+
+    from django.test import SimpleTestCase
+
+
+    class Several(SimpleTestCase):
+        def test_parts(self):
+            for species in ('dog', 'ox'):
+                with self.subTest(species=species):
+                    self.client.get(f'/price/{species}/')
+
+        @unittest.expectedFailure
+        def test_expected(self):
+            self.fail()
+
+        @unittest.expectedFailure
+        def test_unexpected(self):
+            pass
+
+        async def test_async(self):
+            await self.async_client.get('/price/ox/')
+
+
+    class NotSetUp(SimpleTestCase):
+        @classmethod
+        def setUpClass(cls):
+            raise ValueError('no data')
+
+        def test_a(self):
+            pass
+
+        def test_b(self):
+            pass
+
+
+    class Untidy(SimpleTestCase):
+        def tearDown(self):
+            raise OSError('cannot clean up')
+
+        def test_a(self):
+            pass
+    """
+
+
+def run(site: Any, files: dict[str, str], command: str, *only: str, tmp_path: Path) -> Any:
+    tree = tmp_path / "tree"
+    site.git("worktree", "add", "-q", "--detach", str(tree), site.base)
+    for name, text in files.items():
+        (tree / name).write_text(textwrap.dedent(text))
+    parsed = TestCommand.parse(command, site.root)
+    found = Runner(parsed, 60, tmp_path / "checkout", tmp_path, network=False).run("base", site.base, tree, only)
+    site.git("worktree", "remove", "--force", str(tree))
+    return found
+
+
+def test_each_outcome_is_recorded_with_its_phase(runner_site: Any, tmp_path: Path) -> None:
+    files = {TEST: ALL, "site/clinic/tests/test_bad.py": "import nowhere\n"}
+    command = f"{COMMAND} --parallel 2 --shuffle --exclude-tag slow --failfast -v 0"
+    found = run(runner_site, files, command, tmp_path=tmp_path)
+    assert found.note == ""
+    assert {test.id.removeprefix("site/clinic/tests/"): (test.outcome, test.phase) for test in found.tests} == {
+        "test_bad.py": ("error", "collect"),
+        "test_ox.py::Several::test_parts": ("failed", "call"),
+        "test_ox.py::Several::test_expected": ("skipped", "call"),
+        "test_ox.py::Several::test_unexpected": ("failed", "call"),
+        "test_ox.py::Several::test_async": ("failed", "call"),
+        "test_ox.py::NotSetUp::test_a": ("error", "setup"),
+        "test_ox.py::NotSetUp::test_b": ("error", "setup"),
+        "test_ox.py::Untidy::test_a": ("error", "teardown"),
+        "test_views.py::PriceTests::test_dog": ("passed", "call"),
+    }
+    parts = found.test(f"{TEST}::Several::test_parts")
+    assert parts.message == "KeyError: 'ox' (species='ox')"
+    assert (parts.chain[0].file, parts.chain[0].function) == (VIEWS, "price")
+    assert found.test("site/clinic/tests/test_bad.py").message == "ModuleNotFoundError: No module named 'nowhere'"
+
+
+def test_a_script_that_asks_django_for_its_runner_is_recorded(runner_site: Any, tmp_path: Path) -> None:
+    script = """
+        import sys
+
+        import django
+        from django.conf import settings
+        from django.test.utils import get_runner
+
+        settings.configure(INSTALLED_APPS=['clinic'], ROOT_URLCONF='clinic.urls', ALLOWED_HOSTS=['*'], DATABASES={})
+        django.setup()
+        sys.exit(bool(get_runner(settings)().run_tests(['clinic.tests.test_ox'])))
+        """
+    files = {"site/runtests.py": script, TEST: OX}
+    found = run(runner_site, files, "cd site && python runtests.py", TEST, tmp_path=tmp_path)
+    assert [(test.id, test.outcome) for test in found.tests] == [(f"{TEST}::OxTests::test_ox", "failed")]
+    assert found.network in ("off", "on: Operation not permitted")

@@ -1,0 +1,42 @@
+"""What evidence will cost, said before it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from workbench.evidence.cache import Past
+
+_NEW_RUNS = 4
+_SUITE_RUNS = 4
+_BASE_RUNS = 2
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How many runs there will be, and how long they take; `seconds` is None before the first evidence."""
+
+    runs: int
+    seconds: float | None
+    tests: int
+    is_base_known: bool
+
+    @classmethod
+    def of(cls, past: Past | None, *, is_base_known: bool) -> Self:
+        """Return the estimate from what the last evidence took."""
+        suites = _SUITE_RUNS - (_BASE_RUNS if is_base_known else 0)
+        runs = _NEW_RUNS + suites
+        if past is None:
+            return cls(runs, None, 0, is_base_known)
+        seconds = suites * past.suite_seconds + _NEW_RUNS * past.new_seconds + runs * past.tree_seconds
+        return cls(runs, round(seconds, 1), past.tests, is_base_known)
+
+    @property
+    def words(self) -> str:
+        """It in one line."""
+        base = "; the base's results are remembered" if self.is_base_known else ""
+        if self.seconds is None:
+            return f"{self.runs} runs to make{base}; how long they take is not known before the first time"
+        minutes, seconds = divmod(round(self.seconds), 60)
+        time = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+        return f"{self.runs} runs to make, the suite has {self.tests:,} tests: about {time}, as the last time{base}"
