@@ -76,3 +76,10 @@ def test_a_new_fault_is_a_new_bug_however_old_the_database(carry: Carry, rows: R
     other = make_event(exceptions=(msgspec.structs.replace(error, type="ValueError"),))
     assert carry(this_release(other)).new_bugs == (2,)
     assert len(rows("fingerprint")) == 2
+
+
+def test_a_bug_has_the_level_of_its_latest_event(carry: Carry, rows: Rows) -> None:
+    carry(make_event(level="warning"))
+    assert rows("bug", "level") == ["warning"]
+    carry(make_event(level="fatal"))
+    assert rows("bug", "level") == ["fatal"]
