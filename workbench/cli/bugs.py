@@ -1,15 +1,17 @@
-"""`workbench bugs`: the list, one bug, a new one by hand, and what an agent would be given."""
+"""`workbench bugs`: the list, one bug, a new one by hand, and what an agent would be given. Acts are in `triage`."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workbench.cli import shapes
+from workbench.cli import shapes, triage
 from workbench.cli.given import given, now
 from workbench.cli.output import emit, line_width, note, say, say_lines, table, text_argument
-from workbench.cli.words import BUG, JSON, noun, taught
+from workbench.cli.pager import paged
+from workbench.cli.words import BUG, JSON, NO_PAGER, noun, taught
 from workbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     from workbench.bugs.rows import BugRow
 
-app = noun("List, show and write bugs.")
+app = noun("List, show, sort, mute, merge and close bugs.")
 
 
 @app.command(
@@ -34,6 +36,7 @@ def list_(
     ] = None,
     text: Annotated[str, typer.Option(help="Only bugs with this text in their title, route or type.")] = "",
     as_json: JSON = False,
+    no_pager: NO_PAGER = False,
 ) -> None:
     """List bugs, the latest first."""
     states = _states(state or [])
@@ -45,14 +48,38 @@ def list_(
     if as_json:
         emit([shapes.bug(row) for row in rows])
     elif rows:
-        table(
-            ("BUG", "STATE", "TITLE", "COUNT", "SEEN", "ISSUE"),
-            [_line(row, at) for row in rows],
-            flexible=2,
-            numbers=(3,),
-        )
+        with paged(wanted=not no_pager):
+            table(
+                ("BUG", "STATE", "TITLE", "COUNT", "SEEN", "ISSUE"),
+                [_line(row, at) for row in rows],
+                flexible=2,
+                numbers=(3,),
+            )
     else:
         note("No bugs match." if states or text else "No bugs yet. Try one: manage.py capture_test in your site.")
+
+
+@app.command(epilog=taught("workbench bugs count --state open", "0, also when there are none."))
+def count(
+    ctx: typer.Context,
+    state: Annotated[
+        list[str] | None,
+        typer.Option("--state", metavar="STATE", help="open, fixing, review, closed or muted; may be given again."),
+    ] = None,
+    text: Annotated[str, typer.Option(help="Only bugs with this text in their title, route or type.")] = "",
+    as_json: JSON = False,
+) -> None:
+    """Count bugs: in all, and with --json by state as well."""
+    states = _states(state or [])
+    with given(ctx).store() as engine:
+        from workbench.bugs import queries
+
+        rows = queries.list_bugs(engine, now=now(), states=states or None, text=text)
+    if as_json:
+        by_state = Counter(row.state for row in rows)
+        emit({"count": len(rows), "states": dict(sorted(by_state.items()))})
+    else:
+        say(str(len(rows)))
 
 
 def _states(named: list[str]) -> list[str]:
@@ -76,7 +103,7 @@ def _line(row: BugRow, at: datetime) -> tuple[str, ...]:
 
 
 @app.command(epilog=taught("workbench bugs show B-012", "0; 1 when there is no such bug."))
-def show(ctx: typer.Context, bug: BUG, as_json: JSON = False) -> None:
+def show(ctx: typer.Context, bug: BUG, as_json: JSON = False, no_pager: NO_PAGER = False) -> None:
     """Show one bug: where, how often, why, and what was done."""
     with given(ctx).store() as engine:
         from workbench.bugs import queries
@@ -90,8 +117,9 @@ def show(ctx: typer.Context, bug: BUG, as_json: JSON = False) -> None:
     from workbench.tui.lines import BLANK
 
     width = line_width()
-    say_lines([*head_lines(page, width, at), BLANK])
-    say_lines(page_lines(page, View(width=width, now=at, event=page.event, keys=False)))
+    with paged(wanted=not no_pager):
+        say_lines([*head_lines(page, width, at), BLANK])
+        say_lines(page_lines(page, View(width=width, now=at, event=page.event, keys=False)))
 
 
 @app.command(
@@ -137,3 +165,6 @@ def brief(ctx: typer.Context, bug: BUG) -> None:
         shown = fixing.brief(call.config, engine, parse_number(bug), now=now()).shown()
     for line in shown.split("\n"):
         say(plain(line, len(line) + 1))  # exactly: nothing is cut
+
+
+triage.add_to(app)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from workbench.bugs.rows import BugPage, BugRow, EvidenceView, SessionRow
+    from workbench.bugs.rows import BugPage, BugRow, EvidenceView, RelatedBug, SessionRow
 
 
 def bug(row: BugRow) -> dict[str, Any]:
     """Return one bug of `bugs list --json`."""
+    from capture.store.lifecycle import label
+
     issue = row.issue
     return {
         "number": row.label,
@@ -30,6 +32,14 @@ def bug(row: BugRow) -> dict[str, Any]:
         "environment": row.environment,
         "release": row.release,
         "session": row.session_state,
+        "assignee": row.assignee,
+        "labels": list(row.labels),
+        "closed_as": row.closed_as,
+        "duplicate_of": row.duplicate_of and label(row.duplicate_of),
+        "merged_into": row.merged_into and label(row.merged_into),
+        "muted": {"until": row.mute_until, "events": row.mute_events, "new_release": row.mute_releases is not None}
+        if row.state == "muted"
+        else None,
         "issue": issue
         and {"repository": issue.repository, "number": issue.number, "url": issue.url, "state": issue.state},
     }
@@ -82,6 +92,10 @@ def evidence(view: EvidenceView) -> dict[str, Any]:
     }
 
 
+def _related(other: RelatedBug) -> dict[str, Any]:
+    return {"number": other.label, "state": other.state, "title": other.title, "count": other.count}
+
+
 def page(page: BugPage) -> dict[str, Any]:
     """Return everything about one bug: `bugs show --json`."""
     import msgspec
@@ -97,4 +111,8 @@ def page(page: BugPage) -> dict[str, Any]:
         "evidence": page.evidence and evidence(page.evidence),
         "sign_offs": page.sign_offs,
         "owed": page.owed,
+        "notes": page.notes,
+        "acts": page.acts,
+        "merged": [_related(other) for other in page.merged],
+        "alike": [_related(other) for other in page.alike],
     }
