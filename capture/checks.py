@@ -29,6 +29,7 @@ def check_capture(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
     # A deployment's `migrate` may run as a user who has no business in the journal: it must not fail for that.
     if asked_for(by=("check", "runserver")):
         found += _journal(loaded)
+    found += _breadcrumbs(loaded)
     found += _database_url(loaded)
     # Looking into the database costs half a second of imports: only for `manage.py check` itself.
     if not any(isinstance(message, Error) and message.id == "capture.E007" for message in found) and asked_for():
@@ -88,6 +89,18 @@ def _journal(loaded: conf.CaptureSettings) -> list[CheckMessage]:
             f"The journal folder {folder} cannot be written: {reason}.",
             hint="Give the site's user the right to write there, or name another folder in CAPTURE['JOURNAL_DIR'].",
             id="capture.E006",
+        )
+    ]
+
+
+def _breadcrumbs(loaded: conf.CaptureSettings) -> list[CheckMessage]:
+    if not loaded.queries or loaded.breadcrumbs:
+        return []
+    return [
+        Warning(
+            "CAPTURE['QUERIES'] is on, but no breadcrumbs are kept: queries are not noted.",
+            hint="Set CAPTURE['BREADCRUMBS'] to how many are to be kept, or take QUERIES out.",
+            id="capture.W003",
         )
     ]
 

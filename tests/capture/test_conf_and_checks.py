@@ -129,6 +129,17 @@ def test_middleware(found):
     assert found(MIDDLEWARE=[OURS, OURS]) == ["capture.W002"]
 
 
+def test_queries_without_breadcrumbs(found):
+    assert found(CAPTURE={"QUERIES": True, "BREADCRUMBS": 0}) == ["capture.W003"]
+    assert found(CAPTURE={"QUERIES": True}) == []
+
+
+@pytest.mark.parametrize("key", ["QUERIES", "LOGS", "TASKS", "COMMANDS", "THREADS"])
+def test_switches_are_true_or_false(found, key):
+    assert found(CAPTURE={key: "yes"}) == ["capture.E003"]
+    assert found(CAPTURE={key: False}) == []
+
+
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://host/x", "nonsense"])
 def test_databases_that_cannot_work(found, url):
     assert found(CAPTURE={"DATABASE_URL": url}) == ["capture.E007"]
