@@ -18,6 +18,11 @@ from capture.event import Event
 SITE = Path(__file__).parent / "site"
 OURS = "capture.middleware.CaptureMiddleware"
 COMMON = "django.middleware.common.CommonMiddleware"
+REST_FRAMEWORK = {  # without users, without a browser
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "UNAUTHENTICATED_USER": None,
+}
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +45,7 @@ def django_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             ],
             DATABASES={},
             USE_TZ=True,
+            REST_FRAMEWORK=REST_FRAMEWORK,
         )
         django.setup()
     yield

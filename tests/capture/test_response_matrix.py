@@ -7,13 +7,16 @@ import contextlib
 import gc
 import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from capture.event import Event
 
+OURS = "capture.middleware.CaptureMiddleware"
+COMMON = "django.middleware.common.CommonMiddleware"
+PASSES = "broken_middleware.Passes"
 Captured = Callable[[], list[Event]]
 Serve = Callable[..., int]
 
@@ -40,7 +43,52 @@ FAILURES = [
     ("/suspicious/", "GET", 400, "SuspiciousOperation", ""),
     ("/only_get/", "POST", 405, None, ""),
     ("/guarded/", "POST", 403, None, "CSRF cookie not set."),
+    ("/refuses/NoSuchPet/", "GET", 404, "NoSuchPet", ""),
+    ("/refuses/NotYours/", "GET", 403, "NotYours", ""),
+    ("/refuses/Odd/", "GET", 400, "Odd", ""),
+    ("/async_refuses/BadShape/", "GET", 400, "BadShape", ""),
+    ("/async_page/", "GET", 500, "KeyError", ""),
+    ("/async_page/", "POST", 405, None, ""),
+    ("/members/", "GET", 500, "ExceptionGroup", ""),
+    ("/lost_backend/", "GET", 500, "ConnectionResetError", ""),
 ]
+# The same, of Django REST framework and django-ninja.
+API_FAILURES = [
+    ("/rest/raises/invalid/", "GET", 400, "ValidationError", ""),
+    ("/rest/raises/not_authenticated/", "GET", 401, "NotAuthenticated", ""),
+    ("/rest/raises/wrong_token/", "GET", 401, "AuthenticationFailed", ""),
+    ("/rest/raises/denied/", "GET", 403, "PermissionDenied", ""),
+    ("/rest/raises/missing/", "GET", 404, "NotFound", ""),
+    ("/rest/raises/django_missing/", "GET", 404, "Http404", ""),
+    ("/rest/raises/throttled/", "GET", 429, "Throttled", ""),
+    ("/rest/raises/conflict/", "GET", 409, "OutOfStock", ""),
+    ("/rest/raises/broken/", "GET", 500, "APIException", ""),
+    ("/rest/raises/fault/", "GET", 500, "KeyError", ""),
+    ("/rest/raises/missing/", "DELETE", 405, "MethodNotAllowed", ""),
+    ("/rest/locked/", "GET", 403, "PermissionDenied", ""),
+    ("/rest/slowed/", "GET", 429, "Throttled", ""),
+    ("/rest/reads/", "POST", 422, None, ""),
+    ("/rest/teapot/", "GET", 418, "KeyError", ""),
+    ("/rest/pets/7/", "GET", 404, "NotFound", ""),
+    ("/rest/only_get/", "POST", 405, "MethodNotAllowed", ""),
+    ("/rest/returns/422/", "GET", 422, None, ""),
+    ("/rest/returns/503/", "GET", 503, None, ""),
+    ("/rest/nowhere/", "GET", 404, None, ""),
+    ("/ninja/fault", "GET", 500, "KeyError", ""),
+    ("/ninja/async_fault", "GET", 500, "KeyError", ""),
+    ("/ninja/missing", "GET", 404, "Http404", ""),
+    ("/ninja/refused", "GET", 409, "HttpError", ""),
+    ("/ninja/unknown", "GET", 401, "AuthenticationError", ""),
+    ("/ninja/full", "GET", 507, "Full", ""),
+    ("/ninja/typed?number=x", "GET", 422, "ValidationError", ""),
+    ("/ninja/fault", "POST", 405, None, ""),
+]
+# Exceptions by which a site says no; the others are faults, known by where they were raised.
+SAYING_NO = {
+    *("Http404", "PermissionDenied", "BadRequest", "SuspiciousOperation", "NoSuchPet", "NotYours", "Odd", "BadShape"),
+    *("ValidationError", "NotAuthenticated", "AuthenticationFailed", "NotFound", "Throttled", "MethodNotAllowed"),
+    *("OutOfStock", "HttpError", "AuthenticationError"),
+}
 HEALTHY = ["/", "/returns/200/", "/returns/302/", "/returns/304/", "/only_get/"]
 
 
@@ -62,8 +110,8 @@ def wsgi_server(path: str, method: str = "GET", **headers: str) -> int:
     statuses: list[str] = []
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,
-        "PATH_INFO": path,
-        "QUERY_STRING": "",
+        "PATH_INFO": path.partition("?")[0],
+        "QUERY_STRING": path.partition("?")[2],
         "SERVER_NAME": "testserver",
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
@@ -103,8 +151,8 @@ def asgi_server(path: str, method: str = "GET", **headers: str) -> int:
             "type": "http",
             "http_version": "1.1",
             "method": method,
-            "path": path,
-            "query_string": b"",
+            "path": path.partition("?")[0],
+            "query_string": path.partition("?")[2].encode(),
             "headers": [
                 (b"host", headers.pop("host", "testserver").encode()),
                 *((name.encode(), value.encode()) for name, value in headers.items()),
@@ -142,7 +190,81 @@ def test_a_failed_response_gives_one_event(serve, captured, path, method, status
     assert event.status == status
     assert (event.surfaced.type if event.surfaced else None) == exception
     assert event.reason == reason
-    assert (event.request.method, event.request.path) == (method, path)
+    assert (event.request.method, event.request.path) == (method, path.partition("?")[0])
+    assert event.kind == ("status" if exception is None or exception in SAYING_NO else "exception")
+
+
+@pytest.fixture
+def api(django_site: None) -> Iterator[None]:
+    """The site with its APIs, whose frameworks are imported with the URLs and not before."""
+    from django.test import override_settings
+
+    with warnings.catch_warnings(), override_settings(ROOT_URLCONF="broken_api"):
+        warnings.simplefilter("ignore", DeprecationWarning)  # the frameworks' own, of their import
+        yield
+
+
+@pytest.mark.parametrize(("path", "method", "status", "exception", "reason"), API_FAILURES)
+@pytest.mark.parametrize("served", [wsgi_server, asgi_server], ids=lambda served: served.__name__)
+def test_a_failed_response_of_an_api_gives_one_event(served, api, captured, path, method, status, exception, reason):
+    test_a_failed_response_gives_one_event(served, captured, path, method, status, exception, reason)
+    [event] = captured()
+    assert exception is None or event.surfaced.frames, "where it was raised"
+    assert not [frame for chain in event.exceptions for frame in chain.frames if "capture/hooks" in frame.filename]
+
+
+@pytest.mark.parametrize("served", [wsgi_server, asgi_server], ids=lambda served: served.__name__)
+def test_a_fault_that_an_api_rescues_is_no_error(served, api, captured):
+    assert served("/rest/rescued/") == 200
+    assert captured() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status", "exception"),
+    [
+        ("application/json", b"{broken", 400, "ParseError"),
+        ("text/x-pet", b"Rex", 415, "UnsupportedMediaType"),
+        ("application/json", b'{"pet": {"name": "Rex", "api_key": "hunter2"}}', 422, None),
+    ],
+)
+def test_an_api_that_reads_a_body(api, captured, kind, body, status, exception):
+    from django.test import Client
+
+    assert Client().post("/rest/reads/", body, content_type=kind).status_code == status
+    [event] = captured()
+    assert (event.surfaced.type if event.surfaced else None) == exception
+    assert ("Rex" in str(event.request.body)) is (exception is None)
+    assert "hunter2" not in str(event.request)
+
+
+PLACES = {
+    "first": [OURS, COMMON, PASSES],
+    "in the middle": [COMMON, OURS, PASSES],
+    "last": [COMMON, PASSES, OURS],
+    "twice": [OURS, COMMON, OURS],
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("path", "exception"),
+    [
+        ("/fault/", "KeyError"),
+        ("/async_fault/", "KeyError"),
+        ("/api/pets/7/", "Http404"),
+        ("/forbidden/", "PermissionDenied"),
+        ("/nowhere/", None),
+        ("/returns/503/", None),
+    ],
+)
+def test_wherever_our_middleware_is_listed_there_is_one_event(captured, place, path, exception):
+    from django.test import override_settings
+
+    with override_settings(MIDDLEWARE=PLACES[place]):
+        for serve in (wsgi_server, asgi_server):
+            serve(path)
+            assert serve("/") == 200
+    assert [event.surfaced.type if event.surfaced else None for event in captured()] == [exception, exception]
 
 
 @pytest.mark.parametrize("path", HEALTHY)
@@ -213,6 +335,65 @@ def test_a_client_that_went_away_is_no_error(captured):
     assert captured() == []
 
 
+def test_a_client_that_went_away_while_it_was_sending_is_no_error(serve, captured):
+    assert serve("/gone_uploader/") == 500
+    assert captured() == []
+
+
+def test_a_backend_that_refuses_a_streaming_body_is_an_error(captured):
+    with pytest.raises(ConnectionRefusedError):
+        wsgi_server("/lost_backend_in_body/")
+    [event] = captured()
+    assert event.surfaced.type == "ConnectionRefusedError"
+
+
+def test_a_body_that_the_client_did_not_wait_for_is_no_error(captured):
+    from django.core.handlers.wsgi import WSGIHandler
+    from django.test import RequestFactory
+
+    environ = RequestFactory().get("/endless/").environ
+    body = WSGIHandler()(environ, lambda *_: None)
+    assert next(iter(body)) == b"one"
+    body.close()
+    gc.collect()
+    assert captured() == []
+
+
+@pytest.mark.parametrize("path", ["/waits/", "/async_endless/"])
+def test_under_asgi_a_client_that_disconnects_is_no_error(captured, path):
+    assert asyncio.run(_disconnecting(path)) is None
+    gc.collect()
+    assert captured() == []
+
+
+def test_a_view_that_was_cancelled_is_no_error(captured):
+    from django.test import AsyncClient
+
+    async def run() -> None:
+        with pytest.raises(asyncio.CancelledError):
+            await AsyncClient().get("/cancelled/")
+
+    asyncio.run(run())
+    assert captured() == []
+
+
+async def _disconnecting(path: str) -> None:
+    """Ask for a page, and go away after the first chunk of it, or at once where there is none."""
+    from asgiref.testing import ApplicationCommunicator
+    from django.core.handlers.asgi import ASGIHandler
+
+    scope = {"type": "http", "http_version": "1.1", "method": "GET", "path": path, "query_string": b""}
+    communicator = ApplicationCommunicator(ASGIHandler(), {**scope, "headers": [(b"host", b"testserver")]})
+    await communicator.send_input({"type": "http.request", "body": b""})
+    if "endless" in path:
+        await communicator.receive_output(10)
+        await communicator.receive_output(10)
+    else:
+        await asyncio.sleep(0.05)
+    await communicator.send_input({"type": "http.disconnect"})
+    await communicator.wait(10)
+
+
 @pytest.mark.parametrize("name", ["RaisesOnTheWayIn", "RaisesOnTheWayOut"])
 def test_an_exception_in_another_middleware(serve, captured, middleware, name):
     middleware(name)
@@ -229,6 +410,21 @@ def test_a_middleware_outside_of_ours_is_seen_through_the_log(serve, captured, m
     assert event.status in (500, 403, 503)
 
 
+@pytest.mark.parametrize("outside", [False, True])
+def test_a_404_in_another_middleware_has_its_exception(serve, captured, middleware, outside):
+    middleware(*([] if outside else ["RaisesMissing"]), outside=("RaisesMissing",) if outside else ())
+    assert serve("/") == 404
+    [event] = captured()
+    assert (event.kind, event.surfaced.type, event.surfaced.message) == ("status", "Http404", "closed on Sundays")
+
+
+def test_what_was_rescued_does_not_explain_what_fails_later(serve, captured, middleware):
+    middleware("TurnsAllInto503", "RescuesFaults")
+    assert serve("/fault/") == 503
+    [event] = captured()
+    assert event.surfaced is None
+
+
 def test_a_refusal_in_another_middleware(serve, captured, middleware):
     middleware("Refuses")
     assert serve("/") == 403
@@ -236,10 +432,11 @@ def test_a_refusal_in_another_middleware(serve, captured, middleware):
     assert event.surfaced.type == "PermissionDenied"
 
 
-def test_a_rescued_404_is_no_error(serve, captured, middleware):
-    middleware("RescuesMissing")
-    assert serve("/api/pets/7/") == 200
-    assert serve("/nowhere/") == 200
+@pytest.mark.parametrize(("name", "status"), [("RescuesMissing", 200), ("RedirectsMissing", 302)])
+def test_a_rescued_404_is_no_error(serve, captured, middleware, name, status):
+    middleware(name)
+    assert serve("/api/pets/7/") == status
+    assert serve("/nowhere/") == status
     assert captured() == []
 
 
@@ -285,15 +482,6 @@ def test_a_response_that_is_none_goes_its_way(captured):
 
     assert CaptureMiddleware(lambda request: None)(RequestFactory().get("/")) is None
     assert captured() == []
-
-
-def test_listed_twice_gives_one_event(serve, captured, middleware):
-    from django.test import override_settings
-
-    ours = "capture.middleware.CaptureMiddleware"
-    with override_settings(MIDDLEWARE=[ours, ours]):
-        serve("/returns/404/")
-    assert len(captured()) == 1
 
 
 def test_without_our_middleware_what_django_logs_is_still_captured(serve, captured, middleware):

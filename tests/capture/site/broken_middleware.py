@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.middleware.locale import LocaleMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
@@ -21,6 +21,20 @@ class RaisesOnTheWayOut(MiddlewareMixin):
 class Refuses(MiddlewareMixin):
     def process_request(self, request):
         raise PermissionDenied("closed on Sundays")
+
+
+class RaisesMissing(MiddlewareMixin):
+    def process_request(self, request):
+        raise Http404("closed on Sundays")
+
+
+class Passes(MiddlewareMixin):
+    pass
+
+
+class RedirectsMissing(MiddlewareMixin):
+    def process_response(self, request, response):
+        return HttpResponseRedirect("/") if response.status_code == 404 else response
 
 
 class RescuesMissing(MiddlewareMixin):

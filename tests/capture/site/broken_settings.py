@@ -8,7 +8,7 @@ BASE_DIR = Path(os.environ["BROKEN_SITE_DIR"])
 SECRET_KEY = "for tests"
 DEBUG = False
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
-ROOT_URLCONF = "broken_urls"
+ROOT_URLCONF = os.environ.get("BROKEN_SITE_URLS", "broken_urls")
 INSTALLED_APPS = ["capture"]
 MIDDLEWARE = ["capture.middleware.CaptureMiddleware", "django.middleware.common.CommonMiddleware"]
 TEMPLATES = [
@@ -18,5 +18,10 @@ TEMPLATES = [
     }
 ]
 DATABASES = {}
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "UNAUTHENTICATED_USER": None,
+}
 USE_TZ = True
 CAPTURE = json.loads(os.environ.get("BROKEN_SITE_CAPTURE", "{}"))

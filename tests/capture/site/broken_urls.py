@@ -12,6 +12,9 @@ urlpatterns = [
     path("api/", include(api)),
     path("reset/<str:token>/", lambda request, token: views.missing(request, 1)),
     path("returns/<int:status>/", views.returns),
+    path("refuses/<str:name>/", views.refuses),
+    path("async_refuses/<str:name>/", views.async_refuses),
+    path("async_page/", views.AsyncPage.as_view()),
     *[
         path(f"{view.__name__}/", view)
         for view in (
@@ -34,6 +37,14 @@ urlpatterns = [
             views.told_missing,
             views.told_forbidden,
             views.gone_client,
+            views.gone_uploader,
+            views.members,
+            views.lost_backend,
+            views.lost_backend_in_body,
+            views.endless,
+            views.async_endless,
+            views.waits,
+            views.cancelled,
             views.file,
             views.by_hand,
             views.by_hand_then_fault,

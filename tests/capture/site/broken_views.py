@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
-from django.http import FileResponse, Http404, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import (
+    FileResponse,
+    Http404,
+    HttpResponse,
+    JsonResponse,
+    StreamingHttpResponse,
+    UnreadablePostError,
+)
 from django.shortcuts import render
 from django.template.response import TemplateResponse
+from django.views import View
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET
@@ -52,6 +61,90 @@ def missing(request, pk):
 
 async def async_missing(request, pk):
     raise Http404(f"no pet {pk}")
+
+
+class NoSuchPet(Http404):
+    pass
+
+
+class NotYours(PermissionDenied):
+    pass
+
+
+class Odd(SuspiciousOperation):
+    pass
+
+
+class BadShape(BadRequest):
+    pass
+
+
+REFUSED = {error.__name__: error for error in (NoSuchPet, NotYours, Odd, BadShape)}
+
+
+def refuses(request, name):
+    raise REFUSED[name]("as a class of its own")
+
+
+async def async_refuses(request, name):
+    raise REFUSED[name]("as a class of its own")
+
+
+class AsyncPage(View):
+    async def get(self, request):
+        return HttpResponse(price_of("rabbit"))
+
+
+def members(request):
+    faults = []
+    for species in ("rabbit", "newt"):
+        try:
+            price_of(species)
+        except KeyError as error:
+            error.add_note(f"while pricing a {species}")
+            faults.append(error)
+    raise ExceptionGroup("no prices", faults)
+
+
+def gone_uploader(request):
+    raise UnreadablePostError("the client went away")
+
+
+def lost_backend(request):
+    raise ConnectionResetError("the backend went away")
+
+
+def lost_backend_in_body(request):
+    def body():
+        yield b"one"
+        raise ConnectionRefusedError("the backend is away")
+
+    return StreamingHttpResponse(body())
+
+
+def endless(request):
+    def body():
+        while True:
+            yield b"one"
+
+    return StreamingHttpResponse(body())
+
+
+async def async_endless(request):
+    async def body():
+        while True:
+            yield b"one"
+            await asyncio.sleep(0)
+
+    return StreamingHttpResponse(body())
+
+
+async def waits(request):
+    await asyncio.sleep(60)
+
+
+async def cancelled(request):
+    raise asyncio.CancelledError
 
 
 def returns(request, status):
