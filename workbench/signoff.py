@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -81,11 +81,12 @@ def verify(
     by: str,
     note: str,
     now: datetime,
+    quiet: timedelta = timedelta(),
     environ: Mapping[str, str] | None = None,
 ) -> SignOffRow:
     """Record that a person has verified the fix of a bug, close the bug, and owe what follows from that.
 
-    Raises `Refused` inside an agent's environment, when the bug is not in review, when its fix or evidence is not
+    For the time `quiet` an event without a release is no recurrence, since the fix is still on its way. Raises `Refused` inside an agent's environment, when the bug is not in review, when its fix or evidence is not
     the one that the person has `seen`, and when the fix was not demonstrated and `note` does not say why it is signed
     all the same.
     """
@@ -107,7 +108,7 @@ def verify(
         lifecycle.move(
             session, bug, "closed", by=Actor("person", by), reason=_closing_reason(fix, evidence, note), now=now
         )
-        bug.fix_commit = fix.result_commit
+        bug.fix_commit, bug.quiet_until = fix.result_commit, now + quiet
         assert bug.id is not None
         occasion = f"sign-off {row.id}"
         outbox.owe(session, "comment_issue", bug.id, occasion=occasion, now=now, body=_comment(row, fix, evidence))

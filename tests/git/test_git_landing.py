@@ -116,3 +116,28 @@ def test_a_key_that_cannot_sign_says_so(repository: Repository, fix: str, run_gi
     with pytest.raises(OutsideError, match="git tag failed"):
         repository.tag("signed", fix, message="m")
     assert run_git("tag") == ""
+
+
+def test_a_release_holds_a_fix_by_its_history_or_by_its_code(
+    repository: Repository, checkout: Path, fix: str, run_git: Run
+) -> None:
+    before = run_git("rev-parse", "main")
+    assert repository.holds(fix, fix) is True
+    assert repository.holds(before, fix) is False
+    run_git("merge", "-q", "--squash", "fix")
+    run_git("commit", "-q", "-m", "squashed")
+    (checkout / "other.py").write_text("more\n")
+    run_git("add", ".")
+    run_git("commit", "-q", "-m", "more work")
+    assert repository.holds("main", fix) is True
+    (checkout / "pricing.py").write_text("PRICES = {'rabbit': 9}\n" + "PRICES = {}\n" * 19)
+    run_git("commit", "-q", "-am", "the same line again")
+    assert repository.holds("main", fix) is None
+
+
+def test_a_release_is_a_commit_or_a_tag(repository: Repository, run_git: Run) -> None:
+    head = run_git("rev-parse", "main")
+    run_git("tag", "v1.0", "main")
+    run_git("tag", "2.0", "main")
+    assert [repository.release(name) for name in (head, head[:7], "1.0", "v1.0", "2.0")] == [head] * 5
+    assert [repository.release(name) for name in ("main", "HEAD", "", "-1", "a\nb", "3.0")] == [None] * 6

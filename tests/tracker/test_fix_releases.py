@@ -30,12 +30,14 @@ def git(tmp_path: Path) -> Git:
 
 
 @pytest.fixture
-def commits(git: Git) -> list[str]:
+def commits(git: Git, tmp_path: Path) -> list[str]:
     """Three commits in a row; the second, which is the fix, is tagged v1.5."""
     git("init", "-q", "-b", "main")
     made = []
     for words in ("before", "fix", "after"):
-        git("commit", "-q", "--allow-empty", "-m", words)
+        (tmp_path / f"{words}.py").write_text("")
+        git("add", f"{words}.py")
+        git("commit", "-q", "-m", words)
         made.append(git("rev-parse", "HEAD"))
     git("tag", "v1.5", made[1])
     return made
@@ -61,14 +63,13 @@ def test_commits_short_ids_and_versions_are_answered(any_engine: Engine, commits
     names = (before, after, fixed[:9], "1.5", "v1.5", "nightly", "-x", "main")
     see(any_engine, *names)
     fix(any_engine, fixed)
-    assert FixReleases(any_engine, tmp_path).answer(now=NOW) == 6
+    assert FixReleases(any_engine, tmp_path).answer(now=NOW) == 5
     assert answers(any_engine, fixed, *names) == {
         before: False,
         after: True,
         fixed[:9]: True,
         "1.5": True,
         "v1.5": True,
-        "main": True,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -81,14 +82,19 @@ def _typed(proposal: Proposal, what: str) -> None:
 
 
 def _sign(call: Given, engine: Engine, proposal: Proposal, words: str) -> None:
-    from workbench import signoff
+    from workbench import landing, signoff
 
     evidence, not_a_bug = proposal.evidence, bool(proposal.session.not_a_bug)
     if not not_a_bug and not words.strip() and (evidence is None or evidence.verdict != "demonstrated"):
         words = ask("\nThis was not demonstrated. Why do you sign it all the same?")
     _typed(proposal, "close the bug as not a bug" if not_a_bug else "sign this fix off and close the bug")
-    signed = signoff.verify(engine, proposal.row.number, proposal.seen, by=call.person(), note=words, now=now())
+    at, quiet = now(), timedelta(minutes=call.config["signoff.quiet_minutes"])
+    signed = signoff.verify(
+        engine, proposal.row.number, proposal.seen, by=call.person(), note=words, quiet=quiet, now=at
+    )
     say(f"{proposal.row.label} is closed: {signed.commit[:12]}, signed off by {signed.by}.")
+    for step in landing.land(call.config, engine, proposal, signed, now=at):
+        say(f"{step.text[0].upper()}{step.text[1:]}" + (f" {step.cure}" if step.cure else ""))
     say("Its file and its issue follow: workbench worker --once, or the open screen.")
 
 

@@ -45,6 +45,22 @@ class Landing(Worktrees):
             self._take_forward(branch, before, merged)
         return Merged(branch, merged, before)
 
+    def holds(self, release: str, commit: str) -> bool | None:
+        """Say whether the code of a release holds the change that a commit is the end of, or None where git cannot.
+
+        It does where the commit is in its history, and where merging it would change nothing: a fix that was
+        squashed or rebased on its way has another id. It does not where it could be merged. Where the two conflict,
+        the same lines were changed since, and nobody can tell.
+        """
+        if self.is_ancestor(commit, release):
+            return True
+        release = self.resolve(release)
+        try:
+            merged = self._merged_tree(release, self.resolve(commit), "the release")
+        except (Failed, Refused, OutsideError):
+            return None
+        return merged == text(self._git("rev-parse", f"{release}^{{tree}}"))
+
     def tag(self, name: str, commit: str, *, message: str) -> str:
         """Put a tag with a message on a commit, signed where the user has a signing key; return what was made.
 
@@ -67,10 +83,26 @@ class Landing(Worktrees):
                 )
         return f"{kind} {name}"
 
+    def push(self, commit: str, branch: str, remote: str) -> None:
+        """Push a commit as `branch`. Never forced: a branch that somebody else moved on raises `OutsideError`."""
+        # ssh would ask for a passphrase on the terminal, over the workbench.
+        quiet = {} if self._configured("core.sshCommand") else {"GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
+        self._git("push", "--quiet", "--", remote, f"{self.resolve(commit)}:refs/heads/{branch}", environ=quiet)
+
+    def remote_of(self, name: str) -> str | None:
+        """Return the remote whose address ends in `name` (owner/name), or "origin" where there is one, or None."""
+        remotes = self.remotes()
+        wanted = (f"/{name}", f":{name}", f"/{name}.git", f":{name}.git")
+        matching = [remote for remote, url in sorted(remotes.items()) if url.rstrip("/").endswith(wanted)]
+        return next(iter(matching), "origin" if "origin" in remotes else None)
+
     def signing_key(self) -> str:
         """Return the signing key of the user's configuration, or ""."""
+        return self._configured("user.signingKey")
+
+    def _configured(self, key: str) -> str:
         try:
-            return text(self._git("config", "--get", "user.signingKey"))
+            return text(self._git("config", "--get", key))
         except Failed:
             return ""
 

@@ -5,6 +5,7 @@ Names from outside become commit ids before anything else sees them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Self
 
 from workbench.errors import ConfigurationError, NotFound
 from workbench.git.process import Failed, fields, run_git, text
+
+_COMMIT = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,21 @@ class Reading:
         except NotFound:
             return False
         return True
+
+    def release(self, name: str) -> str | None:
+        """Return the commit of a release that is named by a commit or a tag, be it with a v before it, or None.
+
+        A branch is no release: where it stands changes.
+        """
+        revs = [f"refs/tags/{name}", f"refs/tags/v{name}"]
+        if _COMMIT.fullmatch(name):
+            revs.append(name)
+        for rev in revs:
+            try:
+                return self.resolve(rev)
+            except NotFound:
+                continue
+        return None
 
     def is_ancestor(self, ancestor: str, descendant: str) -> bool:
         """Say whether `ancestor` is `descendant` or in its history."""

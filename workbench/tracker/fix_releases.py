@@ -45,7 +45,7 @@ class FixReleases:
     def answer(self, *, now: datetime) -> int:
         """Answer what is not answered, and return how many answers were found.
 
-        A release that is no commit, branch or tag of the repository, or a commit that it has not, stays unanswered.
+        A release that is no commit or tag of the repository stays unanswered, and so does a fix that it has not.
         Raises `DatabaseError`.
         """
         if now >= self._forget:
@@ -99,8 +99,5 @@ def _open_questions() -> sa.Select[Any]:
 
 
 def _holds(repository: Repository, commit: str, name: str) -> bool | None:
-    """Return whether the release `name` holds a commit; a version may be tagged with a v before it."""
-    found = next((rev for rev in (name, f"v{name}") if repository.exists(rev)), None)
-    if found is None or not repository.exists(commit):
-        return None
-    return repository.is_ancestor(commit, found)
+    found = repository.release(name)
+    return repository.holds(found, commit) if found is not None and repository.exists(commit) else None

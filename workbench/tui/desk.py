@@ -9,7 +9,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from workbench.bugs.rows import ApprovalRow, BugPage, BugRow, SessionRow, SignOffRow, TranscriptRow
     from workbench.config import Config
     from workbench.fixing import Terms
-    from workbench.signoff import Proposal, Seen
+    from workbench.signoff import Proposal
 
 Clock = Callable[[], datetime]
 
@@ -201,11 +201,22 @@ class Desk:
 
         return signoff.proposal(self.engine, number, now=self.clock())
 
-    def verify(self, number: int, seen: Seen, note: str) -> SignOffRow:
-        """Sign off a fix as it was seen."""
-        from workbench import signoff
+    def follows(self) -> str:
+        """Return what becomes of a fix that is signed off. Raises `ConfigurationError`."""
+        from workbench import landing
 
-        return signoff.verify(self.engine, number, seen, by=self.person, note=note, now=self.clock())
+        return landing.plan(self.config)
+
+    def verify(self, proposal: Proposal, note: str) -> SignOffRow:
+        """Sign off a fix as it was seen, and do with it what the configuration says."""
+        from workbench import landing, signoff
+
+        now, quiet = self.clock(), timedelta(minutes=self.config["signoff.quiet_minutes"])
+        signed = signoff.verify(
+            self.engine, proposal.row.number, proposal.seen, by=self.person, note=note, quiet=quiet, now=now
+        )
+        landing.land(self.config, self.engine, proposal, signed, now=now)
+        return signed
 
     def reject(self, number: int, reason: str) -> SessionRow:
         """Reject a fix, for a reason that goes back to the agent."""

@@ -92,6 +92,10 @@ def _decided(sign_off: SignOffRow, page: BugPage, branch: str, width: int) -> It
     yield from paragraphs(plain_lines(sign_off.note, most=10) if sign_off.note else [], width, indent="    ")
     yield BLANK
     yield heading("What follows", section="what follows")
+    landed = next((act for act in page.acts if act.kind == "land" and act.after.get("commit") == sign_off.commit), None)
+    for step in landed.after["steps"] if landed else ():
+        ink: Ink = "warn" if step.startswith("no") else "good"
+        yield from paragraphs([f"{'!' if ink == 'warn' else '✓'} {plain(step, 400)}"], width, indent="  ")
     if not page.owed:
         yield line(("  Nothing is owed to the outside.", "muted"))
     yield from owed_lines(page.owed, width)

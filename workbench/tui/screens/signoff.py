@@ -38,6 +38,7 @@ class SignOffScreen(BugActs, Sections):
         self._proposal: Proposal | None = None
         self._signed: SignOffRow | None = None
         self._note = ""
+        self._follows = ""
         self._typing = ""  # what the box is for: note, reject
 
     def body(self) -> Iterable[Widget]:
@@ -61,15 +62,15 @@ class SignOffScreen(BugActs, Sections):
             bug=self.bug, has_evidence=True, decided=self._signed is not None, proposed=self._proposal is not None
         )
 
-    def read(self) -> tuple[BugPage, Proposal | None]:
-        """Read the bug and what is proposed for it."""
+    def read(self) -> tuple[BugPage, Proposal | None, str]:
+        """Read the bug, what is proposed for it, and what becomes of that on yes."""
         desk = self.workbench.desk
-        return desk.page(self._number), None if self._signed else desk.proposal(self._number)
+        return desk.page(self._number), None if self._signed else desk.proposal(self._number), desk.follows()
 
-    def arrived(self, result: tuple[BugPage, Proposal | None]) -> None:
+    def arrived(self, result: tuple[BugPage, Proposal | None, str]) -> None:
         """Show them."""
-        self._page = result[0]
-        self._proposal = result[1] or self._proposal
+        self._page, proposal, self._follows = result
+        self._proposal = proposal or self._proposal
         self.draw()
 
     def draw(self) -> None:
@@ -95,13 +96,17 @@ class SignOffScreen(BugActs, Sections):
         if self._proposal is None:
             return
         note = line((f"with the note: {self._note}", "muted")) if self._note else None
+        issue = self._proposal.row.issue
+        closes = f"the bug, its file and issue #{issue.number} close" if issue else "the bug and its file close"
+        follows = "" if self._proposal.session.not_a_bug else f"; {plain(self._follows, 100)}"
+        on_yes = line((f"On yes {closes}{follows}.", "muted"))
         question = line(
             ("Close as not a bug: " if self._proposal.session.not_a_bug else "Sign off ", "strong"),
             (f"{self._proposal.row.label} at {self._proposal.commit[:10]}", "accent"),
             (f" as {plain(self.workbench.desk.person, 60)}? ", "strong"),
             ("(y/N)", "key"),
         )
-        ask.show(question, *([note] if note else []))
+        ask.show(question, on_yes, *([note] if note else []))
 
     # --- acts --------------------------------------------------------------------------------------------------
 
@@ -109,14 +114,14 @@ class SignOffScreen(BugActs, Sections):
         """Record the sign-off."""
         if self._proposal is None:
             return
-        number, seen, note = self._number, self._proposal.seen, self._note
+        proposal, note = self._proposal, self._note
 
         def signed(sign_off: SignOffRow) -> None:
             self._signed = sign_off
             self.document.move_to(0)
             self.reload()
 
-        self.load(lambda: self.workbench.desk.verify(number, seen, note), signed)
+        self.load(lambda: self.workbench.desk.verify(proposal, note), signed)
 
     def do_decline(self) -> None:
         """No: nothing is recorded."""
