@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -123,7 +123,7 @@ def lock(session: Session, condition: sa.ColumnElement[bool]) -> list[Known]:
 def save(session: Session, fingerprints: Iterable[Known]) -> None:
     """Write the figures of fingerprints back."""
     table = table_of(FingerprintRow)
-    rows: list[dict[str, Any]] = [{"the_id": known.id, **asdict(known.figures)} for known in fingerprints]
+    rows: list[dict[str, Any]] = [{"the_id": known.id, **vars(known.figures)} for known in fingerprints]
     if rows:
         values: dict[str, Any] = {name: sa.bindparam(name) for name in NAMES}
         session.connection().execute(sa.update(table).where(table.c.id == sa.bindparam("the_id")).values(values), rows)

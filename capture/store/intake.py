@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -18,7 +19,7 @@ from sqlmodel import Session
 
 from capture.errors import StoreBusy
 from capture.event import Event, decode, encode
-from capture.store import creation, figures, releases, transition
+from capture.store import bulk, creation, figures, releases, transition
 from capture.store.engine import upsert, writing
 from capture.store.failures import store_errors
 from capture.store.figures import Known
@@ -28,6 +29,10 @@ from capture.store.tables import Bug, FingerprintRow, JournalRow, Occurrence, st
 
 # The longest text of each kind that goes into a column of its own. The whole event is in the payload.
 TITLE, WORD, PATH = 300, 200, 2_000
+
+# Half the time of the usual level for an eighth more bytes: 44 µs and 1,780 bytes against 82 µs and 1,580 for an event
+# of 5 KB, whose insert takes 40 µs.
+PAYLOAD_LEVEL = 1
 
 Key = tuple[str, str]  # project and fingerprint
 
@@ -114,8 +119,8 @@ def _take_in(session: Session, batch: Batch, now: datetime) -> Intake:
     counted = [count for count in batch.counted if _key(count) in known]
     bugs = lock_bugs(session, {known[key].bug_id for key in _keys(fresh, counted)})
     stored = _store(session, fresh, known)
-    for event in stored:
-        bugs[known[_key(event)].bug_id].level = event.level
+    for bug_id, level in {known[_key(event)].bug_id: event.level for event in stored}.items():
+        bugs[bug_id].level = level
     releases.note(session.connection(), _releases(batch))
     reopened = count_up(session, bugs, list(_sightings(stored, counted, known)), now=now)
     outcome = Intake(
@@ -250,26 +255,19 @@ def _route(event: Event) -> str | None:
 
 def _store(session: Session, events: Sequence[Event], known: Mapping[Key, Known]) -> list[Event]:
     """Store the events and return those that were really inserted: another journal may hold the same ids."""
-    rows = [
-        {
-            "id": event.id,
-            "bug_id": known[_key(event)].bug_id,
-            "fingerprint_id": known[_key(event)].id,
-            "at": _utc(event.at),
-            "status_code": event.status,
-            "environment": event.environment[:WORD],
-            "release": _word(event.release),
-            "path": event.request.path[:PATH] if event.request else "",
-            "user_id": _word(event.user_id),
-            "payload": zlib.compress(encode(event)),
-        }
-        for event in events
-    ]
+    rows: list[bulk.Row] = []
+    for event in events:
+        one = known[_key(event)]
+        path = event.request.path[:PATH] if event.request else ""
+        where = event.environment[:WORD]
+        payload = zlib.compress(encode(event), PAYLOAD_LEVEL)
+        rows.append(
+            (event.id, one.bug_id, one.id, _utc(event.at), event.status, where)
+            + (_word(event.release), path, _word(event.user_id), payload)
+        )
     if not rows:
         return []
-    connection = session.connection()
-    insert = upsert(connection, table_of(Occurrence)).on_conflict_do_nothing().returning(table_of(Occurrence).c.id)
-    inserted = set(connection.scalars(insert, rows))
+    inserted = bulk.insert(session.connection(), rows)
     return [event for event in events if event.id in inserted]
 
 
@@ -312,8 +310,12 @@ def _enter(session: Session, journal: JournalRow, batch: Batch, outcome: Intake,
 
 
 def _key(seen: Event | Counted) -> Key:
-    key = seen.fingerprint.key if isinstance(seen, Event) else seen.key
-    return storable(seen.project), storable(key)
+    return _storable_key(seen.project, seen.fingerprint.key if isinstance(seen, Event) else seen.key)
+
+
+@lru_cache(maxsize=4_096)
+def _storable_key(project: str, key: str) -> Key:
+    return storable(project), storable(key)
 
 
 def _keys(events: Iterable[Event], counted: Iterable[Counted]) -> set[Key]:

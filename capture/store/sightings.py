@@ -68,9 +68,12 @@ def count_up(
                 waking.wake(session, bug, why, now=now)
         seen = fingerprints[sighting.fingerprint_id].figures
         seen.note(sighting.at, sighting.count, sighting.release, sighting.environment)
-        figures.show(bug, figures.total([one.figures for one in fingerprints.values()]))
-        bug.changed_at = now
+        if bug.state == "closed":  # the next sighting is judged by what the bug shows then
+            figures.show(bug, figures.total([one.figures for one in fingerprints.values()]))
     touched = {sighting.fingerprint_id: sighting.bug_id for sighting in sightings}
+    for bug_id in sorted(set(touched.values())):
+        figures.show(bugs[bug_id], figures.total([one.figures for one in of_bug[bug_id].values()]))
+        bugs[bug_id].changed_at = now
     figures.save(session, [of_bug[bug_id][fingerprint_id] for fingerprint_id, bug_id in sorted(touched.items())])
     _add_tallies(session, tallies)
     session.flush()
