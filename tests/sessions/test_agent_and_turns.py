@@ -16,8 +16,8 @@ from capture.testing import NOW
 from workbench import fixing
 from workbench.bugs import queries
 from workbench.sessions import agent as agents
+from workbench.sessions import prices, runner
 from workbench.sessions import record as records
-from workbench.sessions import runner
 from workbench.sessions.agent import Agent, AgentFailed, AgentOptions, read
 from workbench.sessions.commands import Decision
 from workbench.sessions.record import Record
@@ -70,6 +70,19 @@ def ended(**changes):
         (ended(result="done", total_cost_usd=1.0), [TurnEnded(True, False, "done", 1.0, 2)]),
         (ended(is_error=True, result="API Error: 500"), [TurnEnded(False, False, "API Error: 500", None, 2)]),
         (
+            ended(
+                subtype="error_during_execution",
+                is_error=True,
+                terminal_reason="aborted_tools",
+                errors=["[ede_diagnostic] result_type=user"],
+            ),
+            [TurnEnded(False, True, "interrupted", None, 2)],
+        ),
+        (
+            ended(subtype="error_during_execution", is_error=True, errors=["[ede_diagnostic] x", "it broke"]),
+            [TurnEnded(False, False, "it broke", None, 2)],
+        ),
+        (
             ended(subtype="error_max_turns", is_error=True),
             [TurnEnded(False, False, "the cap on turns is reached", None, 2)],
         ),
@@ -79,7 +92,7 @@ def ended(**changes):
         ),
         (
             ended(subtype="error_during_execution", is_error=True, terminal_reason="aborted_tools"),
-            [TurnEnded(False, True, "aborted_tools", None, 2)],
+            [TurnEnded(False, True, "interrupted", None, 2)],
         ),
         (object(), []),
     ],
@@ -331,3 +344,17 @@ def test_a_stop_that_hangs_is_given_up(options, monkeypatch):
     monkeypatch.setattr(agent._client, "disconnect", hang)
     asyncio.run(agent.interrupt())
     asyncio.run(agent.__aexit__())
+
+
+@pytest.mark.parametrize(
+    ("model", "usage", "dollars"),
+    [
+        ("claude-opus-4-5", {"input_tokens": 1_000_000}, 5.0),
+        ("claude-haiku-4-5", {"output_tokens": 1_000_000}, 5.0),
+        ("something new", {"cache_read_input_tokens": 1_000_000}, 0.3),
+        ("something new", {"cache_creation_input_tokens": 1_000_000}, 3.75),
+        ("", None, 0.0),
+    ],
+)
+def test_the_money_of_a_turn_without_a_bill_is_estimated(model, usage, dollars):
+    assert prices.estimate(model, usage) == pytest.approx(dollars)

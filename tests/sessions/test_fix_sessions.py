@@ -12,7 +12,7 @@ import psutil
 import pytest
 from sqlalchemy.engine import Engine
 
-from workbench import fixing
+from workbench import fixing, signoff
 from workbench.bugs import queries
 from workbench.bugs.rows import SessionRow
 from workbench.errors import Refused
@@ -45,7 +45,7 @@ def test_a_failing_test_a_fix_evidence_and_a_second_round(launch, config, engine
     assert row.rehearsal == "price"
     assert queries.bug_page(engine, bug, now=now).row.state == "fixing"
 
-    row = fixing.wait(engine, row.id, timeout=80)
+    row = fixing.wait(engine, row.id, timeout=100)
     assert (row.state, row.activity.partition(":")[0]) == ("done", "demonstrated")
     assert row.cost_usd > 0
     assert row.tokens > 1000
@@ -64,7 +64,10 @@ def test_a_failing_test_a_fix_evidence_and_a_second_round(launch, config, engine
     assert (clinic / "pricing.py").read_text().endswith("PRICES[species]\n")
     first_cost = row.cost_usd
 
-    row = fixing.resume(config, engine, row.id, by="Ada", message="And cats?", now=now)
+    with pytest.raises(Refused, match="is review") as refused:
+        fixing.resume(config, engine, row.id, by="Ada", message="And cats?", now=now)
+    assert "reject it with a reason" in refused.value.cure
+    row = signoff.reject(config, engine, bug, by="Ada", reason="And cats?", now=now)
     assert queries.bug_page(engine, bug, now=now).row.state == "fixing"
     until(lambda: "running the" in said(engine, row).partition("Cats are pinned now")[2])
     fixing.interrupt(engine, row.id, by="Ada", now=now)  # the evidence of the first round is enough for a test
@@ -115,7 +118,7 @@ def test_a_person_answers_what_it_asks_and_no_secret_reaches_its_commands(
 LAUNCHER = """
 import os, signal, sys
 from datetime import UTC, datetime
-from workbench import fixing
+from workbench import fixing, signoff
 from workbench.bugs.store import open_engine
 from workbench.fixing.order import Order
 order = Order.decode(sys.stdin.buffer.read())

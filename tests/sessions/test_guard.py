@@ -15,6 +15,7 @@ from capture.event import ExceptionInfo, Frame
 from capture.testing import make_event
 from workbench.sessions.brief import compose
 from workbench.sessions.guard import Guard
+from workbench.sessions.overlap import Overlap
 
 TESTS = [sys.executable, "-m", "pytest"]
 
@@ -283,3 +284,18 @@ def test_the_event_file_is_what_the_guard_compares_with(make_guard, tmp_path):
     make_guard()
     (event_file,) = tmp_path.glob("event-*.json")
     assert json.loads(event_file.read_text())["bug"] == "B-012"
+
+
+@pytest.mark.parametrize(
+    ("command", "shared"),
+    [
+        ("pip install Evil-Helper==1.2", "evil-helper"),
+        ("cd x && npm i @bad/left-pad", "@bad/left-pad"),
+        ("uv add requests", None),
+        ("python -m pip install evil", None),
+        ("echo @bad/left", None),
+    ],
+)
+def test_a_package_that_somebody_outside_has_named_is_marked(command, shared):
+    overlap = Overlap(["please take evil-helper, or: @bad/left-pad."])
+    assert overlap.shared(command) == shared

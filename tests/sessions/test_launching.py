@@ -22,11 +22,11 @@ from sqlmodel import Session
 from capture.store.lifecycle import Actor
 from capture.store.tables import Bug, FixSession, SessionRequest
 from capture.testing import NOW
-from workbench import evidence, fixing
+from workbench import evidence, fixing, signoff
 from workbench.bugs import acts, queries
 from workbench.config import Config, Value
 from workbench.errors import ConfigurationError, DatabaseError, NotFound, OutsideError, Refused, UsageError
-from workbench.fixing import launching, running
+from workbench.fixing import alarm, launching, running
 from workbench.fixing.order import Order
 from workbench.git import Repository
 from workbench.sessions import claude, process, sandbox
@@ -433,7 +433,7 @@ def state_of(engine, bug) -> str:
 def test_evidence_follows_a_finished_turn(run, engine, bug, monkeypatch):
     asked = []
 
-    def collect(request, *, progress):
+    def collect(request, *, progress, **_):
         asked.append(request)
         progress("running the tests")
         at = datetime.now(UTC)
@@ -446,6 +446,127 @@ def test_evidence_follows_a_finished_turn(run, engine, bug, monkeypatch):
     assert asked[0].result == fix.result_commit
     assert state_of(engine, bug) == "review"
     assert [entry.kind for entry in queries.transcript(engine, fix.id)] == ["notice", "evidence"]
+
+
+def test_the_verdict_stands_once_in_a_transcript(run, engine, monkeypatch):
+    def collect(request, *, progress, **_):
+        progress("running the tests")
+        progress("refuted: it still fails")
+        at = datetime.now(UTC)
+        return evidence.EvidenceReport("refuted", "it still fails", (), (), request.base, request.result, at, at)
+
+    monkeypatch.setattr(evidence, "collect", collect)
+    _, fix = run(Outcome("finished", "fixed"))
+    told = [str(entry.body.get("text")) for entry in queries.transcript(engine, fix.id)]
+    assert sum("it still fails" in text for text in told) == 1
+
+
+def test_a_bug_that_was_muted_meanwhile_comes_to_review_all_the_same(run, engine, bug, monkeypatch):
+    def collect(request, *, progress, **_):
+        with records.transaction(engine) as session:
+            row = session.get_one(Bug, bug)
+            records.move(session, row, "muted", by=Actor("person", "Bob"), reason="not now", now=NOW)
+        at = datetime.now(UTC)
+        return evidence.EvidenceReport("partial", "half", (), (), request.base, request.result, at, at)
+
+    monkeypatch.setattr(evidence, "collect", collect)
+    run(Outcome("finished", "fixed"))
+    history = queries.bug_page(engine, bug, now=NOW).history
+    assert [step.to_state for step in history[-3:]] == ["muted", "open", "review"]
+    assert "a result waits for review" in history[-2].reason
+
+
+def test_a_change_of_a_locked_test_is_a_flag_and_keeps_the_fix_from_being_demonstrated(
+    run, engine, bug, monkeypatch, clinic
+):
+    repository = Repository.open(clinic)
+
+    def collect(request, *, progress, **_):
+        at = datetime.now(UTC)
+        return evidence.EvidenceReport("demonstrated", "proven.", (), (), request.base, request.result, at, at)
+
+    monkeypatch.setattr(evidence, "collect", collect)
+    locked = {"locked_at": repository.head(), "locked": ["pricing.py"]}
+    run(Outcome("finished", "fixed"), options=locked)
+    view = queries.bug_page(engine, bug, now=NOW).evidence
+    assert (view.verdict, view.reason) == ("partial", "proven; but look first at: locked test changed.")
+    assert [(flag["kind"], flag["path"]) for flag in view.flags] == [("locked test changed", "pricing.py")]
+
+
+def test_a_proposal_that_it_is_no_bug_comes_to_review_and_only_a_person_closes_it(run, engine, bug):
+    said = "NOT A BUG\n\nThat page was taken away on purpose."
+    code, fix = run(Outcome("finished", said))
+    assert (code, fix.state, fix.result_commit) == (0, "done", None)
+    assert fix.not_a_bug == "That page was taken away on purpose."
+    assert state_of(engine, bug) == "review"
+    offered = signoff.proposal(engine, bug)
+    assert (offered.session.id, offered.diff, offered.evidence) == (fix.id, "", None)
+    other = signoff.Seen("other", None)
+    with pytest.raises(Refused, match="no longer the one"):
+        signoff.verify(engine, bug, other, by="Ada", note="", now=NOW, environ={})
+    signed = signoff.verify(engine, bug, offered.seen, by="Ada", note="", now=NOW, environ={})
+    page = queries.bug_page(engine, bug, now=NOW)
+    assert (signed.decision, page.row.state) == ("not a bug", "closed")
+    assert page.history[-1].reason == "not a bug: That page was taken away on purpose."
+    with Session(engine) as session:
+        row = session.get_one(Bug, bug)
+        assert (row.closed_as, row.fix_commit) == ("not a bug", None)
+
+
+def test_a_conversation_that_the_client_has_and_nobody_wrote_down_is_taken_up(
+    config, engine, make_session, monkeypatch
+):
+    resumed = []
+
+    def run_turn(turn, prompt):
+        resumed.append(turn._options.resume)
+        return Outcome("failed", "Session ID x is already in use.") if len(resumed) == 1 else Outcome("finished", "ok")
+
+    async def until_told(turn, prompt):
+        return run_turn(turn, prompt)
+
+    monkeypatch.setattr(running, "_until_told", until_told)
+    fix = make_session(options={"prompt": "p", "program": "claude"})
+    folder = config.state_dir / "sessions" / fix.id
+    folder.mkdir(parents=True)
+    (folder / "event.json").write_text('{"fields": []}')
+    assert running._Session(config, Record(engine, fix.id))._turn() == Outcome("finished", "ok")
+    assert resumed == [False, True]
+    assert Record(engine, fix.id).load().options["conversation"]
+
+
+def test_a_change_of_git_is_an_alarm_and_a_flag(config, engine, make_session, clinic):
+    fix = make_session()
+    record, repository = Record(engine, fix.id), Repository.open(clinic)
+    alarm.watch(record, repository, Path(fix.worktree))
+    assert alarm.check(record, repository, Path(fix.worktree)) == ""
+
+    alarm.watch(record, repository, Path(fix.worktree))
+    hook = clinic / ".git" / "hooks" / "post-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\ntouch /tmp/x\n")
+    subprocess.run(["git", "config", "core.fsmonitor", "x"], cwd=clinic, check=True)
+    subprocess.run(["git", "branch", "evil"], cwd=clinic, check=True)
+    subprocess.run(["git", "branch", "workbench/B-009-1"], cwd=clinic, check=True)
+    told = alarm.check(record, repository, Path(fix.worktree))
+    assert "git's own files changed while this session ran: config, hooks/post-commit." in told
+    assert "refs/heads/evil" in told
+    assert "workbench/B-009" not in told
+    assert queries.session(engine, fix.id).alarm == told
+    assert queries.transcript(engine, fix.id)[-1].kind == "alarm"
+    assert [flag.kind for flag in alarm.flags(told)] == ["git changed"]
+
+
+def test_refs_that_move_beside_a_sandbox_are_told_and_are_no_alarm(config, engine, make_session, clinic):
+    fix = make_session(is_sandboxed=True)
+    record, repository = Record(engine, fix.id), Repository.open(clinic)
+    alarm.watch(record, repository, Path(fix.worktree))
+    subprocess.run(["git", "commit", "-q", "--allow-empty", "-m", "my own"], cwd=clinic, check=True)
+    # The runner was killed: the next one compares with what this one wrote down.
+    alarm.watch(record, repository, Path(fix.worktree))
+    (entry,) = queries.transcript(engine, fix.id)
+    assert (entry.kind, queries.session(engine, fix.id).alarm) == ("notice", "")
+    assert "refs/heads/main" in entry.body["text"]
 
 
 def test_evidence_that_cannot_be_made_is_a_failed_session(run, engine, bug, monkeypatch):
@@ -482,7 +603,7 @@ def test_evidence_can_be_interrupted_by_a_person_and_by_a_signal(run, engine, bu
 
 def test_only_the_evidence_is_made_where_only_that_is_missing(run, engine, clinic, monkeypatch):
     seen = []
-    monkeypatch.setattr(evidence, "collect", lambda request, progress: seen.append(request.result))
+    monkeypatch.setattr(evidence, "collect", lambda request, **_: seen.append(request.result))
     monkeypatch.setattr(evidence, "save", lambda *_: 1)
     head = Repository.open(clinic).head()
     run(None, options={"phase": "evidence"}, result_commit=head)

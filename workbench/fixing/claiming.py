@@ -10,14 +10,14 @@ from sqlmodel import Session, col, select
 
 from capture.store.lifecycle import Actor, IllegalTransition, label
 from capture.store.tables import Bug, FixSession, TranscriptEntry
-from workbench.bugs.rows import BugPage, SessionRow
+from workbench.bugs.rows import BugPage
 from workbench.errors import Refused
 from workbench.fixing.steering import LIVE
 from workbench.sessions import record
 from workbench.sessions.process import Identity
 
 
-def check_free(page: BugPage, *, resumed: SessionRow | None = None) -> None:
+def check_free(page: BugPage) -> None:
     """Raise `Refused` when the bug's state does not allow a session, or somebody is at work on it."""
     live = next((row for row in page.sessions if row.is_live), None)
     if live is not None:
@@ -30,8 +30,7 @@ def check_free(page: BugPage, *, resumed: SessionRow | None = None) -> None:
         "closed": "It is closed. File what is wrong now with `workbench bugs new`.",
         "muted": "Unmute it first.",
     }
-    if resumed is None:
-        cures["review"] = "Verify the fix that waits for review, or reject it with a reason."
+    cures["review"] = "Verify the fix that waits for review, or reject it with a reason, which goes to the agent."
     if page.row.state in cures:
         raise Refused(f"{page.row.label} is {page.row.state}.", cure=cures[page.row.state])
 

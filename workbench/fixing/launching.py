@@ -191,7 +191,7 @@ def resume(
     if fix.rehearsal is None:
         costs.check_day(config, engine, now=now)
     repository = Repository.open(Path(fix.repository))
-    check_free(queries.bug_page(engine, row.bug, now=now), resumed=row)
+    check_free(queries.bug_page(engine, row.bug, now=now))
     end_leftovers_of(fix)
     place = worktrees.Place(Path(fix.worktree), fix.branch, fix.base_commit)
     made_again = worktrees.ensure(repository, place, kept=_kept(repository, fix), reason=_reason(fix.id))

@@ -10,8 +10,9 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from workbench.sessions.environment import MEASURING
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_ID_TAKEN = "already in use"  # what Claude Code says of a session id that has a conversation
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -128,10 +130,18 @@ class _Session:
                 own_settings=self.fix.rehearsal is None,
                 box=self._box(tests) if self.fix.is_sandboxed else None,
             )
-            spent = Spent(self.fix.cost_usd, self.fix.tokens, self.fix.turns)
+            fix = self.fix
+            spent = Spent(fix.cost_usd, fix.tokens, fix.turns, is_estimated=fix.is_cost_estimated)
             minutes = options.get("max_minutes")
             turn = Turn(agent, guard, self.record, spent=spent, max_minutes=minutes, steps=phases)
-            return asyncio.run(_until_told(turn, options["prompt"]))
+            outcome = asyncio.run(_until_told(turn, options["prompt"]))
+            if not agent.resume and outcome.kind == "failed" and _ID_TAKEN in outcome.reason:
+                # An earlier runner was killed after the client had begun and before that was written down.
+                self.record.option(conversation=True)
+                agent = replace(agent, resume=True)
+                turn = Turn(agent, guard, self.record, spent=spent, max_minutes=minutes, steps=phases)
+                outcome = asyncio.run(_until_told(turn, options["prompt"]))
+            return outcome
 
     def _box(self, tests: Sequence[str]) -> Box:
         from workbench.sessions import sandbox
@@ -233,7 +243,10 @@ class _Session:
         self.record.update(state="working", activity=text)
 
     def _progress(self, text: str) -> None:
-        self.record.entry("notice", text=text)
+        from workbench import evidence
+
+        if text.partition(":")[0] not in get_args(evidence.Verdict):  # the verdict has an entry of its own
+            self.record.entry("notice", text=text)
         self.record.update(state="working", activity=text)
 
     def _ended(self, kind: str, reason: str) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 import claude_agent_sdk as sdk
 
+from workbench.sessions import prices
 from workbench.sessions.commands import Decision
 from workbench.sessions.guard import TOOLS
 from workbench.sessions.said import Ask, Entry, Reply, Said, Started, TurnEnded, Waiting
@@ -187,7 +188,8 @@ def read(message: Any) -> list[Said]:
         case sdk.AssistantMessage():
             blocks: list[Said] = [entry for block in message.content if (entry := _block(block))]
             if message.parent_tool_use_id is None and message.message_id:
-                blocks.append(Reply(message.message_id, _tokens(message.usage)))
+                cost = prices.estimate(message.model or "", message.usage)
+                blocks.append(Reply(message.message_id, _tokens(message.usage), cost))
             return blocks
         case sdk.UserMessage() if isinstance(message.content, list):
             return [entry for block in message.content if (entry := _result(block))]
@@ -248,6 +250,8 @@ def _ended(message: sdk.ResultMessage) -> TurnEnded:
         "error_max_turns": "the cap on turns is reached",
         "error_max_budget_usd": "the cap on cost is reached",
     }
-    said = message.result or "; ".join(message.errors or ()) or message.terminal_reason or message.subtype
-    reason = reasons.get(message.subtype, said)
+    # The client's own diagnostics are for those who make it.
+    errors = [error for error in message.errors or () if not error.lstrip().startswith("[")]
+    said = message.result or "; ".join(errors) or message.terminal_reason or message.subtype
+    reason = "interrupted" if interrupted else reasons.get(message.subtype, said)
     return TurnEnded(ok, interrupted, reason, message.total_cost_usd, message.num_turns)

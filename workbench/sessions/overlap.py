@@ -1,4 +1,4 @@
-"""What a command shares with text that somebody outside could have written: a host, a URL, a long piece."""
+"""What a command shares with text that somebody outside could have written: a host, a URL, a package, a long piece."""
 
 from __future__ import annotations
 
@@ -13,6 +13,15 @@ _HOST = re.compile(
     re.IGNORECASE,
 )
 _SPACE = re.compile(r"\s+")
+# What fetches packages by name, and the names that follow it.
+_INSTALLER = re.compile(
+    r"\b(?:pip[0-9.]*|pipx|uvx?|conda|poetry|pdm|npm|npx|pnpm|yarn|bunx?|gem|bundle|cargo|go|apt|apt-get|dnf|yum|brew)"
+    r"\s(?P<rest>[^;&|\n]*)"
+)
+_PACKAGE = re.compile(r"(?<![\w./@-])@?[a-z0-9][\w.-]*(?:/[\w.-]+)*")
+_WORD = re.compile(r"@?[a-z0-9][\w.-]*(?:/[\w.-]+)*")
+_LEAST = 3  # characters of a package's name
+_NO_PACKAGE = frozenset({"install", "add", "run", "get", "exec", "tool", "pip", "download", "update", "upgrade"})
 
 
 class Overlap:
@@ -27,6 +36,7 @@ class Overlap:
         self._texts = [text for text in texts if len(text) >= LONG]
         self._pieces = {text[i : i + LONG] for text in self._texts for i in range(len(text) - LONG + 1)}
         named = {found.lower() for text in texts for pattern in (_URL, _HOST) for found in pattern.findall(text)}
+        self._words = {word.strip(".-") for text in texts for word in _WORD.findall(text) if len(word) >= _LEAST}
         # What stands before "://" and after the host is left out, so that the host alone is found as well.
         self._names = {name for name in named if "." in name or "://" in name}
 
@@ -39,7 +49,16 @@ class Overlap:
         hosts: set[str] = {found for pattern in (_URL, _HOST) for found in pattern.findall(normal)}
         if named := sorted(hosts & self._names, key=len):
             return named[-1]
-        return self._longest_piece(normal)
+        return self._package(normal) or self._longest_piece(normal)
+
+    def _package(self, normal: str) -> str | None:
+        """Return the name of a package that a command would fetch and that somebody outside has named."""
+        for found in _INSTALLER.finditer(normal):
+            names: list[str] = _PACKAGE.findall(found["rest"])
+            for name in names:
+                if len(name) >= _LEAST and name not in _NO_PACKAGE and name.strip(".-") in self._words:
+                    return name
+        return None
 
     def _longest_piece(self, normal: str) -> str | None:
         best = ""

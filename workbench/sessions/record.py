@@ -187,7 +187,11 @@ def end(
         request.answer_note, request.answered_at, request.answered_by = "the session ended", now, "workbench"
         session.add(request)
     bug = session.exec(select(Bug).where(Bug.id == fix.bug_id).with_for_update()).one()
-    if to is not None and bug.state == "fixing":
+    if to == "review" and bug.state == "muted":
+        # Muting silences new events, not the answer that somebody has asked for.
+        move(session, bug, "open", by=Actor("agent", session_id), reason="unmuted: a result waits for review", now=now)
+        move(session, bug, to, by=Actor("agent", session_id), reason=reason, now=now)
+    elif to is not None and bug.state == "fixing":
         move(session, bug, to, by=Actor("agent", session_id), reason=reason, now=now)
     bug.changed_at = now
     session.add(bug)

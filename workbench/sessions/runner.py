@@ -28,6 +28,7 @@ class Spent:
     cost_usd: float = 0.0
     tokens: int = 0
     turns: int = 0
+    is_estimated: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ class Turn:
         self._heard = time.monotonic()
         self._beat = 0.0
         self._replies: dict[str, int] = {}
+        self._billed = spent.cost_usd
+        self._unbilled: dict[str, float] = {}  # the replies of the turn that has not ended yet
         self._stopped: Outcome | None = None
         self._questions = 0
         self._steps = steps
@@ -167,7 +170,11 @@ class Turn:
                 self._replies[said.id] = max(said.tokens, self._replies.get(said.id, 0))
                 tokens = self._spent.tokens + sum(self._replies.values())
                 turns = self._spent.turns + len(self._replies)
-                await asyncio.to_thread(self._record.update, tokens=tokens, turns=turns)
+                self._unbilled[said.id] = max(said.cost_usd, self._unbilled.get(said.id, 0.0))
+                cost = self._billed + sum(self._unbilled.values())
+                await asyncio.to_thread(
+                    self._record.update, tokens=tokens, turns=turns, cost_usd=cost, is_cost_estimated=True
+                )
                 if self._turns_left() < 0:  # the client counts anew with each prompt
                     self._stopped = self._stopped or Outcome("failed", "the cap on turns is reached")
             case Waiting():
@@ -177,8 +184,10 @@ class Turn:
         cost = ended.cost_usd
         if cost is not None:
             # A resumed client goes on from what its conversation had cost, if it still knows that.
-            total = cost if cost >= self._spent.cost_usd else self._spent.cost_usd + cost
-            await asyncio.to_thread(self._record.update, cost_usd=total)
+            self._billed = cost if cost >= self._spent.cost_usd else self._spent.cost_usd + cost
+            self._unbilled.clear()
+            estimated = self._spent.is_estimated
+            await asyncio.to_thread(self._record.update, cost_usd=self._billed, is_cost_estimated=estimated)
         await asyncio.to_thread(
             self._record.entry,
             "result",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -24,10 +24,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Reply:
-    """The model has replied. Several messages may belong to one reply; `tokens` is what the reply used."""
+    """The model has replied. Several messages may belong to one reply; `tokens` is what the reply used.
+
+    `cost_usd` is about what it cost; the bill comes with the end of the turn.
+    """
 
     id: str
     tokens: int
+    cost_usd: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
