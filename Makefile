@@ -35,7 +35,7 @@ faults: $(VENV)/.dev ## kill, lock, fill and stop what capture rests on, for as 
 	@WORKBENCH_FAULTS=full $(BIN)/pytest -q -p no:xdist --timeout 400 --durations 10 tests/faults
 
 bench: $(VENV)/.bench ## measure, beside sentry-sdk and raw limits in the same run: one table
-	@WORKBENCH_BENCHMARKS=1 $(BIN)/pytest -q -p no:xdist $(if $(filter tests,$(TESTS)),tests/benchmarks,$(TESTS))
+	@WORKBENCH_BENCHMARKS=1 $(BIN)/pytest -q -p no:xdist --timeout=1200 $(if $(filter tests,$(TESTS)),tests/benchmarks,$(TESTS))
 
 docs: $(VENV)/.dev ## make the screenshots of the docs again
 	@$(BIN)/pytest -q tests/tui/test_snapshots.py
