@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -83,6 +86,44 @@ def test_a_bad_line_is_named(workbench, bad, said):
     assert "the input, line 2:" in ran.err
     assert said in ran.err
     assert len(ran.out.splitlines()) == 1
+
+
+def test_lines_after_a_bad_one_are_answered_and_all_bad_ones_are_named(workbench):
+    ran = workbench("fingerprint", "-", piped="{\n" + lines(FAULT) + "[]\n" + lines(FAULT))
+    assert ran.code == Exit.USAGE
+    assert len(ran.out.splitlines()) == 2
+    assert "the input, line 1:" in ran.err
+    assert "the input, line 3:" in ran.err
+    assert "the input has 2 lines that are no event." in ran.err
+
+
+def test_what_was_left_out_is_said(workbench):
+    ran = workbench("fingerprint", "-", "--json", piped=lines(FAULT))
+    found = json.loads(ran.out)
+    left_out = {part["name"]: part["value"] for part in found["left_out"]}
+    assert left_out["message"] == "'rabbit'"
+    assert left_out["route"] == "/api/visits/<int:pk>/price/"
+    assert "line numbers" in left_out
+    assert found["splits"]
+    assert found["merges"]
+
+
+def test_on_a_terminal_the_bugs_are_a_table(tmp_path):
+    path = tmp_path / "events.jsonl"
+    path.write_text(lines({"status": 404, "path": "/x\x1b[31m"}, FAULT, FAULT | {"message": "'hare'"}))
+    main, other = os.openpty()
+    with os.fdopen(main, "rb", buffering=0) as terminal, os.fdopen(other, "wb") as out:
+        command = [sys.executable, "-m", "workbench", "fingerprint", str(path)]
+        ran = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, check=False)
+        shown = terminal.read(10_000).decode()
+    head, first, second = shown.splitlines()
+    assert head.split() == ["EVENTS", "KEY", "LINES", "WHAT", "THEY", "SHARE"]
+    assert first.split()[0] == "2"
+    assert "2, 3" in first
+    assert "KeyError" in first
+    assert "unknown path" in second
+    assert ran.stderr == "3 events, 2 bugs.\n"
+    assert ran.returncode == Exit.DONE
 
 
 def test_a_missing_file_is_named(workbench, tmp_path):

@@ -50,7 +50,6 @@ def test_what_prints_data_takes_json(name, found):
         "skill install",
         "skill uninstall",
         "skill session-start",
-        "fingerprint",
     )
     assert ("--json" in [word for parameter in found.params for word in parameter.opts]) == prints_data
 

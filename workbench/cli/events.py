@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -65,6 +65,9 @@ class GivenEvent(msgspec.Struct, frozen=True, kw_only=True):
     logger: str | None = None
 
 
+if TYPE_CHECKING:
+    from capture.explain import Explanation
+
 _LIBRARY = re.compile(
     r"/(?:site|dist)-packages/|/lib(?:64)?/(?:python|pypy)\d|/python\d+(?:\.\d+)?/lib/", re.IGNORECASE
 )
@@ -92,6 +95,21 @@ def key_of(event: GivenEvent) -> Fingerprint:
         referer=_own_referer(event.referer or "", event.host or ""),
         referer_route=event.referer_route,
         logger=event.logger or "",
+    )
+
+
+def explanation_of(event: GivenEvent) -> Explanation:
+    """Return why the site would group this event as it does."""
+    from capture.explain import explained
+
+    return explained(
+        key_of(event),
+        exceptions=_exceptions(event),
+        status=event.status,
+        message=event.message or "",
+        path=event.path or "",
+        route=event.route,
+        referer=event.referer or "",
     )
 
 
