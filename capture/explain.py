@@ -55,7 +55,7 @@ def explained(
         left_out = [*_of_fault(exceptions, message, names), *_of_request(status, path, route, names)]
         splits = (
             "Another type, another line of the application that raised or led there, another explicit cause."
-            if names & {"raised at", "template"}
+            if names & {"raised at", "frame", "template"}
             else "Another type, another place in the library, another route."
         )
         merges = "The same way through the code in any release, with any data, message and status."

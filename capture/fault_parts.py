@@ -193,6 +193,7 @@ def _without_comment(line: str) -> str:
     return found[1] if found and found[1] else line
 
 
+@lru_cache(maxsize=4096)
 def _name(name: str) -> str:
     """Return the name of a module or function without what was made up for it."""
     return _GENERATED.sub("<id>", name[:MAX_LINE])

@@ -44,6 +44,13 @@ def test_the_page_says_why_its_events_are_one_bug(page_of: Callable[[int], BugPa
     assert "fingerprint b2c3d4e5f6071829" in shown
 
 
+def test_the_page_says_what_did_not_make_them_one_bug(page_of: Callable[[int], BugPage]) -> None:
+    shown = text(page_of(1))
+    assert "left out: line numbers, message, library frames" in shown
+    assert "would be another bug: another type, another line of the application" in shown
+    assert "left out" not in text(page_of(1), event=None)
+
+
 def test_our_frames_are_open_with_source_and_locals_and_library_frames_folded(
     page_of: Callable[[int], BugPage],
 ) -> None:

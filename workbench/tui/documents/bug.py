@@ -111,10 +111,23 @@ def _why(page: BugPage, view: View) -> Iterator[Line]:
                 (f"  {part.why}", "muted"),
             )
         yield line((f"  fingerprint {plain(key, 64)}: events with the same parts land here", "muted"))
+    yield from _left_out(view)
     route = " ".join(plain(word, 120) for word in (row.method, row.route) if word)
     if route:
         yield line(("  route ", "muted"), route, (f"  status {row.status_code}" if row.status_code else "", "muted"))
     yield line(("  last 24 h ", "muted"), (sparkline(row.trend, 24), "accent"), (f"  {sum(row.trend):,}", "muted"))
+
+
+def _left_out(view: View) -> Iterator[Line]:
+    from capture.explain import explain  # with the patterns of messages, which the first paint does not need
+
+    if view.event is None:
+        return
+    found = explain(view.event)
+    names = ", ".join(dict.fromkeys(part.name for part in found.left_out))
+    if names:
+        yield line((f"  left out: {plain(names, 200)}", "muted"))
+    yield line((f"  would be another bug: {found.splits[:1].lower()}{found.splits[1:]}", "muted"))
 
 
 def _stack(page: BugPage, view: View) -> Iterator[Line]:
