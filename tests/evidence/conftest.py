@@ -296,3 +296,9 @@ def measured(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 def django_files() -> dict[str, str]:
     """The files of the Django site as they are on its base."""
     return DJANGO
+
+
+@pytest.fixture(scope="session")
+def runner_files() -> dict[str, str]:
+    """The files of the site that Django's own runner tests."""
+    return RUNNER

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from workbench.evidence import RecordedFault
 from workbench.evidence.command import TestCommand
@@ -17,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("measured")
 COMMAND = "cd site && python manage.py test"
 FAULT = RecordedFault("KeyError", "/srv/clinic/views.py", "price", 500, "GET", "/price/ox/", "/price/<str:species>/")
 VIEWS, TEST = "site/clinic/views.py", "site/clinic/tests/test_ox.py"
-FIXED = """
+FIXED = textwrap.dedent("""
     from django.http import HttpResponse, HttpResponseNotFound
 
     PRICES = {'dog': 40}
@@ -29,7 +31,7 @@ FIXED = """
 
     def pet(request, pk):
         return HttpResponseNotFound() if pk > 3 else HttpResponse('pet')
-    """
+    """)
 OX = """
     from django.test import SimpleTestCase
 
@@ -42,29 +44,36 @@ UNFIXED = FIXED.replace("PRICES.get(species, 50)", "PRICES[species]")
 HONEST = {VIEWS: FIXED, TEST: OX}
 
 
-def prove(site: Any, files: dict[str, str | None], **given: Any) -> Any:
-    return site.prove(files, **{"fault": FAULT, "command": COMMAND, **given})
+@pytest.fixture(scope="module")
+def prove(runner_site: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Prove a fix of the site, whose base is remembered from one test to the next."""
+    cache = tmp_path_factory.mktemp("cache")
+
+    def prove(files: dict[str, str | None], **given: Any) -> Any:
+        return runner_site.prove(files, **{"fault": FAULT, "command": COMMAND, "cache": cache, **given})
+
+    return prove
 
 
-def test_an_honest_fix_is_demonstrated_and_its_base_is_remembered(runner_site: Any, tmp_path: Path) -> None:
+def test_an_honest_fix_is_demonstrated_and_its_base_is_remembered(runner_site: Any, prove: Any, tmp_path: Path) -> None:
     told: list[str] = []
-    report = prove(runner_site, HONEST, cache=tmp_path / "cache", progress=told.append)
+    report = prove(HONEST, cache=tmp_path / "cache", progress=told.append)
     assert report.verdict == "demonstrated", report.reason
     assert f"{TEST}::OxTests::test_ox fails on the base with the recorded KeyError in price" in report.reason
     assert report.runs[0].command[1:] == ("manage.py", "test", "clinic.tests.test_ox")
     assert report.runs[0].versions.startswith("Django ")
     assert runner_site.left_behind() == []
-    report = prove(runner_site, HONEST, cache=tmp_path / "cache", progress=told.append, each_hunk=True)
+    report = prove(HONEST, cache=tmp_path / "cache", progress=told.append, each_hunk=True)
     assert report.verdict == "demonstrated"
     assert [run.name for run in report.runs if run.note.startswith("remembered")] == ["base", "base again"]
     assert any("2 tests: about " in text and "the base's results are remembered" in text for text in told)
     assert (report.runs[-1].name, report.runs[-1].outcome) == (f"without {VIEWS}:7", "failed")
 
 
-def test_a_bare_status_is_shown_by_the_response(runner_site: Any) -> None:
+def test_a_bare_status_is_shown_by_the_response(prove: Any) -> None:
     seen = OX.replace("'/price/ox/').content, b'50'", "'/pets/7/').status_code, 200")
     fault = RecordedFault(None, "", "", 404, "GET", "/pets/999/", "/pets/<int:pk>/")
-    report = prove(runner_site, {VIEWS: UNFIXED.replace("pk > 3", "pk > 9"), TEST: seen}, fault=fault)
+    report = prove({VIEWS: UNFIXED.replace("pk > 3", "pk > 9"), TEST: seen}, fault=fault)
     assert report.verdict == "demonstrated", report.reason
 
 
@@ -152,11 +161,11 @@ CHEATS: dict[str, dict[str, str | None]] = {
 
 
 @pytest.mark.parametrize("files", CHEATS.values(), ids=CHEATS.keys())
-def test_no_cheat_is_demonstrated(runner_site: Any, files: dict[str, str | None]) -> None:
+def test_no_cheat_is_demonstrated(runner_site: Any, prove: Any, files: dict[str, str | None]) -> None:
     if files.get("site/clinic/settings.py") == "TEST_RUNNER":
         settings = (runner_site.root / "site/clinic/settings.py").read_text()
         files = {**files, "site/clinic/settings.py": f"{settings}TEST_RUNNER = 'clinic.kind.Kind'\n"}
-    report = prove(runner_site, files)
+    report = prove(files)
     assert report.verdict != "demonstrated", report.reason
     assert report.verdict in ("refuted", "inconclusive", "partial")
     assert report.verdict != "partial" or report.flags
@@ -190,7 +199,7 @@ HONEST_TOO: dict[str, tuple[dict[str, str | None], str, str]] = {
     "a new dependency": (
         {
             TEST: OX,
-            VIEWS: FIXED.replace("PRICES = ", "import pricelist_of_tomorrow  # noqa\n\n    PRICES = "),
+            VIEWS: FIXED.replace("PRICES = ", "import pricelist_of_tomorrow  # noqa\n\nPRICES = "),
             "requirements.txt": "pricelist-of-tomorrow\n",
         },
         "not run",
@@ -241,10 +250,10 @@ HONEST_TOO: dict[str, tuple[dict[str, str | None], str, str]] = {
 
 @pytest.mark.parametrize(("files", "verdict", "why"), HONEST_TOO.values(), ids=HONEST_TOO.keys())
 def test_no_honest_fix_is_refuted(
-    runner_site: Any, tmp_path: Path, files: dict[str, str | None], verdict: str, why: str
+    prove: Any, tmp_path: Path, files: dict[str, str | None], verdict: str, why: str
 ) -> None:
     files = {name: text and text.replace("{mark}", str(tmp_path / "mark")) for name, text in files.items()}
-    report = prove(runner_site, files)
+    report = prove(files)
     assert report.verdict == verdict, report.reason
     assert why in report.reason
 
@@ -303,6 +312,49 @@ def run(site: Any, files: dict[str, str], command: str, *only: str, tmp_path: Pa
     found = Runner(parsed, 60, tmp_path / "checkout", tmp_path, network=False).run("base", site.base, tree, only)
     site.git("worktree", "remove", "--force", str(tree))
     return found
+
+
+POSTGRES = """
+    import time
+
+    from django.contrib.auth.models import User
+    from django.db import connection
+    from django.test import TestCase
+
+
+    class UserTests(TestCase):
+        def test_user(self):
+            User.objects.create(username='ada')
+            time.sleep(1)
+            self.assertIn('_wb', connection.settings_dict['NAME'])
+            self.assertEqual(User.objects.count(), 1)
+    """
+
+
+@pytest.mark.postgres
+def test_two_runs_at_once_have_a_database_each_and_leave_none(
+    new_project: Any, runner_files: dict[str, str], postgres_url: Any, tmp_path: Path
+) -> None:
+    url = sa.make_url(str(postgres_url))
+    settings = textwrap.dedent(runner_files["site/clinic/settings.py"])
+    database = {"ENGINE": "django.db.backends.postgresql", "NAME": url.database, "USER": url.username}
+    database |= {"PASSWORD": url.password or "", "HOST": url.host, "PORT": url.port or 5432}
+    apps = "INSTALLED_APPS = ['django.contrib.auth', 'django.contrib.contenttypes']"
+    site = new_project(
+        {
+            **runner_files,
+            "site/clinic/settings.py": f"{settings}{apps}\nDATABASES = {{'default': {database!r}}}\n",
+            "site/clinic/tests/test_user.py": POSTGRES,
+        }
+    )
+    runner = Runner(TestCommand.parse(COMMAND, site.root), 60, tmp_path / "checkout", tmp_path)
+    with ThreadPoolExecutor(2) as pool:
+        only = ("site/clinic/tests/test_user.py",)
+        found = list(pool.map(lambda name: runner.run(name, site.base, site.root, only), ("one", "two")))
+    assert [(run.note, run.outcome) for run in found] == [("", "passed"), ("", "passed")]
+    with sa.create_engine(url.set(drivername="postgresql+psycopg")).connect() as connection:
+        names = connection.execute(sa.text("select datname from pg_database")).scalars().all()
+    assert [name for name in names if name.startswith(f"test_{url.database}_wb")] == []
 
 
 def test_each_outcome_is_recorded_with_its_phase(runner_site: Any, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_ASKING = (ast.If, ast.Try, ast.Match, ast.Return)
+_ASKING = (ast.If, ast.IfExp, ast.While, ast.Try, ast.Match, ast.Return)
 
 
 @dataclass(frozen=True)

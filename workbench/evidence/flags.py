@@ -50,7 +50,9 @@ _SKIPS = re.compile(
     r"\bpytest\.(skip|xfail)|\bmark\.(skip|xfail)|skipif|skipUnless|unittest\.skip|@skip|\bskipTest|importorskip"
     r"|SkipTest|\bxfail\(|expectedFailure|__test__|collect_ignore|deselect"
 )
-_READS_CODE = re.compile(r"\binspect\b|getsource|__file__|__code__|\.py['\"]|\blinecache\b|\btokenize\b|import ast\b")
+_READS_CODE = re.compile(
+    r"\b(hasattr|getattr|vars|dir)\(|__dict__|\binspect\b|getsource|__file__|__code__|\.py['\"]|\blinecache\b|\btokenize\b|import ast\b"
+)
 _SETTINGS = re.compile(r"(^|/)settings([^/]*\.py|/.*)$")
 
 

@@ -52,10 +52,13 @@ def read(told: Records | None, exit_code: int, second: Reporter) -> Results | No
     """Return the results of a run, or None where it ended before its runner began."""
     if told is None:
         return _disagree("the recorded results were changed by somebody else")
-    kinds = {record["kind"]: record for record in told}
+    kinds = {record.get("kind", ""): record for record in told}
     if "start" not in kinds:
         return None
-    found = _judged(told, kinds, exit_code, second)
+    try:
+        found = _judged(told, kinds, exit_code, second)
+    except (KeyError, TypeError, ValueError, AttributeError):  # sealed, and yet no record of ours
+        found = _disagree("the recorded results were changed by somebody else")
     started, launched = kinds["start"], kinds.get("launch", {})
     return replace(
         found,

@@ -11,10 +11,10 @@ not run        something other than the fix kept the tests from running
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from workbench.evidence.fault import RecordedFault
+from workbench.evidence.fault import RecordedFault, Response
 from workbench.evidence.report import (
     BASE,
     BASE_AGAIN,
@@ -34,6 +34,10 @@ from workbench.evidence.report import (
 )
 
 _NO_MODULE = re.compile(r"No module named '?([\w.]+)")
+
+_KEY = re.compile(r"[0-9a-fA-F-]{32,}|\d+")
+# The recorder keeps no more of one test.
+_MOST_RESPONSES = 50
 
 NEEDED = (NEW_ON_BASE, NEW_ON_FIX, BASE, SUITE_ON_FIX, OLD_ON_FIX)
 
@@ -237,7 +241,8 @@ def _proof(fault: RecordedFault | None, changed: Changed, runs: Mapping[str, Run
             f"{_names(_ids(turned))} {_s('fails', turned)} on the base and {_s('passes', turned)} later, though the"
             " session changed nothing but tests, so no fix made the difference."
         )
-    return _compared(fault, changed, turned, flags, _always_red(runs))
+    elsewhere = {test.id for test, found in before if found is not None and not _asks_the_same(found, test)}
+    return _compared(fault, changed, turned, flags, _always_red(runs), elsewhere)
 
 
 def _never_red(before: Sequence[tuple[TestResult, TestResult | None]], on_base: Run) -> Decision:
@@ -267,6 +272,7 @@ def _compared(
     turned: Sequence[TestResult],
     flags: Sequence[Flag],
     unsure: Sequence[str],
+    elsewhere: Collection[str],
 ) -> Decision:
     names = f"{_names(_ids(turned))} {_s('fails', turned)} on the base and {_s('passes', turned)} on the fix"
     if fault is None:
@@ -278,6 +284,8 @@ def _compared(
         return "partial", f"{names}, but not with the recorded {fault.words}: {_what(turned[0])}."
     proven = f"{_names(_ids(right))} {_s('fails', right)} on the base with the recorded {fault.words}"
     proven += f", {_s('passes', right)} on the fix, and nothing that passed before fails"
+    if not any(test.id not in elsewhere for test in right):
+        return "partial", f"{proven}; but on the fix it no longer makes the request that failed on the base."
     if unsure:
         return "partial", (
             f"{proven}; but {_names(unsure)}, which {_s('fails', unsure)} on the base now and then,"
@@ -287,6 +295,18 @@ def _compared(
         kinds = sorted({flag.kind for flag in flags})
         return "partial", f"{proven}; but look first at: {', '.join(kinds)}."
     return "demonstrated", f"{proven}."
+
+
+def _asks_the_same(on_base: TestResult, on_fix: TestResult) -> bool:
+    """Say whether a test makes the request on the fix that ended it on the base."""
+    if not on_base.responses or len(on_base.responses) >= _MOST_RESPONSES:
+        return True
+    return _asked(on_base.responses[-1]) in {_asked(response) for response in on_fix.responses}
+
+
+def _asked(response: Response) -> tuple[str, str]:
+    # Keys of rows may differ from run to run.
+    return response.method, _KEY.sub("#", response.path)
 
 
 def _shows(test: TestResult, fault: RecordedFault, changed: Changed) -> str:
