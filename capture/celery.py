@@ -6,12 +6,17 @@ Nothing here imports Celery where the site has not.
 from __future__ import annotations
 
 import sys
+import time
+from collections import deque
 from typing import Any
 
 from capture import pipeline, tasks
 from capture.conf import CaptureSettings
 
 _CONTROL_FLOW = frozenset(("Ignore", "Reject", "Retry"))
+# A hard time limit is told twice within milliseconds, by the pool and by the worker, each with its own exception.
+TOLD_TWICE_SECONDS = 5.0
+_timed_out: deque[tuple[str, float]] = deque(maxlen=100)
 
 _connected = False
 _wanted = False
@@ -55,9 +60,19 @@ def _failed(
     error = _raised(exception)
     if isinstance(error, tuple(getattr(sender, "throws", None) or ())) or type(error).__name__ in _CONTROL_FLOW:
         return  # the task says itself that this is how it ends
+    if type(error).__name__ == "TimeLimitExceeded" and _is_known(str(task_id)):
+        return
     facts = {"id": str(task_id or "")[:100], **_delivery(sender)}
     facts["arguments"] = tasks.shown_arguments(sender.run, args, kwargs)
     tasks.failed(str(sender.name), error, facts)
+
+
+def _is_known(task_id: str) -> bool:
+    """Return whether it was told just now that this task ran out of time, and remember that it was."""
+    now = time.monotonic()
+    known = any(other == task_id and now - at < TOLD_TWICE_SECONDS for other, at in list(_timed_out))
+    _timed_out.append((task_id, now))
+    return known
 
 
 def _raised(exception: Any) -> BaseException | None:

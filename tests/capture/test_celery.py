@@ -27,7 +27,7 @@ def queue():
     name = f"workbench-test-{secrets.token_hex(6)}"
     yield name
     with contextlib.closing(redis.Redis.from_url(REDIS)) as server:
-        server.delete(name, f"_kombu.binding.{name}")
+        server.delete(name, f"_kombu.binding.{name}", f"_kombu.binding_permanent.{name}")
 
 
 @pytest.fixture
@@ -122,8 +122,9 @@ def test_each_task_that_failed_for_good_is_stored_once(worker, app, capture_sett
     states = sent(app, *ENDS, "fails", **ENDS)
     assert states.count("SUCCESS") == 2
     if pool == "prefork":
-        assert sent(app, "is_killed") == ["FAILURE"]
-        expected = sorted([*FAILED_FOR_GOOD, ("is_killed", "WorkerLostError", 1)])
+        assert sent(app, "is_killed", "takes_too_long") == ["FAILURE", "FAILURE"]
+        lost = [("is_killed", "WorkerLostError", 1), ("takes_too_long", "TimeLimitExceeded", 1)]
+        expected = sorted([*FAILED_FOR_GOOD, *lost])
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0, (tmp_path / "worker.log").read_text()
     drain(capture_settings)

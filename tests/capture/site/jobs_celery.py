@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import time
 
 from celery import Celery
 from celery.exceptions import Ignore, Reject
@@ -88,3 +89,8 @@ def unpicklable():
 @app.task
 def is_killed():
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@app.task(time_limit=1)
+def takes_too_long():
+    time.sleep(30)
