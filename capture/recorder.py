@@ -31,8 +31,8 @@ logger = logging.getLogger("capture")
 LOCK_NAME = "recorder.lock"
 # Events of other processes are found by looking: some 30 µs each time, and well within the second that they have.
 LOOK_SECONDS = 0.3
-# While events stream in, they are carried over in batches.
-GATHER_SECONDS = 0.05
+# Errors come in company. A transaction costs as much as some fifty events do, so each waits this long for others.
+GATHER_SECONDS = 0.2
 FIRST_RETRY_SECONDS = 0.5
 LAST_RETRY_SECONDS = 30.0
 
@@ -115,14 +115,14 @@ class Recorder:
 
     def _run(self) -> None:
         while True:
-            self._wanted.wait(LOOK_SECONDS)
+            if self._wanted.wait(LOOK_SECONDS):
+                self._stopping.wait(GATHER_SECONDS)
             self._wanted.clear()
             last = self._stopping.is_set()
             self._look(last=last)
             if last:
                 self._give_up()
                 return
-            self._stopping.wait(GATHER_SECONDS)
 
     def _look(self, *, last: bool) -> None:
         """Carry over what there is, if it is our turn and the database may be there again."""
