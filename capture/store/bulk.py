@@ -42,7 +42,7 @@ def insert(connection: sa.Connection, rows: Sequence[Row]) -> set[str]:
 
     None of them was there when the transaction looked. On SQLite, where it writes alone, none can be now.
     """
-    clean = [(*row[:5], *map(_text, row[5:9]), row[9]) for row in rows]
+    clean: list[tuple[Any, ...]] = [(*row[:5], *map(_text, row[5:9]), row[9]) for row in rows]
     if connection.dialect.name == "sqlite":
         # The form in which SQLAlchemy writes and reads a time.
         driver_rows = [(*row[:3], f"{row[3]:%Y-%m-%d %H:%M:%S.%f}", *row[4:]) for row in clean]
@@ -62,7 +62,7 @@ def _copy(connection: sa.Connection, rows: Sequence[Sequence[Any]]) -> bool:
     try:
         cursor = connection.connection.cursor()
         try:
-            with cursor.copy(_POSTGRES) as copy:  # type: ignore[attr-defined]
+            with cursor.copy(_POSTGRES) as copy:
                 copy.set_types(_POSTGRES_TYPES)
                 for row in rows:
                     copy.write_row(row)

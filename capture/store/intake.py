@@ -261,10 +261,8 @@ def _store(session: Session, events: Sequence[Event], known: Mapping[Key, Known]
         path = event.request.path[:PATH] if event.request else ""
         where = event.environment[:WORD]
         payload = zlib.compress(encode(event), PAYLOAD_LEVEL)
-        rows.append(
-            (event.id, one.bug_id, one.id, _utc(event.at), event.status, where)
-            + (_word(event.release), path, _word(event.user_id), payload)
-        )
+        release, user = _word(event.release), _word(event.user_id)
+        rows.append((event.id, one.bug_id, one.id, _utc(event.at), event.status, where, release, path, user, payload))
     if not rows:
         return []
     inserted = bulk.insert(session.connection(), rows)
