@@ -1,8 +1,13 @@
-"""Events made for tests: complete, plausible, and different only where a test says so."""
+"""For tests: events made up, complete and plausible; and for a site's own tests, what was captured in a block."""
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -77,3 +82,39 @@ def make_event(**changes: Any) -> Event:
         django="5.2.19",
     )
     return msgspec.structs.replace(event, **changes)
+
+
+@contextlib.contextmanager
+def capturing() -> Iterator[Callable[[], list[Event]]]:
+    """Capture into a journal of this block's own, and give a function that returns its events so far.
+
+    Nothing reaches the site's journal or database, and CAPTURE_DISABLED is of no account::
+
+        with capturing() as captured:
+            client.get("/visits/7/")
+        assert [event.title for event in captured()] == ["KeyError: 'rabbit' in price_of"]
+    """
+    from capture import pipeline, spool
+    from capture.conf import load
+
+    found: list[Event] = []
+    with tempfile.TemporaryDirectory(prefix="capture-") as folder:
+        mine = pipeline.Pipeline(replace(load(), journal_dir=Path(folder), background=False, enabled=True))
+
+        def captured() -> list[Event]:
+            if not is_over:
+                paths = spool.journals(Path(folder))
+                chunks = [chunk for path in paths for chunk in spool.chunks(path, offset=0, seen=0)]
+                records = [record for chunk in chunks for record in chunk.records]
+                found[:] = [record.event for record in records if record.event is not None]
+            return list(found)
+
+        is_over = False
+        before = pipeline.install(mine)
+        try:
+            yield captured
+        finally:
+            captured()
+            is_over = True
+            mine.journal.close()
+            pipeline.install(before)

@@ -253,3 +253,16 @@ def test_a_forked_child_captures_into_a_journal_of_its_own(django_site, with_set
     records = read_records(pipeline.settings.journal_dir)
     assert sorted(record.event.message for record in records) == ["child", "parent", "parent"]
     assert len({record.event.process for record in records}) == 2
+
+
+def test_a_site_can_test_what_it_captures(client, captured, monkeypatch):
+    from capture.testing import capturing
+
+    monkeypatch.setenv("CAPTURE_DISABLED", "1")
+    with capturing() as mine:
+        client.get("/fault/")
+        assert [event.status for event in mine()] == [500]
+        client.get("/returns/409/")
+    client.get("/fault/")
+    assert [event.status for event in mine()] == [500, 409]
+    assert len(captured()) == 1, "only what came after the block"
