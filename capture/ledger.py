@@ -22,7 +22,8 @@ from capture.store.tables import JournalRow, table_of
 class Ledger:
     """seen = stored + counted + dropped + pending, or the ledger does not balance.
 
-    `pending` are failures that are still in journals on this host only.
+    `pending` are failures that are still in journals on this host only. `processes` are its lines: one for each
+    journal that was carried over, and one for all that are gone (`folded` says how many).
     """
 
     seen: int
@@ -34,6 +35,7 @@ class Ledger:
     journal_dir: str
     database: str
     database_error: str = ""
+    processes: tuple[dict[str, Any], ...] = ()
     balanced: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -70,7 +72,13 @@ def ledger(settings: CaptureSettings) -> Ledger:
         journal_dir=str(settings.journal_dir),
         database=shown_url(settings.database_url),
         database_error=error,
+        processes=tuple(_line(row) for _name, row in sorted(rows.items())),
     )
+
+
+def _line(row: sa.Row[Any]) -> dict[str, Any]:
+    names = ("name", "project", "folder", "folded", "seen", "stored", "counted", "dropped")
+    return {name: getattr(row, name) for name in names} | {"updated_at": row.updated_at.isoformat()}
 
 
 def _rows(settings: CaptureSettings) -> tuple[dict[str, sa.Row[Any]], str]:

@@ -35,6 +35,8 @@ LOOK_SECONDS = 0.3
 GATHER_SECONDS = 0.2
 FIRST_RETRY_SECONDS = 0.5
 LAST_RETRY_SECONDS = 30.0
+# How long a drain by hand goes on pruning at most.
+UPKEEP_SECONDS = 2.0
 
 # What a forked child inherited and must never close: it would say goodbye on its parent's connections.
 _inherited: list[object] = []
@@ -43,11 +45,15 @@ _inherited: list[object] = []
 def drain(settings: CaptureSettings, *, engine: Engine | None = None) -> Drained:
     """Carry over all that lies in the journals, now and in this thread. Raises `StoreError`."""
     from capture.carrier import Carrier, open_store
+    from capture.upkeep import Upkeep
 
     own = engine is None
     opened = open_store(settings) if engine is None else engine
     try:
-        return Carrier(settings.journal_dir, opened).carry()
+        done = Carrier(settings.journal_dir, opened).carry()
+        # Where nothing runs in the background, this is the only one who does it.
+        Upkeep(settings, opened).round(seconds=UPKEEP_SECONDS)
+        return done
     finally:
         if own:
             opened.dispose()

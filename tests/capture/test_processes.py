@@ -233,7 +233,69 @@ Client(raise_request_exception=False).get("/fault/")
     assert json.loads(manage("capture_status", "--json"))["pending"] == 0
 
 
-@pytest.mark.parametrize("command", ["capture_test", "capture_drain", "capture_status"])
+def test_events_beyond_those_that_are_kept_can_be_pruned_by_hand(manage, tmp_path):
+    for _ in range(2):
+        manage("capture_test")
+    with sqlite3.connect(tmp_path / "workbench.db") as connection:
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(occurrence)") if row[1] != "id"]
+        listed = ", ".join(columns)
+        for number in range(40):
+            copy = f"INSERT INTO occurrence (id, {listed}) SELECT '{number:032x}', {listed} FROM occurrence LIMIT 1"  # noqa: S608
+            connection.execute(copy)
+        connection.execute("UPDATE fingerprint SET count = 42")
+    connection.close()
+    assert manage("capture_prune", "--seconds", "30", KEEP_EVENTS=3) == "deleted 37 events\n"
+    assert rows(tmp_path / "workbench.db") == 5
+    assert manage("capture_prune", KEEP_EVENTS=3) == "deleted 0 events\n"
+    assert "--seconds must be more than 0" in manage("capture_prune", "--seconds", "0", status=1)
+    assert json.loads(manage("capture_status", "--json"))["processes"][0]["project"] == "clinic"
+
+
+def test_only_the_process_that_carries_loads_the_database_packages(site_environment, capture_settings, tmp_path):
+    script = """
+import sys, time, django
+django.setup()
+from django.test import Client
+from capture import pipeline
+client = Client(raise_request_exception=False)
+for line in sys.stdin:
+    client.get("/fault/")
+    end = time.monotonic() + 20
+    while pipeline.pipeline().recorder._carrier is None and time.monotonic() < end and line == "lead\\n":
+        time.sleep(0.01)
+    time.sleep(1)
+    memory = next(int(row.split()[1]) for row in open("/proc/self/status") if row.startswith("VmRSS"))
+    print(*sorted({"sqlalchemy", "sqlmodel", "alembic", "pydantic"} & set(sys.modules)), memory, flush=True)
+"""
+    capture = {"JOURNAL_DIR": str(capture_settings.journal_dir), "DATABASE_URL": capture_settings.database_url}
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", script],
+            env={**site_environment, "BROKEN_SITE_CAPTURE": json.dumps(capture)},
+            cwd=tmp_path,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    said = []
+    for worker, word in zip(workers, ("lead", "follow"), strict=True):
+        worker.stdin.write(word + "\n")
+        worker.stdin.flush()
+        said.append(worker.stdout.readline().split())
+    for worker in workers:
+        worker.stdin.close()
+        worker.wait()
+        worker.stdout.close()
+    leader, follower = said
+    assert {"sqlalchemy", "sqlmodel"} <= set(leader)
+    assert follower[:-1] == []
+    assert int(follower[-1]) < int(leader[-1]) - 15_000, "kB"
+
+
+@pytest.mark.parametrize("command", ["capture_test", "capture_drain", "capture_prune", "capture_status"])
 def test_commands_say_what_is_wrong_with_a_setting(manage, command):
     assert "CommandError: CAPTURE has an unknown key 'DATABASE'. Did you mean 'DATABASE_URL'?" in manage(
         command, status=1, DATABASE="x"

@@ -43,6 +43,7 @@ def _text(found: Ledger) -> str:
         f"counted only  {found.counted}",
         f"dropped       {sum(found.dropped.values())}" + (f" ({reasons})" if reasons else ""),
         f"pending       {found.pending} in {found.journals} journals of {found.journal_dir}",
+        f"lines         {len(found.processes)} in the database, {sum(one['folded'] for one in found.processes)} folded",
         f"balanced      {'yes' if found.balanced else 'NO'}",
         f"database      {found.database}" + (f": {found.database_error}" if found.database_error else ""),
     ]
