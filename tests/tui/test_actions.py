@@ -126,5 +126,5 @@ def test_after_the_decision_the_footer_offers_to_take_the_fix_over_and_no_decisi
 
 
 def test_escape_never_leaves_the_list() -> None:
-    assert why_not("clear", "list", Here()) == "Nothing is filtered: / filters, q quits."
+    assert why_not("clear", "list", Here()) == "Nothing is filtered or marked: / filters, space marks, q quits."
     assert why_not("clear", "list", Here(filtered=True)) == ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workbench.cli.given import Given, given, now
+from workbench.cli.given import given, now
 from workbench.cli.opening import require_terminal
 from workbench.cli.output import agreed, ask, emit, note, say, text_argument
 from workbench.cli.words import BUG, JSON, completed_bugs, taught
@@ -179,9 +179,10 @@ def link(
     It is one of the repository of the settings (github.repository).
     """
     from workbench.bugs.acts import link as do
+    from workbench.bugs.acts.linking import issue_url
 
     repository = str(given(ctx).config["github.repository"] or "")
-    url = _issue_url(given(ctx), repository, issue)
+    url = issue_url(str(given(ctx).config["github.base_url"] or ""), repository, issue)
 
     def act(engine: Engine, numbers: list[int], by: str, at: datetime) -> Done:
         return do(engine, numbers[0], repository=repository, issue=issue, url=url, by=by, now=at)
@@ -342,10 +343,3 @@ def _date(text: str) -> datetime:
         return datetime.fromisoformat(text).astimezone(UTC)  # without a zone it is the local time
     except ValueError as error:
         raise UsageError(f"{text!r} is not a date.", cure="Write it as 2026-12-01, or 2026-12-01T09:00.") from error
-
-
-def _issue_url(call: Given, repository: str, issue: int) -> str:
-    base = str(call.config["github.base_url"] or "https://github.com").rstrip("/")
-    # The web's address beside that of the API: github.com has another host, an Enterprise server another path.
-    base = "https://github.com" if "api.github.com" in base else base.removesuffix("/api/v3")
-    return f"{base}/{repository}/issues/{issue}"

@@ -36,6 +36,13 @@ class Here:
     decided: bool = False  # the sign-off at hand was made
     proposed: bool = True  # there is a fix to decide on
     filtered: bool = False
+    marked: tuple[BugRow, ...] = ()  # the bugs that were marked, where any are
+    can_undo: bool = False  # something was done in this session
+
+    @property
+    def bugs(self) -> tuple[BugRow, ...]:
+        """The bugs that an act on several would be done to: the marked ones, or the one at hand."""
+        return self.marked or ((self.bug,) if self.bug else ())
 
 
 Why = Callable[[Here], str]  # why the action can't be done now; empty when it can
@@ -47,6 +54,58 @@ def _always(_here: Here) -> str:
 
 def _bug(here: Here) -> str:
     return "" if here.bug else "No bug is selected."
+
+
+def _bugs(here: Here) -> str:
+    return "" if here.bugs else "No bug is selected."
+
+
+def _one_bug(here: Here) -> str:
+    return "This is done to one bug at a time: esc lets go of the marks." if len(here.bugs) > 1 else _bugs(here)
+
+
+def _is(here: Here, wrong: Callable[[BugRow], str]) -> str:
+    """Return why the first bug that something is wrong with cannot be acted on."""
+    return _bugs(here) or next((why for bug in here.bugs if (why := wrong(bug))), "")
+
+
+def _merged(bug: BugRow) -> str:
+    return f"{bug.label} was merged into B-{bug.merged_into:03d}: S takes it out." if bug.merged_into else ""
+
+
+def _mute(here: Here) -> str:
+    def wrong(bug: BugRow) -> str:
+        return f"{bug.label} is {bug.state}." if bug.state in ("closed", "fixing") else ""
+
+    return _is(here, wrong)
+
+
+def _close(here: Here) -> str:
+    def wrong(bug: BugRow) -> str:
+        if bug.state == "fixing":
+            return f"{bug.label} is being fixed: s shows the session, which can be interrupted."
+        return f"{bug.label} is closed already: X reopens it." if bug.state == "closed" else ""
+
+    return _is(here, wrong)
+
+
+def _reopen(here: Here) -> str:
+    def wrong(bug: BugRow) -> str:
+        return _merged(bug) or (f"{bug.label} is {bug.state}, not closed." if bug.state != "closed" else "")
+
+    return _is(here, wrong)
+
+
+def _merge(here: Here) -> str:
+    return _is(here, _merged)
+
+
+def _unmerge(here: Here) -> str:
+    return _is(here, lambda bug: "" if bug.merged_into else f"{bug.label} was not merged into another bug.")
+
+
+def _undo(here: Here) -> str:
+    return "" if here.can_undo else "Nothing was done in this session that can be undone."
 
 
 def _fix(here: Here) -> str:
@@ -111,7 +170,7 @@ def _undecided(here: Here) -> str:
 
 
 def _filtered(here: Here) -> str:
-    return "" if here.filtered else "Nothing is filtered: / filters, q quits."
+    return "" if here.filtered or here.marked else "Nothing is filtered or marked: / filters, space marks, q quits."
 
 
 @dataclass(frozen=True)
@@ -141,7 +200,20 @@ ACTIONS: tuple[Action, ...] = (
     Action("open", "enter", "open", "Look", ("list",), _bug, 10),
     Action("open", "enter", "open", "Look", ("bug",), _always, 10),
     Action("filter", "slash", "filter", "Look", ("list",), _always, 50, "/"),
-    Action("clear", "escape", "clear the filter", "Look", ("list",), _filtered, None, "esc"),
+    Action("clear", "escape", "let go of the marks, or clear the filter", "Look", ("list",), _filtered, None, "esc"),
+    Action("mark", "space", "mark", "Sort", ("list",), _bug, None, "space"),
+    Action("mark_all", "ctrl+a", "mark all, or none", "Sort", ("list",), _bug),
+    Action("mute", "m", "mute", "Sort", ("list", "bug"), _mute, 40),
+    Action("assign", "a", "assign", "Sort", ("list", "bug"), _bugs),
+    Action("label", "t", "label", "Sort", ("list", "bug"), _bugs),
+    Action("note", "n", "write a note", "Sort", ("list", "bug"), _bugs),
+    Action("link", "i", "link an issue, or unlink it", "Sort", ("list", "bug"), _one_bug),
+    Action("merge", "M", "merge", "Sort", ("list", "bug"), _merge),
+    Action("unmerge", "S", "take out of a merge", "Sort", ("list", "bug"), _unmerge),
+    Action("close", "x", "close, with a reason", "Sort", ("list", "bug"), _close),
+    Action("reopen", "X", "reopen", "Sort", ("list", "bug"), _reopen),
+    Action("delete", "D", "delete", "Sort", ("list", "bug"), _one_bug),
+    Action("undo", "u", "undo the last act", "Sort", ("list", "bug"), _undo),
     Action("section", "tab", "next section", "Look", ("bug", "signoff"), _always, 50),
     Action("section_back", "shift+tab", "previous section", "Look", ("bug", "signoff")),
     Action(
@@ -186,7 +258,7 @@ MOVES: tuple[Action, ...] = (
     Action("cursor_up", "k,up", "up", "Move", ("any",)),
     Action("half_page_down", "ctrl+d", "half a page down", "Move", ("any",)),
     Action("half_page_up", "ctrl+u", "half a page up", "Move", ("any",)),
-    Action("page_down", "pagedown,ctrl+f,space", "a page down", "Move", ("any",)),
+    Action("page_down", "pagedown,ctrl+f", "a page down", "Move", ("any",)),
     Action("page_up", "pageup,ctrl+b", "a page up", "Move", ("any",)),
     Action("top", "g,home", "first line", "Move", ("any",)),
     Action("bottom", "G,end", "last line", "Move", ("any",)),

@@ -78,6 +78,7 @@ class WorkbenchApp(App[None], inherit_bindings=False):
         self.desk = Desk(config, clock=self.clock)
         self.is_open = False
         self.failure: BaseException | None = None
+        self.undoable: list[tuple[int, ...]] = []  # the acts of this session, the last at the end
         self._background = Background(
             self.desk,
             Tell(

@@ -26,6 +26,7 @@ class BugList(Pane):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
         super().__init__(id=id)
         self.rows: Sequence[BugRow] = ()
+        self._marks: set[int] = set()
         self.now: datetime | None = None
 
     @property
@@ -41,7 +42,25 @@ class BugList(Pane):
     def line_at(self, index: int) -> Line:
         """Return a bug as one line."""
         assert self.now is not None
-        return row_line(self.rows[index], self.room, self.now)
+        row = self.rows[index]
+        drawn = row_line(row, self.room, self.now)
+        return with_mark(drawn) if row.number in self._marks else drawn
+
+    @property
+    def marked(self) -> tuple[BugRow, ...]:
+        """The bugs of the list that are marked."""
+        return tuple(row for row in self.rows if row.number in self._marks) if self._marks else ()
+
+    def mark(self, rows: Sequence[BugRow]) -> None:
+        """Mark bugs; where all of them are marked, let go of them."""
+        numbers = {row.number for row in rows}
+        self._marks = self._marks - numbers if numbers <= self._marks else self._marks | numbers
+        self.refresh()
+
+    def unmark(self) -> None:
+        """Let go of all marks."""
+        self._marks = set()
+        self.refresh()
 
     def show(self, rows: Sequence[BugRow], now: datetime) -> None:
         """Take new rows; the cursor stays on its bug and the view on its place."""
@@ -73,6 +92,12 @@ class BugList(Pane):
         self.now = now
         if stale:
             self.refresh()
+
+
+def with_mark(drawn: Line) -> Line:
+    """Return a bug's line with a mark behind its number, where there is a blank otherwise."""
+    number, _blank, *rest = drawn.spans
+    return Line((number, ("✔", "key"), *rest), drawn.key, drawn.section)
 
 
 def heading_line(width: int) -> Line:

@@ -10,12 +10,13 @@ import getpass
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from capture.event import Event
+    from workbench.bugs.acts import Done
     from workbench.bugs.queries import Ledger, Watcher
     from workbench.bugs.rows import ApprovalRow, BugPage, BugRow, SessionRow, SignOffRow, TranscriptRow
     from workbench.config import Config
@@ -100,6 +101,19 @@ class Desk:
         from workbench.bugs import queries
 
         return queries.bug_page(self.engine, number, now=self.clock())
+
+    def act(self, kind: str, *given: Any, **words: Any) -> Done:
+        """Do one of the acts of `workbench.bugs.acts`, as this person and now."""
+        from workbench.bugs import acts
+
+        done: Done = getattr(acts, kind)(self.engine, *given, by=self.person, now=self.clock(), **words)
+        return done
+
+    def undo(self, rows: tuple[int, ...]) -> Done:
+        """Take an act back."""
+        from workbench.bugs import acts
+
+        return acts.undo(self.engine, rows, by=self.person, now=self.clock())
 
     def event(self, occurrence_id: str) -> Event:
         """Return one stored event."""

@@ -62,6 +62,13 @@ def unlink(engine: Engine, number: int, *, by: str, now: datetime) -> Done:
     return Done(f"{label(number)} is no longer linked to {linked['repository']}#{linked['number']}.", (number,), rows)
 
 
+def issue_url(base_url: str, repository: str, issue: int) -> str:
+    """Return the address of an issue for people, from that of the API: an Enterprise server has both on one host."""
+    base = base_url.strip().rstrip("/") or "https://api.github.com"
+    web = "https://github.com" if base == "https://api.github.com" else base.removesuffix("/api/v3")
+    return f"{web}/{repository}/issues/{issue}"
+
+
 def put_issue(session: Session, bug: Bug, issue: dict[str, Any] | None, *, by: str, now: datetime) -> None:
     """Make `issue` the issue of the bug, or None: then none is opened by itself, until a person wants it."""
     assert bug.id is not None

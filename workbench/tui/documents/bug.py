@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from workbench.tui.documents.breadcrumbs import breadcrumb_lines
 from workbench.tui.documents.evidence import summary_lines
 from workbench.tui.documents.outside import outside_lines
 from workbench.tui.documents.stack import stack_lines
+from workbench.tui.documents.triage import act_line, note_lines, other_acts, related_lines, standing
 from workbench.tui.lines import BLANK, Line, Span, cell, heading, line, paragraphs
 from workbench.tui.words import (
     age,
@@ -72,7 +74,7 @@ def head_lines(page: BugPage, width: int, now: datetime) -> list[Line]:
         f"release {named}" if named else "",
     ]
     told = paragraphs([" · ".join(fact for fact in facts if fact)], width, ink="muted")
-    return [first, *told, _links(page)]
+    return [first, *told, *paragraphs([standing(row)] if standing(row) else [], width, ink="warn"), _links(page)]
 
 
 def _links(page: BugPage) -> Line:
@@ -92,7 +94,7 @@ def _links(page: BugPage) -> Line:
 def page_lines(page: BugPage, view: View) -> list[Line]:
     """Return the whole page."""
     out: list[Line] = []
-    for section in (_why, _stack, _request, _breadcrumbs, _occurrences, _fix):
+    for section in (_why, _notes, _stack, _request, _breadcrumbs, _occurrences, _fix):
         if lines := list(section(page, view)):
             out += [*lines, BLANK]
     out += [*outside_lines(page, view.width), BLANK, *_history(page, view), BLANK]
@@ -112,6 +114,7 @@ def _why(page: BugPage, view: View) -> Iterator[Line]:
             )
         yield line((f"  fingerprint {plain(key, 64)}: events with the same parts land here", "muted"))
     yield from _left_out(view)
+    yield from related_lines(page, keys=view.keys)
     route = " ".join(plain(word, 120) for word in (row.method, row.route) if word)
     if route:
         yield line(("  route ", "muted"), route, (f"  status {row.status_code}" if row.status_code else "", "muted"))
@@ -119,15 +122,24 @@ def _why(page: BugPage, view: View) -> Iterator[Line]:
 
 
 def _left_out(view: View) -> Iterator[Line]:
-    from capture.explain import explain  # with the patterns of messages, which the first paint does not need
+    """Yield what did not make the events one bug, and what would have split or merged them."""
+    from capture.explain import explain  # here, since the first paint does not wait for it
 
     if view.event is None:
         return
     found = explain(view.event)
-    names = ", ".join(dict.fromkeys(part.name for part in found.left_out))
-    if names:
-        yield line((f"  left out: {plain(names, 200)}", "muted"))
-    yield line((f"  would be another bug: {found.splits[:1].lower()}{found.splits[1:]}", "muted"))
+    names = ", ".join(dict.fromkeys(plain(part.name, 40) for part in found.left_out))
+    facts = {
+        "left out": names,
+        "would be another bug": found.splits[:1].lower() + found.splits[1:],
+        "would be this bug too": found.merges[:1].lower() + found.merges[1:],
+    }
+    for name, words in facts.items():
+        yield from paragraphs([f"{name}: {words}"] if words else [], view.width, indent="  ", ink="muted")
+
+
+def _notes(page: BugPage, view: View) -> Iterator[Line]:
+    return note_lines(page, view.width, view.now)
 
 
 def _stack(page: BugPage, view: View) -> Iterator[Line]:
@@ -279,7 +291,10 @@ def _session(session: SessionRow, now: datetime) -> Line:
 
 def _history(page: BugPage, view: View) -> Iterator[Line]:
     yield heading("History", section="history")
+    acts = deque(other_acts(page))
     for step in page.history:
+        while acts and acts[0].at <= step.at:
+            yield act_line(acts.popleft())
         was = f"{step.from_state} → " if step.from_state else ""
         glyph, ink = state_mark(step.to_state)
         yield line(
@@ -289,3 +304,5 @@ def _history(page: BugPage, view: View) -> Iterator[Line]:
             (f"  by {step.actor_kind} {plain(step.actor, 80)}", "muted"),
         )
         yield from paragraphs([plain(step.reason)] if step.reason else [], view.width, indent="      ", ink="muted")
+    for act in acts:
+        yield act_line(act)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.tui.place import PlaceScreen
+from workbench.tui.screens.triage import Triage
 
 if TYPE_CHECKING:
     from workbench.bugs.rows import BugRow, SessionRow
     from workbench.fixing import Terms
 
 
-class BugActs(PlaceScreen):
-    """Acts on `bug`, the bug that is selected or shown."""
+class BugActs(Triage):
+    """Acts on `bug`, the bug that is selected or shown; those of `Triage` on all that are marked."""
+
+    @property
+    def bugs_at_hand(self) -> tuple[BugRow, ...]:
+        """The marked bugs, or the one that is selected or shown."""
+        return self.here().bugs
 
     @property
     def bug(self) -> BugRow | None:

@@ -51,7 +51,11 @@ class BugScreen(BugActs, Sections):
         """Return the bug and whether it has evidence."""
         has_evidence = bool(self._page and self._page.evidence)
         latest = self._page.sessions[0] if self._page and self._page.sessions else None
-        return Here(bug=self.bug, session=latest, has_evidence=has_evidence)
+        return Here(bug=self.bug, session=latest, has_evidence=has_evidence, can_undo=bool(self.workbench.undoable))
+
+    def deleted(self) -> None:
+        """Go back: there is no page any more."""
+        self.do_back()
 
     def read(self) -> BugPage:
         """Read the page."""
@@ -93,6 +97,8 @@ class BugScreen(BugActs, Sections):
             self.show_session(name)
         elif kind == "evidence":
             self.do_evidence()
+        elif kind == "bug":
+            self.app.push_screen(BugScreen(int(name)))
 
     def do_unfold(self) -> None:
         """Unfold all library frames, or fold them again."""

@@ -16,7 +16,7 @@ from workbench.tui.bug_list import BugList, heading_line
 from workbench.tui.document import Document
 from workbench.tui.lines import Line, Span, line
 from workbench.tui.pane import Pane
-from workbench.tui.place import PlaceScreen, bindings
+from workbench.tui.place import bindings
 from workbench.tui.screens.acts import BugActs
 from workbench.tui.words import plural, state_mark
 
@@ -27,7 +27,7 @@ LIST_EDGES = 2  # the cursor's mark and the scrollbar, whose place is always kep
 STATES = ("open", "fixing", "review", "closed", "muted")
 
 
-class BugsScreen(BugActs, PlaceScreen):
+class BugsScreen(BugActs):
     """All bugs, newest first."""
 
     PLACE = "list"
@@ -58,8 +58,13 @@ class BugsScreen(BugActs, PlaceScreen):
         return self.bugs.selected
 
     def here(self) -> Here:
-        """Return the selected bug."""
-        return Here(bug=self.bug, filtered=self.query_one("#filter", Input).has_class("-shown"))
+        """Return the selected bug, and those that are marked."""
+        return Here(
+            bug=self.bug,
+            filtered=self.query_one("#filter", Input).has_class("-shown"),
+            marked=self.bugs.marked,
+            can_undo=bool(self.workbench.undoable),
+        )
 
     def read(self) -> list[BugRow]:
         """Read the bugs that match the filter."""
@@ -96,6 +101,8 @@ class BugsScreen(BugActs, PlaceScreen):
                 spans.append((f"  {glyph} {counts[state]} {state}", ink))
         if self._filter:
             spans.append((f"   filter: {self._filter}", "accent"))
+        if self.bugs.marked:
+            spans.append((f"   ✔ {len(self.bugs.marked)} marked", "key"))
         return spans
 
     def _stand_in(self) -> list[Line]:
@@ -158,9 +165,33 @@ class BugsScreen(BugActs, PlaceScreen):
         self.bugs.focus()
 
     def do_clear(self) -> None:
-        """Take the filter off."""
+        """Let go of the marks; without any, take the filter off."""
+        if self.bugs.marked:
+            self.acted()
+            return
         box = self.query_one("#filter", Input)
         box.remove_class("-shown")
         box.value = self._filter = ""
         self.bugs.focus()
         self.reload()
+
+    def do_mark(self) -> None:
+        """Mark the selected bug, or let go of it, and go on to the next."""
+        assert self.bug is not None
+        self.bugs.mark([self.bug])
+        self.bugs.action_cursor_down()
+        self._marks_changed()
+
+    def do_mark_all(self) -> None:
+        """Mark all bugs of the list; where all are marked, let go of them."""
+        self.bugs.mark(self.bugs.rows)
+        self._marks_changed()
+
+    def acted(self) -> None:
+        """Let go of the marks."""
+        self.bugs.unmark()
+        self._marks_changed()
+
+    def _marks_changed(self) -> None:
+        self.query_one("#title", Bar).show(line(*self._title()))
+        self.offer_keys()

@@ -1,0 +1,183 @@
+"""Small questions in front of a screen: a line of words, a longer text, a choice by letter, yes or no."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.widgets import Input, TextArea
+
+from workbench.tui.bars import Bar
+from workbench.tui.lines import BLANK, Line, line, paragraphs
+
+WIDTH = 70
+Choice = tuple[str, str, str]  # what is given back, the key, what it says
+
+
+class Words(ModalScreen[str | None]):
+    """One line of words; None when it was left."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", show=False)]
+
+    def __init__(self, title: str, *, value: str = "", hint: str = "", facts: Sequence[str] = ()) -> None:
+        super().__init__()
+        self._title, self._value, self._hint, self._facts = title, value, hint, facts
+
+    def compose(self) -> ComposeResult:
+        """What is asked, the box, and how to leave."""
+        with Vertical(classes="sheet"):
+            yield Bar(id="form-title")
+            box = Input(self._value, placeholder=self._hint, id="words")
+            box.cursor_blink = False
+            yield box
+            yield Bar(id="form-help")
+
+    def on_mount(self) -> None:
+        """Say what is asked."""
+        self.query_one("#form-title", Bar).show(*_asked(self._title, self._facts))
+        self.query_one("#form-help", Bar).show(
+            BLANK, line(("enter", "key"), " done   ", ("esc", "key"), " leave everything as it is")
+        )
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Give the words back."""
+        event.stop()
+        self.dismiss(event.value.strip())
+
+    def action_leave(self) -> None:
+        """Give nothing back."""
+        self.dismiss(None)
+
+
+class Text(ModalScreen[str | None]):
+    """Several lines; None when they were left."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", show=False),
+        Binding("ctrl+s", "keep", show=False, priority=True),
+    ]
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self._title = title
+
+    def compose(self) -> ComposeResult:
+        """What is asked, the box, and how to leave."""
+        with Vertical(classes="sheet"):
+            yield Bar(id="form-title")
+            box = TextArea(id="text", soft_wrap=True, compact=True)
+            box.cursor_blink = False
+            yield box
+            yield Bar(id="form-help")
+
+    def on_mount(self) -> None:
+        """Say what is asked."""
+        self.query_one("#form-title", Bar).show(*_asked(self._title))
+        self.query_one("#form-help", Bar).show(
+            BLANK, line(("ctrl+s", "key"), " keep it   ", ("esc", "key"), " leave everything as it is")
+        )
+        self.query_one(TextArea).focus()
+
+    def action_keep(self) -> None:
+        """Give the text back."""
+        self.dismiss(self.query_one(TextArea).text)
+
+    def action_leave(self) -> None:
+        """Give nothing back."""
+        self.dismiss(None)
+
+
+class Menu(ModalScreen[str | None]):
+    """A choice by its letter; None when it was left. Enter chooses nothing, so that no choice is made by habit."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "leave", show=False)]
+
+    def __init__(self, title: str, choices: Sequence[Choice]) -> None:
+        super().__init__()
+        self._title, self._choices = title, choices
+
+    def compose(self) -> ComposeResult:
+        """The choices."""
+        with Vertical(classes="sheet"):
+            yield ChoiceBar(self._choices, id="form-title")
+
+    def on_mount(self) -> None:
+        """Say what can be chosen."""
+        choices = [line((f"  {key:<3}", "key"), words) for _name, key, words in self._choices]
+        self.query_one(ChoiceBar).show(
+            *_asked(self._title), *choices, BLANK, line(("esc", "key"), " leave everything as it is")
+        )
+
+    def on_key(self, event: events.Key) -> None:
+        """Take the choice of a letter."""
+        for name, key, _words in self._choices:
+            if event.character == key:
+                event.stop()
+                self.dismiss(name)
+
+    def on_choice_bar_chosen(self, event: ChoiceBar.Chosen) -> None:
+        """Take the choice that was clicked."""
+        self.dismiss(self._choices[event.index][0])
+
+    def action_leave(self) -> None:
+        """Give nothing back."""
+        self.dismiss(None)
+
+
+class ChoiceBar(Bar):
+    """The lines of a menu; those of choices can be clicked."""
+
+    class Chosen(Message):
+        """A choice was clicked."""
+
+        def __init__(self, index: int) -> None:
+            super().__init__()
+            self.index = index
+
+    def __init__(self, choices: Sequence[Choice], *, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
+        super().__init__(id=id)
+        self._count = len(choices)
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose the line under the mouse."""
+        index = event.y - (len(self.lines) - 2 - self._count)
+        if 0 <= index < self._count:
+            self.post_message(self.Chosen(index))
+
+
+class YesNo(ModalScreen[bool]):
+    """A question whose answer is no, unless y is pressed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", show=False),
+        Binding("n,N,escape,q", "answer(False)", show=False),
+    ]
+
+    def __init__(self, question: str, facts: Sequence[str] = ()) -> None:
+        super().__init__()
+        self._question, self._facts = question, facts
+
+    def compose(self) -> ComposeResult:
+        """The question."""
+        with Vertical(classes="sheet"):
+            yield Bar(id="form-title")
+
+    def on_mount(self) -> None:
+        """Ask."""
+        facts: list[Line] = paragraphs(self._facts, WIDTH, ink="muted")
+        question = paragraphs([f"{self._question} (y/N)"], WIDTH, ink="strong")
+        self.query_one("#form-title", Bar).show(*facts, *([BLANK] if facts else []), *question)
+
+    def action_answer(self, yes: bool) -> None:  # noqa: FBT001 (Textual's way of actions)
+        """Give the answer back."""
+        self.dismiss(yes)
+
+
+def _asked(title: str, facts: Sequence[str] = ()) -> list[Line]:
+    return [*paragraphs([title], WIDTH, ink="strong"), *paragraphs(facts, WIDTH, ink="muted"), BLANK]
