@@ -35,7 +35,6 @@ def create(session: Session, bugs: Sequence[Bug], *, by: lifecycle.Actor, reason
         bug.number = number
     session.add_all(bugs)
     session.flush()
-    session.add_all([lifecycle.created(bug, by=by, reason=reason, now=now) for bug in bugs])
-    session.flush()
     ids = [bug.id for bug in bugs if bug.id is not None]
+    lifecycle.begin(session, bugs, by=by, reason=reason, now=now)
     outbox.owe_all(session, ("write_file", "open_issue"), ids, occasion="created", now=now)

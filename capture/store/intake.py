@@ -140,7 +140,7 @@ def record(session: Session, event: Event, *, by: Actor, reason: str, now: datet
 
     Its fingerprint must be new, and the numbers locked (see `capture.store.creation.lock_numbers`).
     """
-    (bug,) = _create(session, {_key(event): event}, by=by, reason=reason, now=now)
+    (bug,) = _create(session, {_key(event): (event, _bug(event, now))}, by=by, reason=reason, now=now)
     known = _locked_fingerprints(session, [_key(event)])
     stored = _store(session, [event], known)
     assert bug.id is not None
@@ -200,23 +200,26 @@ def _create_missing(
     creation.lock_numbers(session)
     stored = _stored(session, first)  # somebody else may have been first while we waited for the lock
     missing = {key: event for key, event in first.items() if key not in stored}
-    begun = {key: figures.of_bug(_bug(event, now)) for key, event in missing.items()}
+    new = {key: _bug(event, now) for key, event in missing.items()}
+    begun = {key: figures.of_bug(bug) for key, bug in new.items()}
     for key in transition.attach(session, missing, begun, keys):
         del missing[key]
     # Sites of two versions may fail at the same time: the bug of the old key comes first.
     later = {key: event for key, event in missing.items() if transition.earlier(key, event) in missing}
-    made = {key: event for key, event in missing.items() if key not in later}
+    made = {key: (event, new[key]) for key, event in missing.items() if key not in later}
     bugs = _create(session, made, by=CAPTURE, reason="first seen", now=now)
     transition.attach(session, later, begun, keys)
     return tuple(bug.number for bug in bugs)
 
 
-def _create(session: Session, missing: Mapping[Key, Event], *, by: Actor, reason: str, now: datetime) -> list[Bug]:
-    """Create a bug for each fingerprint of `missing` from its first event."""
-    bugs = [_bug(event, now) for event in missing.values()]
+def _create(
+    session: Session, missing: Mapping[Key, tuple[Event, Bug]], *, by: Actor, reason: str, now: datetime
+) -> list[Bug]:
+    """Create the bug of each fingerprint of `missing`, which come with their first events."""
+    bugs = [bug for _event, bug in missing.values()]
     creation.create(session, bugs, by=by, reason=reason, now=now)
     rows = []
-    for (key, event), bug in zip(missing.items(), bugs, strict=True):
+    for key, (event, bug) in missing.items():
         assert bug.id is not None
         begun = asdict(figures.of_bug(bug))
         rows.append({**figures.described(key, event.fingerprint), "bug_id": bug.id, "home_id": bug.id, **begun})

@@ -5,14 +5,16 @@ open → fixing → review → closed,  muted beside them,  closed → open as a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
+import sqlalchemy as sa
 from sqlmodel import Session
 
 from capture.store.labels import label as label
-from capture.store.tables import Bug, Transition
+from capture.store.tables import Bug, Transition, table_of
 
 State = Literal["open", "fixing", "review", "closed", "muted"]
 ActorKind = Literal["person", "agent", "system"]
@@ -50,12 +52,12 @@ class IllegalTransition(Exception):
         self.to_state = to_state
 
 
-def created(bug: Bug, *, by: Actor, reason: str, now: datetime) -> Transition:
-    """Return the first line of a bug's history. Nothing is added to a session."""
-    assert bug.id is not None
-    return Transition(
-        bug_id=bug.id, at=now, actor_kind=by.kind, actor=by.name, from_state=None, to_state=bug.state, reason=reason
-    )
+def begin(session: Session, bugs: Sequence[Bug], *, by: Actor, reason: str, now: datetime) -> None:
+    """Write the first line of each new bug's history, in one statement. Nothing is committed."""
+    begun = {"at": now, "actor_kind": by.kind, "actor": by.name, "from_state": None, "reason": reason}
+    rows = [{**begun, "bug_id": bug.id, "to_state": bug.state} for bug in bugs]
+    if rows:
+        session.connection().execute(sa.insert(table_of(Transition)), rows)
 
 
 def move(
