@@ -548,6 +548,7 @@ def test_a_change_of_git_is_an_alarm_and_a_flag(config, engine, make_session, cl
     subprocess.run(["git", "config", "core.fsmonitor", "x"], cwd=clinic, check=True)
     subprocess.run(["git", "branch", "evil"], cwd=clinic, check=True)
     subprocess.run(["git", "branch", "workbench/B-009-1"], cwd=clinic, check=True)
+    (clinic / ".git" / "config.worktree").touch()
     told = alarm.check(record, repository, Path(fix.worktree))
     assert "git's own files changed while this session ran: config, hooks/post-commit." in told
     assert "refs/heads/evil" in told

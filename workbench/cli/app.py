@@ -30,6 +30,7 @@ NOUNS: dict[str, str] = {
     "fingerprint": "Try the grouping rules on events from a file.",
     "init": "Set up a Django project's repository.",
     "demo": "Live the whole loop on a small pet clinic.",
+    "rehearse": "Serve a scripted model on loopback, for any Claude Code client.",
     "skill": "Install /bugs for Claude Code.",
     "serve": "Open the screen in a browser on this machine.",
 }

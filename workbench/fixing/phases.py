@@ -90,6 +90,7 @@ class Phases:
         self._judged = ""  # the tree that was judged last, and what came out
         self._answer: Reproduction | None = None
         self.ask: Asks | None = None
+        self.given_up = ""  # why a person has ended the session in its first phase
 
     # --- what the guard asks -----------------------------------------------------------------------------------
 
@@ -206,7 +207,10 @@ class Phases:
             return brief.SKIPPED
         self._tries = 0
         await asyncio.to_thread(self._record.option, tries=0)
-        return brief.send_back(note) if note.strip() else None
+        if note.strip():
+            return brief.send_back(note)
+        self.given_up = f"ended by a person: {answer.reason}"
+        return None
 
     def _begin_fix(self, answer: Reproduction) -> None:
         told = f"The test shows the fault: {answer.reason}. It is locked from here on."

@@ -108,7 +108,7 @@ class _Session:
         from workbench.sessions.agent import AgentOptions
         from workbench.sessions.brief import RULES
         from workbench.sessions.guard import Guard
-        from workbench.sessions.runner import Spent, Turn
+        from workbench.sessions.runner import Outcome, Spent, Turn
 
         options = self.fix.options
         tests = environment.test_command(self.config["tests.command"], os.environ, self.config.repo)
@@ -135,6 +135,8 @@ class _Session:
             minutes = options.get("max_minutes")
             turn = Turn(agent, guard, self.record, spent=spent, max_minutes=minutes, steps=phases)
             outcome = asyncio.run(_until_told(turn, options["prompt"]))
+            if phases.given_up:
+                return Outcome("failed", phases.given_up)
             if not agent.resume and outcome.kind == "failed" and _ID_TAKEN in outcome.reason:
                 # An earlier runner was killed after the client had begun and before that was written down.
                 self.record.option(conversation=True)

@@ -205,7 +205,9 @@ def _system(subtype: str, data: Mapping[str, Any]) -> list[Said]:
         return [Started(str(data.get("model", "")), str(data.get("claude_code_version", "")))]
     if subtype == "api_retry":
         why = data.get("error") or data.get("error_status") or "an error"
-        return [Waiting(f"the API answered with {why}; try {data.get('attempt')} of {data.get('max_retries')}")]
+        told = f"the API answered with {why}; try {data.get('attempt')} of {data.get('max_retries')}"
+        delay = data.get("retry_delay_ms")
+        return [Waiting(told + (f" in {delay / 1000:.0f} s" if isinstance(delay, int | float) else ""))]
     return []
 
 

@@ -61,7 +61,10 @@ def _different(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]
 
 
 def _hash(path: Path) -> str:
-    """Return the hash of a file; a link counts by where it leads, and what cannot be read as that."""
+    """Return the hash of a file; a link counts by where it leads, and what cannot be read as that.
+
+    An empty file says nothing to git. The client's sandbox leaves some behind where it mounts over what is not there.
+    """
     if path.is_symlink():
         return f"link to {path.readlink()}"
     try:
@@ -70,4 +73,6 @@ def _hash(path: Path) -> str:
         return ""
     except OSError as error:
         return type(error).__name__
+    if not content:
+        return ""
     return hashlib.sha256(content).hexdigest() + (" executable" if path.stat().st_mode & 0o100 else "")

@@ -190,9 +190,9 @@ def _event_fields(event: Event) -> Iterable[tuple[str, Provenance, Any]]:
         for place, member in exception.every_member():
             yield from _exception_fields(f"exceptions[{i}].member[{place}]", member)
     if event.template:
-        place = event.template
-        lines = [*place.pre_context, place.context_line, *place.post_context]
-        yield "template", "app", {"name": place.name, "lineno": place.lineno, "lines": lines}
+        template = event.template
+        lines = [*template.pre_context, template.context_line, *template.post_context]
+        yield "template", "app", {"name": template.name, "lineno": template.lineno, "lines": lines}
     if event.request:
         request = event.request
         yield "request.route", "app", request.route

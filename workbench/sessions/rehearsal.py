@@ -1,7 +1,8 @@
 """The rehearsal model: a server on loopback that answers the real Claude Code as a model would, from a scenario.
 
-It speaks the streaming Messages API and keeps no state between requests. Where a session stands is read from the
-messages of each request, so that an interrupted session that is taken up again goes on where it stopped.
+It speaks the streaming Messages API and keeps no state between requests, but for how often a step has failed. Where a
+session stands is read from the messages of each request, so that an interrupted session that is taken up again goes on
+where it stopped.
 """
 
 from __future__ import annotations
@@ -10,21 +11,25 @@ import json
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
 from capture.event import Event
 from workbench.sessions.brief import CONTINUE, ONLY_TESTS, OURS, PHASE_TWO
-from workbench.sessions.scenario import Scenario, Step, Tool
+from workbench.sessions.scenario import Scenario, Step, Tool, Trouble
 
 _ID = "toolu_rehearsal"
 # What Claude Code itself writes into the conversation; not words of a person.
 _NOT_A_PROMPT = ("<system-reminder>", "[Request interrupted", CONTINUE)
 _CUT_SHORT = "[Request interrupted"
+_CUT_AFTER = 3  # pieces of a stream
+_ERRORS = {400: "invalid_request_error", 401: "authentication_error", 404: "not_found_error"}
+_ERRORS |= {429: "rate_limit_error", 529: "overloaded_error"}
 _CHUNK = 200  # characters in one piece of a stream
 
 
@@ -85,13 +90,16 @@ def reply(scenario: Scenario, event: Event | None, request: Mapping[str, Any], n
 class RehearsalModel:
     """The server, running in a thread while the `with` block lasts."""
 
-    def __init__(self, scenario: Scenario, event: Event | None, *, worktree: str, python: str) -> None:
+    def __init__(
+        self, scenario: Scenario, event: Event | None, *, worktree: str, python: str, port: int = 0, key: str = ""
+    ) -> None:
         self.scenario = scenario
         self.event = event
         self.names = {"worktree": worktree, "python": python}
-        self.key = secrets.token_hex(16)
+        self.key = key or secrets.token_hex(16)
         self.ended = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._failed: Counter[Position] = Counter()
+        self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.model = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="rehearsal", daemon=True)
 
@@ -103,6 +111,13 @@ class RehearsalModel:
             "ANTHROPIC_API_KEY": self.key,
             "NO_PROXY": "127.0.0.1",
         }
+
+    def trouble(self, step: Step, at: Position) -> Trouble | None:
+        """Return what happens in place of a reply this time, if anything does."""
+        if step.trouble is None or 0 < step.trouble.times <= self._failed[at]:
+            return None
+        self._failed[at] += 1
+        return step.trouble
 
     def __enter__(self) -> RehearsalModel:
         self._thread.start()
@@ -147,9 +162,14 @@ class _Handler(BaseHTTPRequestHandler):
         except (ValueError, AttributeError, KeyError, TypeError) as error:
             return self._refuse(400, "invalid_request_error", f"not a request: {type(error).__name__}")
         model.ended.wait(step.delay)
-        return self._stream(step, at, str(request.get("model", "rehearsal")), len(body) // 4)
+        trouble = model.trouble(step, at)
+        if trouble is not None and trouble.status:
+            kind = _ERRORS.get(trouble.status, "api_error")
+            return self._refuse(trouble.status, kind, "rehearsed", trouble.retry_after)
+        used = step.input_tokens if step.input_tokens is not None else len(body) // 4
+        return self._stream(step, at, str(request.get("model", "rehearsal")), used, cut=trouble is not None)
 
-    def _stream(self, step: Step, at: Position, name: str, input_tokens: int) -> None:
+    def _stream(self, step: Step, at: Position, name: str, input_tokens: int, *, cut: bool) -> None:
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
         self.send_header("connection", "close")
@@ -157,17 +177,21 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         # A client that has hung up was interrupted, or is gone.
         with suppress(BrokenPipeError, ConnectionResetError):
-            for kind, data in frames(step, at, name, input_tokens):
+            for number, (kind, data) in enumerate(frames(step, at, name, input_tokens)):
+                if cut and number == _CUT_AFTER:
+                    return
                 line = json.dumps({"type": kind, **data})
                 self.wfile.write(f"event: {kind}\ndata: {line}\n\n".encode())
                 self.wfile.flush()
 
-    def _refuse(self, status: int, kind: str, message: str) -> None:
-        self._json({"type": "error", "error": {"type": kind, "message": message}}, status)
+    def _refuse(self, status: int, kind: str, message: str, retry_after: int | None = None) -> None:
+        self._json({"type": "error", "error": {"type": kind, "message": message}}, status, retry_after)
 
-    def _json(self, answer: dict[str, Any], status: int = 200) -> None:
+    def _json(self, answer: dict[str, Any], status: int = 200, retry_after: int | None = None) -> None:
         body = json.dumps(answer).encode()
         self.send_response(status)
+        if retry_after is not None:
+            self.send_header("retry-after", str(retry_after))
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))
         self.end_headers()
@@ -206,7 +230,7 @@ def frames(step: Step, at: Position, model: str, input_tokens: int) -> Iterable[
         yield from _block(index, block, "input_json_delta", "partial_json", given)
         index, written = index + 1, written + len(given)
     reason = "tool_use" if step.tools else "end_turn"
-    usage = {"output_tokens": max(written // 4, 1)}
+    usage = {"output_tokens": max(written // 4, 1) if step.output_tokens is None else step.output_tokens}
     yield "message_delta", {"delta": {"stop_reason": reason, "stop_sequence": None}, "usage": usage}
     yield "message_stop", {}
 
@@ -229,7 +253,7 @@ def _blocks(messages: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, Mappin
 
 def _filled(step: Step, names: Mapping[str, str]) -> Step:
     tools = tuple(Tool(tool.name, _fill(tool.input, names)) for tool in step.tools)
-    return Step(_fill(step.text, names), tools, step.delay)
+    return replace(step, text=_fill(step.text, names), tools=tools)
 
 
 def _fill(value: Any, names: Mapping[str, str]) -> Any:

@@ -14,6 +14,12 @@
     name = "Write"
     input.file_path = "${worktree}/tests/test_x.py"
 
+    [[script.turn.step]]             # a step may fail before it is played
+    status = 529                     # answered with this HTTP status instead (429 with retry_after, in seconds)
+    times = 2                        # so often; 0 for always, 1 where nothing is said
+    cut = true                       # instead of a status: the connection ends in the middle of the reply
+    output_tokens = 90000            # what the reply claims to have used, and so to have cost; also input_tokens
+
 In texts and inputs, `${worktree}` is the session's worktree and `${python}` the interpreter that runs the tests.
 A step without tools ends the turn; what stands after it is played when the workbench sends a prompt of its own, as it
 does between the two phases. Source that is written before the test was judged is refused, unless the test shows the
@@ -35,6 +41,18 @@ from workbench.errors import ConfigurationError, UsageError
 OURS = Path(__file__).parent / "scenarios"
 CONDITIONS: Mapping[str, type] = {"exception_type": str, "function": str, "template": str, "status": int}
 
+_STEP: Mapping[str, Any] = {
+    "text": str,
+    "delay": (int, float),
+    "tool": list,
+    "status": int,
+    "times": int,
+    "retry_after": int,
+    "cut": bool,
+    "input_tokens": int,
+    "output_tokens": int,
+}
+
 
 @dataclass(frozen=True)
 class Tool:
@@ -45,12 +63,27 @@ class Tool:
 
 
 @dataclass(frozen=True)
+class Trouble:
+    """What happens in place of a reply, the first `times` that it is asked for; 0 for every time.
+
+    `status` 0: the connection is cut in the middle of it.
+    """
+
+    status: int = 0
+    times: int = 1
+    retry_after: int | None = None
+
+
+@dataclass(frozen=True)
 class Step:
     """One reply of the model."""
 
     text: str = ""
     tools: tuple[Tool, ...] = ()
     delay: float = 0.0
+    trouble: Trouble | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -124,7 +157,7 @@ def _script(table: Mapping[str, Any], place: str) -> Script:
 
 
 def _step(table: Mapping[str, Any], place: str) -> Step:
-    _known(table, {"text": str, "delay": (int, float), "tool": list}, place)
+    _known(table, _STEP, place)
     tools = []
     for i, tool in enumerate(table.get("tool", ()), 1):
         where = f"{place}, tool {i}"
@@ -134,7 +167,19 @@ def _step(table: Mapping[str, Any], place: str) -> Step:
         tools.append(Tool(tool["name"], tool.get("input", {})))
     if not tools and not table.get("text"):
         raise _mistake(place, "a step has a text or a tool")
-    return Step(table.get("text", ""), tuple(tools), float(table.get("delay", 0)))
+    used = table.get("input_tokens"), table.get("output_tokens")
+    return Step(table.get("text", ""), tuple(tools), float(table.get("delay", 0)), _trouble(table, place), *used)
+
+
+def _trouble(table: Mapping[str, Any], place: str) -> Trouble | None:
+    status, cut = table.get("status"), table.get("cut", False)
+    if status is None and not cut:
+        if "times" in table or "retry_after" in table:
+            raise _mistake(place, "times and retry_after go with a status or a cut")
+        return None
+    if status is not None and (cut or not 400 <= status <= 599):
+        raise _mistake(place, "status is from 400 to 599, and stands without cut")
+    return Trouble(status or 0, table.get("times", 1), table.get("retry_after"))
 
 
 def _known(table: Any, keys: Mapping[str, Any], place: str) -> None:
@@ -143,7 +188,7 @@ def _known(table: Any, keys: Mapping[str, Any], place: str) -> None:
     for key, value in table.items():
         if key not in keys:
             raise _mistake(place, f"unknown key {key!r}; known are {', '.join(keys)}")
-        if not isinstance(value, keys[key]) or isinstance(value, bool):
+        if not isinstance(value, keys[key]) or isinstance(value, bool) != (keys[key] is bool):
             raise _mistake(place, f"{key} has a value of the wrong kind")
 
 
