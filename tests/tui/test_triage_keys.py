@@ -1,0 +1,158 @@
+"""Triage by keys: one bug or all marked ones, prompts that default to no, toasts, undo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy.engine import Engine
+from tui.hostile import FORBIDDEN, HOSTILE
+
+from capture.store.intake import Batch, take_in
+from capture.testing import NOW, make_event
+from workbench.bugs import queries
+from workbench.bugs.rows import BugRow
+from workbench.tui.app import WorkbenchApp
+from workbench.tui.screens.bug import BugScreen
+from workbench.tui.screens.bugs import BugsScreen
+
+pytestmark = pytest.mark.anyio
+
+ALL = "".join(text[:12] for text in HOSTILE).encode("utf-8", "replace").decode()
+
+
+@pytest.fixture
+def three(store: Engine) -> Engine:
+    """A store with B-001 to B-003, B-003 with a hostile title."""
+    events = [make_event(key=key, title=title) for key, title in (("aa", "one"), ("bb", "two"), ("cc", ALL))]
+    take_in(store, Batch("j", 0, 1, 3, events), now=NOW)
+    return store
+
+
+def row(engine: Engine, number: int) -> BugRow:
+    return queries.bug_page(engine, number, now=NOW).row
+
+
+@pytest.fixture
+def play(three: Engine, make_app: Callable[..., WorkbenchApp], settle: Any) -> Callable[..., Any]:
+    """Return a coroutine function that opens the list, presses keys, and returns the app's toasts."""
+
+    async def play(*keys: str, size: tuple[int, int] = (100, 30), look: Callable[[Any], Any] | None = None) -> Any:
+        app = make_app()
+        async with app.run_test(size=size, notifications=True) as pilot:
+            await settle(pilot)
+            for key in keys:
+                await pilot.press(key)
+                await settle(pilot)
+            toasts = [notification.message for notification in app._notifications]
+            return look(app) if look else toasts
+
+    return play
+
+
+async def test_a_marked_group_is_muted_at_once_and_the_marks_are_gone(three: Engine, play: Any) -> None:
+    """The list is newest first: B-003, B-002, B-001."""
+    toasts = await play("space", "space", "m", "g")
+    assert toasts == ["B-002 and B-003 muted for good.\nu undoes it."]
+    assert [row(three, number).state for number in (1, 2, 3)] == ["open", "muted", "muted"]
+
+
+async def test_marks_show_in_the_list_and_in_its_title(play: Any, text_of: Any) -> None:
+    shown = await play("space", look=lambda app: text_of(app.screen))
+    assert "✔ 1 marked" in shown
+    assert "B-003 ✔" in shown
+    assert "marked" not in await play("ctrl+a", "escape", look=lambda app: text_of(app.screen))
+    assert "✔ 3 marked" in await play("ctrl+a", look=lambda app: text_of(app.screen))
+
+
+async def test_undo_takes_the_acts_of_this_session_back_one_by_one(three: Engine, play: Any) -> None:
+    toasts = await play("m", "d", "t", *"billing", "enter", "u", "u", "u")
+    assert [toast.splitlines()[0] for toast in toasts[2:]] == ["Undone: label of B-003.", "Undone: mute of B-003."]
+    found = row(three, 3)
+    assert (found.state, found.labels) == ("open", ())
+
+
+async def test_a_choice_is_never_made_by_enter(three: Engine, play: Any) -> None:
+    assert await play("m", "enter", "escape") == []
+    assert await play("ctrl+a", "M", "enter", "escape") == []
+    assert await play("D", "enter", "escape") == []
+    assert {row(three, number).state for number in (1, 2, 3)} == {"open"}
+
+
+async def test_a_merge_shows_what_it_joins_and_asks_by_name(three: Engine, play: Any, text_of: Any) -> None:
+    shown = await play("ctrl+a", "M", look=lambda app: text_of(app.screen))
+    assert "Merge B-002, B-003 into B-001? (y/N)" in shown
+    assert "fingerprints aa, bb, cc" in shown
+    assert await play("ctrl+a", "M", "y") == ["B-002 and B-003 merged into B-001.\nu undoes it."]
+    assert row(three, 1).count == 3
+
+
+async def test_a_bug_is_merged_by_the_number_of_another_and_taken_out_again(three: Engine, play: Any) -> None:
+    await play("M", *"1", "enter", "y")
+    assert row(three, 3).merged_into == 1
+    assert await play("S") == ["B-003 taken out of B-001.\nu undoes it."]
+    assert row(three, 3).count == 1
+
+
+async def test_closing_asks_as_what_and_why(three: Engine, play: Any) -> None:
+    assert await play("x", "n", *"noise", "enter") == ["B-003 closed: not a bug.\nu undoes it."]
+    assert row(three, 3).closed_as == "not a bug"
+    await play("X", *"real", "enter")
+    assert row(three, 3).state == "open"
+    await play("x", "d", *"b2", "enter")
+    assert row(three, 3).duplicate_of == 2
+
+
+async def test_a_refusal_stands_in_the_status_line_with_its_cure(play: Any, text_of: Any) -> None:
+    shown = await play("x", "n", "enter", look=lambda app: text_of(app.screen))
+    assert "Closing a bug needs a reason." in shown
+    shown = await play("S", look=lambda app: text_of(app.screen))
+    assert "B-003 was not merged into another bug." in shown
+
+
+async def test_deleting_needs_the_number_typed(three: Engine, play: Any) -> None:
+    assert await play("D", "y", "enter") == []
+    assert "B-003 and its events are deleted" in (await play("D", *"b-003", "enter"))[0]
+    assert [bug.number for bug in queries.list_bugs(three, now=NOW)] == [2, 1]
+
+
+async def test_a_note_of_several_lines_is_kept_by_ctrl_s(three: Engine, play: Any, text_of: Any) -> None:
+    await play("n", *"ab", "enter", *"cd", "ctrl+s")
+    assert [note.text for note in queries.bug_page(three, 3, now=NOW).notes] == ["ab\ncd"]
+    shown = await play("enter", look=lambda app: text_of(app.screen))
+    assert "Notes" in shown
+    await play("n", *"ef", "escape")
+    assert len(queries.bug_page(three, 3, now=NOW).notes) == 1
+
+
+async def test_assigning_offers_the_person_at_the_keys(three: Engine, play: Any) -> None:
+    await play("a", "enter")
+    assert row(three, 3).assignee == "Ada Tester <ada@example.com>"
+
+
+async def test_the_same_keys_work_on_the_page_and_show_there(three: Engine, play: Any, text_of: Any) -> None:
+    shown = await play("enter", "t", *"p1", "enter", "m", "n", "enter", look=lambda app: text_of(app.screen))
+    assert "muted until 100 more events · #p1" in shown
+    assert "Raised at the same place, perhaps the same fault:" in shown
+
+    def place(app: Any) -> type:
+        return type(app.screen)
+
+    assert await play("enter", look=place) is BugScreen
+    assert await play("enter", "D", *"B-003", "enter", look=place) is BugsScreen
+
+
+@pytest.mark.parametrize("keys", [["m"], ["t"], ["a"], ["x", "n"], ["n"], ["D"], ["ctrl+a", "M"]])
+async def test_hostile_titles_do_nothing_in_any_prompt(play: Any, text_of: Any, keys: list[str]) -> None:
+    shown = await play(*keys, size=(80, 24), look=lambda app: text_of(app.screen))
+    assert "B-003" in shown
+    assert not FORBIDDEN & set(shown.replace("\n", ""))
+
+
+async def test_hostile_words_in_a_toast_do_nothing(three: Engine, play: Any) -> None:
+    from workbench.bugs import acts
+
+    acts.assign(three, [1], "x", by="Ada", now=NOW)
+    toasts = await play("a", *["backspace"] * 40, *"[b]x[/i]", "enter")
+    assert "[b]x[/i]" in toasts[0]
