@@ -29,6 +29,7 @@ _TEMPLATE = "template"
 
 # Inlined into their function since Python 3.12, so that an update of Python would split every bug with one.
 _INLINED = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>"})
+_STARTING = frozenset({"<module>", "main"})
 _SYNTAX = frozenset({"SyntaxError", "IndentationError", "TabError"})
 
 _SPACE = re.compile(r"\s+")
@@ -42,6 +43,7 @@ _GENERATED = re.compile(
     r"|\d{6,}",
     re.IGNORECASE,
 )
+_FOLDERS = re.compile(r"[^\s'\"(]{1,300}[/\\]")
 _HANDS_ON = re.compile(r"\*\w+, ?\*\*\w+")
 _TEMPLATE_FOLDER = re.compile(r"^.*[/\\](?:templates|jinja2)[/\\]")
 
@@ -75,7 +77,7 @@ def fault_parts(
         parts += _library_parts(surfaced, route)
     if surfaced.type in _SYNTAX:
         why = "what is wrong with the source: its own line is in no frame"
-        parts.append(Part(name="message", value=parameterised(surfaced.message), why=why))
+        parts.append(Part(name="message", value=parameterised(_FOLDERS.sub("", surfaced.message)), why=why))
     return parts
 
 
@@ -181,8 +183,8 @@ def line_of(module: str, function: str, source: str) -> _Line:
     """Return a line of source as it counts, with the function that it stands in."""
     where = f"{_name(module)}:{_name(function)}"
     text = _without_comment(_SPACE.sub(" ", source[: 4 * MAX_LINE]).strip())[:MAX_LINE]
-    # A decorator's `return view(*args, **kwargs)` belongs to every way, and `__main__` is how the process was started.
-    is_passage = module == "__main__" or bool(_HANDS_ON.search(text))
+    # A decorator's `return view(*args, **kwargs)` belongs to every way, and the main module to how it was started.
+    is_passage = (module == "__main__" and function in _STARTING) or bool(_HANDS_ON.search(text))
     return _Line(f"{where}: {text}" if text else where, is_passage)
 
 

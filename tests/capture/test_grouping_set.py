@@ -181,6 +181,10 @@ ONE_BUG: dict[str, tuple[Event, ...]] = {
         syntax("invalid syntax (views.py, line 12)"),
         syntax("invalid syntax (views.py, line 90)"),
     ),
+    "a syntax error in a file of another deploy": (
+        syntax("('invalid syntax', ('/srv/releases/7/clinic/views.py', 12, 5, 'x = (', 12, 6))"),
+        syntax("('invalid syntax', ('/app/clinic/views.py', 90, 5, 'x = (', 90, 6))"),
+    ),
     "no line of ours: another server was away": (
         fault(*NO_DATABASE, **DOWN),
         fault(*NO_DATABASE, **DOWN | {"message": "connection to server at 10.0.0.2, port 5433 failed: Timeout"}),
@@ -279,6 +283,10 @@ TWO_BUGS: dict[str, tuple[Event, ...]] = {
         fault(frame("save", "require(name)"), frame("require", "raise ValueError(value)")),
         fault(frame("load", "require(path)"), frame("require", "raise ValueError(value)")),
     ),
+    "another caller in a script": (
+        fault(frame("first", "check(1)", module="__main__"), frame("check", "raise ValueError", module="__main__")),
+        fault(frame("second", "check(2)", module="__main__"), frame("check", "raise ValueError", module="__main__")),
+    ),
     "a lambda is a function": (
         fault(frame("<lambda>", "key=lambda v: v.a")),
         fault(frame("<lambda>", "key=lambda v: v.b")),
@@ -329,6 +337,10 @@ TWO_BUGS: dict[str, tuple[Event, ...]] = {
     ),
     "no frame: another message": (fault(frames=[], message="pet is gone"), fault(frames=[], message="owner is gone")),
     "another message": (said("stock is low: 3 left"), said("stock is out: 3 ordered")),
+    "other words with the status that every event of a tracker was given": (
+        said("stock is low: 3 left", status=500),
+        said("stock is out: 3 ordered", status=500, path="/x/"),
+    ),
     "the same words from another logger": (said("failed", logger="clinic.mail"), said("failed", logger="clinic.sms")),
     "messages with words that hold a number": (said("bad utf-8"), said("bad utf-16"), said("bad iso-8859-1")),
     "messages with qualified names": (said("Fee::add() failed"), said("Fee::sub() failed")),

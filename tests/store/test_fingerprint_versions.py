@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import msgspec
+from sqlalchemy.engine import Engine
 
 from capture import fingerprint_v1
-from capture.event import Event, Fingerprint
+from capture.event import Event, Fingerprint, new_event_id
 from capture.fingerprint import fingerprint
-from capture.store.intake import Counted, Intake
+from capture.store.intake import Batch, Counted, Intake, take_in
 from capture.testing import NOW, make_event
 
 Rows = Callable[..., list[Any]]
@@ -76,6 +78,22 @@ def test_a_new_fault_is_a_new_bug_however_old_the_database(carry: Carry, rows: R
     other = make_event(exceptions=(msgspec.structs.replace(error, type="ValueError"),))
     assert carry(this_release(other)).new_bugs == (2,)
     assert len(rows("fingerprint")) == 2
+
+
+def test_several_carriers_attach_the_same_keys_at_the_same_time(any_engine: Engine, rows: Rows) -> None:
+    error = make_event().exceptions[0]
+    events = [make_event(exceptions=(msgspec.structs.replace(error, type=f"Error{number}"),)) for number in range(20)]
+    take_in(any_engine, Batch("old", 0, 20, 20, [first_release(event) for event in events]), now=NOW)
+
+    def carried(journal: int) -> Intake:
+        order = events if journal % 2 else events[::-1]
+        new = [this_release(msgspec.structs.replace(event, id=new_event_id())) for event in order]
+        return take_in(any_engine, Batch(f"new-{journal}", 0, 20, 20, new), now=NOW)
+
+    with ThreadPoolExecutor(4) as carriers:
+        assert list(carriers.map(carried, range(4))) == [Intake(stored=20)] * 4
+    assert rows("bug", "count") == [5] * 20
+    assert len(rows("fingerprint")) == 40
 
 
 def test_a_bug_has_the_level_of_its_latest_event(carry: Carry, rows: Rows) -> None:

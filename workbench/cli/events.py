@@ -87,7 +87,7 @@ def key_of(event: GivenEvent) -> Fingerprint:
         if template
         else None,
         message=event.message or "",
-        status=event.status,
+        status=None if _is_only_said(event) else event.status,
         reason=event.reason or "",
         method=event.method or "",
         path=event.path or "",
@@ -105,12 +105,18 @@ def explanation_of(event: GivenEvent) -> Explanation:
     return explained(
         key_of(event),
         exceptions=_exceptions(event),
-        status=event.status,
+        status=None if _is_only_said(event) else event.status,
         message=event.message or "",
         path=event.path or "",
         route=event.route,
         referer=event.referer or "",
     )
+
+
+def _is_only_said(event: GivenEvent) -> bool:
+    """Return whether a 5xx is only a message of another tracker's: our own site has a route or an exception with it."""
+    has_more = event.exception_type or event.frames or event.route is not None
+    return bool(event.message) and not has_more and (event.status or 0) >= 500
 
 
 def is_own_file(path: str) -> bool:
