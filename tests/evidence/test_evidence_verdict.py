@@ -27,6 +27,7 @@ FAULT = RecordedFault("KeyError", "/srv/clinic/pricing.py", "price_of", 500, "GE
 RIGHT = Raised("KeyError", "'rabbit'", "clinic/pricing.py", "price_of", "clinic/pricing.py", "price_of")
 OLD, OTHER, NEW = "tests/test_old.py::test_old", "tests/test_old.py::test_other", "tests/test_new.py::test_new"
 CHANGED = Changed(anything=True, test_files=("tests/test_new.py",))
+OTHERWISE = Raised("ValueError", "no", "clinic/other.py", "other", "clinic/other.py", "other")
 FLAG = Flag("test skipped", "tests/test_old.py", "1 test is skipped.")
 
 
@@ -198,9 +199,9 @@ CASES: dict[str, tuple[dict[str, Run], Changed, list[Flag], str, str]] = {
     ),
     "a test that failed before may go on failing": (
         honest(
-            base=[failed(OLD), passed(OTHER)],
-            suite_on_fix=[failed(OLD), passed(OTHER), passed(NEW)],
-            old_tests_on_fix=[failed(OLD), passed(OTHER)],
+            base=[failed(OLD, OTHERWISE), passed(OTHER)],
+            suite_on_fix=[failed(OLD, OTHERWISE), passed(OTHER), passed(NEW)],
+            old_tests_on_fix=[failed(OLD, OTHERWISE), passed(OTHER)],
         ),
         CHANGED,
         [],
@@ -426,3 +427,64 @@ def test_a_message_cannot_be_compared() -> None:
     assert fault.is_shown_by([RIGHT], []) == "not comparable"
     assert fault.words == "message"
     assert replace(FAULT, function="").words == "KeyError"
+
+
+def test_a_flaky_test_neither_refutes_nor_is_passed_over() -> None:
+    flaky = {"base": [passed(OLD), passed(OTHER)], "base_again": [passed(OLD), failed(OTHER, OTHERWISE)]}
+    once = honest(**flaky, suite_on_fix=[passed(OLD), failed(OTHER, OTHERWISE), passed(NEW)])
+    assert decide(FAULT, CHANGED, once, [])[0] == "demonstrated"
+    always = honest(
+        **flaky,
+        suite_on_fix=[passed(OLD), failed(OTHER, OTHERWISE), passed(NEW)],
+        old_tests_on_fix=[passed(OLD), failed(OTHER, OTHERWISE)],
+    )
+    verdict, reason = decide(FAULT, CHANGED, always, [])
+    assert (verdict, f"but {OTHER}, which fails on the base now and then" in reason) == ("partial", True)
+
+
+def test_what_broke_and_fails_on_the_base_when_asked_again_is_not_the_fix_s() -> None:
+    runs = honest(
+        suite_on_fix=[passed(OLD), failed(OTHER, OTHERWISE), passed(NEW)],
+        broken_tests_again=[failed(OTHER, OTHERWISE)],
+        broken_tests_on_base=[failed(OTHER, OTHERWISE)],
+    )
+    assert decide(FAULT, CHANGED, runs, [])[0] == "demonstrated"
+    del runs["broken tests on base"]
+    assert decide(FAULT, CHANGED, runs, [])[0] == "refuted"
+
+
+def test_a_new_test_that_comes_out_differently_on_the_same_code_proves_nothing() -> None:
+    for name, results, where in (
+        ("new_tests_on_base_again", [passed(NEW)], "on the base in 1 of 2 runs"),
+        ("new_tests_on_fix_again", [failed(NEW)], "on the fix in 1 of 3 runs"),
+        ("suite_on_fix", [passed(OLD), passed(OTHER), failed(NEW)], "on the fix in 1 of 2 runs"),
+    ):
+        verdict, reason = decide(FAULT, CHANGED, honest(**{name: results}), [])
+        assert (verdict, where in reason) == ("inconclusive", True)
+
+
+def test_a_fault_that_another_test_still_shows_is_not_gone() -> None:
+    red = [failed(OTHER)]
+    runs = honest(
+        base=[passed(OLD), *red], suite_on_fix=[passed(OLD), passed(NEW), *red], old_tests_on_fix=[passed(OLD), *red]
+    )
+    verdict, reason = decide(FAULT, CHANGED, runs, [])
+    assert (verdict, f"{OTHER} fails on the fix with it, as before" in reason) == ("partial", True)
+
+
+def test_a_test_that_asks_for_less_on_the_fix_is_no_proof() -> None:
+    asked = replace(failed(NEW), responses=(Response("GET", "/pets/17/", "/pets/<int:pk>/", 500),))
+    same = replace(passed(NEW), responses=(Response("GET", "/pets/18/", "/pets/<int:pk>/", 200),))
+    other = replace(passed(NEW), responses=(Response("GET", "/", "/", 200),))
+    assert decide(FAULT, CHANGED, honest(new_tests_on_base=[asked], new_tests_on_fix=[same]), [])[0] == "demonstrated"
+    verdict, reason = decide(FAULT, CHANGED, honest(new_tests_on_base=[asked], new_tests_on_fix=[other]), [])
+    assert (verdict, "no longer makes the request" in reason) == ("partial", True)
+
+
+def test_a_package_that_the_fix_needs_and_nobody_has_is_no_failure() -> None:
+    missing = TestResult(
+        "tests/test_new.py", "error", "collect", message="ModuleNotFoundError: No module named 'arrow'"
+    )
+    runs = honest(new_tests_on_fix=[missing], suite_on_fix=[passed(OLD), passed(OTHER), missing])
+    verdict, reason = decide(FAULT, replace(CHANGED, packages=("requirements.txt",)), runs, [])
+    assert (verdict, reason.startswith("The fix needs arrow, which is not installed")) == ("not run", True)

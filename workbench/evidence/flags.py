@@ -51,7 +51,8 @@ _SKIPS = re.compile(
     r"|SkipTest|\bxfail\(|expectedFailure|__test__|collect_ignore|deselect"
 )
 _READS_CODE = re.compile(
-    r"\b(hasattr|getattr|vars|dir)\(|__dict__|\binspect\b|getsource|__file__|__code__|\.py['\"]|\blinecache\b|\btokenize\b|import ast\b"
+    r"\b(hasattr|getattr|vars|dir)\(|__dict__"
+    r"|\binspect\b|getsource|__file__|__code__|\.py['\"]|\blinecache\b|\btokenize\b|import ast\b"
 )
 _SETTINGS = re.compile(r"(^|/)settings([^/]*\.py|/.*)$")
 

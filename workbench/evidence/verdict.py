@@ -59,6 +59,19 @@ class Changed:
     packages: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Doubts:
+    """Tests that keep a red to green from being proof.
+
+    `unsure` fail now and then on the base and always on the fix, `elsewhere` ask for something else on the fix,
+    `still` fail on the fix with the recorded fault.
+    """
+
+    unsure: Sequence[str]
+    elsewhere: Collection[str]
+    still: Sequence[str]
+
+
 Decision = tuple[Verdict, str]
 
 
@@ -242,7 +255,13 @@ def _proof(fault: RecordedFault | None, changed: Changed, runs: Mapping[str, Run
             " session changed nothing but tests, so no fix made the difference."
         )
     elsewhere = {test.id for test, found in before if found is not None and not _asks_the_same(found, test)}
-    return _compared(fault, changed, turned, flags, _always_red(runs), elsewhere)
+    still = {
+        test.id
+        for name in (SUITE_ON_FIX, OLD_ON_FIX)
+        for test in runs[name].tests
+        if fault is not None and test.is_red and _shows(test, fault, changed) == "recorded fault"
+    }
+    return _compared(fault, changed, turned, flags, _Doubts(_always_red(runs), elsewhere, sorted(still)))
 
 
 def _never_red(before: Sequence[tuple[TestResult, TestResult | None]], on_base: Run) -> Decision:
@@ -271,8 +290,7 @@ def _compared(
     changed: Changed,
     turned: Sequence[TestResult],
     flags: Sequence[Flag],
-    unsure: Sequence[str],
-    elsewhere: Collection[str],
+    doubts: _Doubts,
 ) -> Decision:
     names = f"{_names(_ids(turned))} {_s('fails', turned)} on the base and {_s('passes', turned)} on the fix"
     if fault is None:
@@ -284,12 +302,18 @@ def _compared(
         return "partial", f"{names}, but not with the recorded {fault.words}: {_what(turned[0])}."
     proven = f"{_names(_ids(right))} {_s('fails', right)} on the base with the recorded {fault.words}"
     proven += f", {_s('passes', right)} on the fix, and nothing that passed before fails"
-    if not any(test.id not in elsewhere for test in right):
+    if doubts.still:
+        return (
+            "partial",
+            f"{proven}; but {_names(doubts.still)} {_s('fails', doubts.still)} on the fix with it, as before.",
+        )
+    if all(test.id in doubts.elsewhere for test in right):
         return "partial", f"{proven}; but on the fix it no longer makes the request that failed on the base."
-    if unsure:
+    if doubts.unsure:
+        fails = _s("fails", doubts.unsure)
         return "partial", (
-            f"{proven}; but {_names(unsure)}, which {_s('fails', unsure)} on the base now and then,"
-            f" {_s('fails', unsure)} on the fix in each run."
+            f"{proven}; but {_names(doubts.unsure)}, which {fails} on the base now and then, {fails} on the fix in"
+            " each run."
         )
     if flags:
         kinds = sorted({flag.kind for flag in flags})
