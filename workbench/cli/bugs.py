@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workbench.cli import shapes, triage
+from workbench.cli import repro, shapes, triage
 from workbench.cli.given import given, now
 from workbench.cli.output import emit, line_width, note, say, say_lines, table, text_argument
 from workbench.cli.pager import paged
@@ -167,4 +167,5 @@ def brief(ctx: typer.Context, bug: BUG) -> None:
         say(plain(line, len(line) + 1))  # exactly: nothing is cut
 
 
+repro.add_to(app)
 triage.add_to(app)

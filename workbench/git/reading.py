@@ -150,6 +150,10 @@ class Reading:
         )
         return shown.decode("utf-8", "replace")
 
+    def all_files(self, commit: str) -> list[str]:
+        """Return the paths of all files of a commit."""
+        return fields(self._git("ls-tree", "-r", "-z", "--name-only", "--full-tree", self.resolve(commit)))
+
     def read(self, commit: str, path: str) -> bytes:
         """Return the contents of a file as it is in a commit. Raises `NotFound`."""
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -50,6 +50,28 @@ class Repository(Landing):
             self._git("add", "--all", "--", ".", environ=inside, cwd=tree.path)
             written = text(self._git("write-tree", environ=inside))
         commit = text(self._git("commit-tree", written, "-p", tree.head, "-m", message, environ=_ours()))
+        with self._locked():
+            self._git("update-ref", ref, commit)
+        return commit
+
+    def commit_files(self, base: str, files: Mapping[str, bytes], *, ref: str, message: str) -> str:
+        """Record `base` with these files, by path, as a commit under `ref` (refs/workbench/…) and return its id.
+
+        No worktree is touched.
+        """
+        if not ref.startswith("refs/workbench/"):
+            raise ValueError(f"{ref} is not below refs/workbench/")
+        base = self.resolve(base)
+        with tempfile.TemporaryDirectory(prefix="workbench-index-") as folder:
+            inside = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
+            self._git("read-tree", base, environ=inside)
+            for number, (path, content) in enumerate(files.items()):
+                written = Path(folder, str(number))
+                written.write_bytes(content)
+                blob = text(self._git("hash-object", "-w", "--no-filters", "--", str(written)))
+                self._git("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", environ=inside)
+            tree = text(self._git("write-tree", environ=inside))
+        commit = text(self._git("commit-tree", tree, "-p", base, "-m", message, environ=_ours()))
         with self._locked():
             self._git("update-ref", ref, commit)
         return commit
