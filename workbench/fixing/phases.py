@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from workbench import evidence
 from workbench.errors import WorkbenchError
 from workbench.evidence import EvidenceReport, EvidenceRequest, Flag, RecordedFault, Reproduction, Split
+from workbench.fixing.steering import PHASE_QUESTION
 from workbench.git import Change
 from workbench.sessions import brief, sandbox
 from workbench.sessions.said import Ask, TurnEnded
@@ -129,7 +130,10 @@ class Phases:
             if answer.answer == "reproduced":
                 await asyncio.to_thread(self._begin_fix, answer)
                 return brief.now_fix(answer.failing)
-            return await self._not_shown(answer)
+            await asyncio.to_thread(self._count_try, answer)
+        if self._tries < TRIES or self.ask is None:
+            return brief.try_again(answer.reason)
+        return await self._ask_a_person(answer)
 
     async def steer(self, kind: str, text: str, by: str) -> str:
         """Do what a person asks for between or in the phases, and return what the agent is told."""
@@ -194,13 +198,14 @@ class Phases:
         self._record.option(reminded=True)
         return brief.NO_TEST
 
-    async def _not_shown(self, answer: Reproduction) -> str | None:
+    def _count_try(self, answer: Reproduction) -> None:
         self._tries += 1
         told = f"The test does not show the recorded fault (try {self._tries} of {TRIES}): {answer.reason}."
-        await asyncio.to_thread(self._record.option, tries=self._tries)
-        await asyncio.to_thread(self._record.entry, "phase", text=told, phase="test", ok=False)
-        if self._tries < TRIES or self.ask is None:
-            return brief.try_again(answer.reason)
+        self._record.option(tries=self._tries)
+        self._record.entry("phase", text=told, phase="test", ok=False)
+
+    async def _ask_a_person(self, answer: Reproduction) -> str | None:
+        assert self.ask is not None
         allowed, note = await self.ask(_question(answer))
         if allowed:
             await asyncio.to_thread(self._enter, "fix", "A person let it go on without a test that fails.", Locked())
@@ -235,4 +240,4 @@ def _question(answer: Reproduction) -> Ask:
         "no, with a word": "the word goes to the agent, which tries again",
         "no": "the session ends",
     }
-    return Ask("Phase one", dict(given), title, f"{TRIES} tries have not shown it.", None)
+    return Ask(PHASE_QUESTION, dict(given), title, f"{TRIES} tries have not shown it.", None)

@@ -20,6 +20,7 @@ from workbench.sessions import record
 from workbench.sessions.process import Identity, end_leftovers
 
 LIVE = ("starting", "working", "needs_input", "waiting", "quiet")
+PHASE_QUESTION = "Phase one"  # the tool that a question between the phases goes by
 LOOK_SECONDS = 0.2
 SWEEP_SECONDS = 2.0
 
@@ -44,7 +45,8 @@ def say(engine: Engine, session_id: str, text: str, *, by: str, now: datetime) -
 def unlock(engine: Engine, session_id: str, *, by: str, now: datetime) -> None:
     """End the first phase of a running session without its test, or unlock the test in the second."""
     _check_phase(engine, session_id, ("test", "fix"))
-    _request(engine, session_id, "unlock", {}, by=by, now=now)
+    if not _answered_phase(engine, session_id, allow=True, note="", by=by, now=now):
+        _request(engine, session_id, "unlock", {}, by=by, now=now)
 
 
 def send_back(engine: Engine, session_id: str, text: str, *, by: str, now: datetime) -> None:
@@ -52,7 +54,8 @@ def send_back(engine: Engine, session_id: str, text: str, *, by: str, now: datet
     if not text.strip():
         raise Refused("Being sent back needs a word: it is what the agent works with.", cure="Say what is wrong.")
     _check_phase(engine, session_id, ("test", "fix"))
-    _request(engine, session_id, "send_back", {"text": text}, by=by, now=now)
+    if not _answered_phase(engine, session_id, allow=False, note=text, by=by, now=now):
+        _request(engine, session_id, "send_back", {"text": text}, by=by, now=now)
 
 
 def answer(engine: Engine, approval_id: int, *, allow: bool, note: str = "", by: str, now: datetime) -> None:
@@ -125,6 +128,15 @@ def _left_queue(engine: Engine, session_id: str, *, by: str, now: datetime) -> b
         reason = f"{by} took it out of the queue"
         record.end(session, fix.id, "interrupted", reason, to="open", reason=reason, now=now)
         return True
+
+
+def _answered_phase(engine: Engine, session_id: str, *, allow: bool, note: str, by: str, now: datetime) -> bool:
+    """Answer what the runner asks between the phases, if it does now: it waits for nothing else."""
+    for asked in queries.approvals(engine, queries.session(engine, session_id).id):
+        if asked.body.get("tool") == PHASE_QUESTION:
+            answer(engine, asked.id, allow=allow, note=note, by=by, now=now)
+            return True
+    return False
 
 
 def _check_phase(engine: Engine, session_id: str, phases: tuple[str, ...]) -> None:

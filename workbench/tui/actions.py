@@ -111,7 +111,7 @@ def _undo(here: Here) -> str:
 def _fix(here: Here) -> str:
     if here.bug is None:
         return "No bug is selected."
-    if here.bug.session_state in ("starting", "working", "needs_input", "waiting", "quiet"):
+    if here.bug.session_state in ("queued", "starting", "working", "needs_input", "waiting", "quiet"):
         return f"A fix session is at work on {here.bug.label} already: s shows it."
     if here.bug.state == "review":
         return f"The fix of {here.bug.label} waits for your decision: v shows it."
@@ -156,6 +156,12 @@ def _live(here: Here) -> str:
     in_review = here.bug is not None and here.bug.state == "review"
     further = ": v shows its fix, and x there sends it back with a reason" if in_review else ""
     return f"The session is not at work{further}."
+
+
+def _phased(here: Here) -> str:
+    if here.session and here.session.is_live and here.session.phase in ("test", "fix"):
+        return ""
+    return _live(here) or "The session makes its evidence: its test can no longer be changed."
 
 
 def _resumable(here: Here) -> str:
@@ -235,6 +241,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("deny", "d", "deny", "Fix", ("session",), _asked, 11, hides=True),
     Action("message", "m", "message the agent", "Fix", ("session",), _live, 20),
     Action("interrupt", "i", "interrupt", "Fix", ("session",), _live, 21),
+    Action("unlock", "U", "skip the test phase, or unlock its test", "Fix", ("session",), _phased),
+    Action("send_back", "B", "send the agent back to its test, with a word", "Fix", ("session",), _phased),
     Action("resume", "r", "resume", "Fix", ("session", "bug", "list"), _resumable, 26, hides=True),
     Action("evidence", "e", "evidence", "Decide", ("list", "bug", "session"), _evidence, 30),
     Action("signoff", "v", "sign-off", "Decide", ("list", "bug", "session", "evidence"), _review, 31),

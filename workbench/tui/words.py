@@ -17,6 +17,7 @@ STATES: dict[str, tuple[str, Ink]] = {
 SESSIONS: dict[str, tuple[str, str, Ink]] = {
     "starting": ("▹", "starting", "accent"),
     "working": ("▸", "working", "accent"),
+    "queued": ("·", "queued", "muted"),
     "needs_input": ("?", "asks you", "warn"),
     "waiting": ("▸", "waiting", "accent"),
     "quiet": ("▸", "quiet", "muted"),

@@ -268,8 +268,9 @@ def _fix(page: BugPage, view: View) -> Iterator[Line]:
         yield BLANK
         yield from summary_lines(page.evidence, view.width, key="evidence")
     for sign_off in page.sign_offs:
+        glyph = "✗" if sign_off.decision == "rejected" else "✓"
         yield line(
-            f"  {'✗' if sign_off.decision == 'rejected' else '✓'} {plain(sign_off.decision, 20)} by {plain(sign_off.by, 60)}",
+            f"  {glyph} {plain(sign_off.decision, 20)} by {plain(sign_off.by, 60)}",
             (f"  {clock_time(sign_off.at)} UTC  commit {sign_off.commit[:10]}", "muted"),
         )
         yield from paragraphs(plain_lines(sign_off.note, most=6) if sign_off.note else [], view.width, indent="      ")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from workbench.bugs.rows import ApprovalRow, BugRow, SessionRow, TranscriptRow
 
 ENTRIES_KEPT = 2_000
+MESSAGE = "message to the agent; enter sends it, esc doesn't"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,13 @@ class Progress:
     entries: list[TranscriptRow]
     approvals: list[ApprovalRow]
     has_evidence: bool
+
+
+_PHASES = {"test": "phase 1: test  ", "fix": "phase 2: fix  ", "evidence": "evidence  "}
+
+
+def _warnings(session: SessionRow) -> list[Span]:
+    return [(" NO SANDBOX ", "rehearsal"), ("  ", "")] if session.is_sandboxed is False else []
 
 
 class SessionScreen(BugActs):
@@ -55,13 +63,14 @@ class SessionScreen(BugActs):
         self._drawn_width = 0
         self._has_evidence = False
         self._seconds: Timer | None = None
+        self._sends_back = False
 
     def body(self) -> Iterable[Widget]:
         """Return the head, the transcript, the question and the message box."""
         yield Bar(id="head")
         yield Document(id="main", follow=True)
         yield Document(id="asks", has_cursor=False)
-        box = Input(placeholder="message to the agent; enter sends it, esc doesn't", id="say")
+        box = Input(placeholder=MESSAGE, id="say")
         box.cursor_blink = False
         yield box
 
@@ -148,13 +157,17 @@ class SessionScreen(BugActs):
         rehearsal: list[Span] = []
         if session.rehearsal is not None:
             rehearsal = [(" REHEARSAL ", "rehearsal"), (f" {plain(session.rehearsal, 30)}  ", "warn")]
-        first = line(*rehearsal, (f"{glyph} {word}", ink), f"  {duration(until - session.started_at)}  ",
-                     (money(session.cost_usd), "strong"),
+        about = "~" if session.is_cost_estimated else ""
+        phase = _PHASES.get(session.phase, "") if session.is_live else ""
+        first = line(*rehearsal, *_warnings(session), (f"{glyph} {word}", ink),
+                     f"  {phase}{duration(until - session.started_at)}  ",
+                     (f"{about}{money(session.cost_usd)}", "strong"),
                      (f"  {short_count(session.tokens)} tokens  {plural(session.turns, 'turn')}", "muted"),
                      (f"  {plain(session.model, 40)}", "muted"))  # fmt: skip
         second = line((f"{self._row.label}  ", "muted"), plain(self._row.title, 200))
         third = line((f"{plain(session.branch, 60)}  ", "muted"), plain(session.activity, 200))
-        self.query_one("#head", Bar).show(first, second, third)
+        alarm = [line((f"⚠ {plain(session.alarm, 300)}", "bad"))] if session.alarm else []
+        self.query_one("#head", Bar).show(first, second, third, *alarm)
 
     # --- acts --------------------------------------------------------------------------------------------------
 
@@ -192,9 +205,25 @@ class SessionScreen(BugActs):
 
         self.load(lambda: self.workbench.desk.resume(self._session_id), resumed)
 
+    def do_unlock(self) -> None:
+        """Let the agent go on without its test, or change the one that is locked."""
+        self.load(
+            lambda: self.workbench.desk.unlock(self._session_id),
+            lambda _: self.say("The agent is told: it may go on."),
+        )
+
+    def do_send_back(self) -> None:
+        """Let the word be typed that sends the agent back to its test."""
+        self._open_box("what is wrong with the test; enter sends the agent back to it", sends_back=True)
+
     def do_message(self) -> None:
         """Let a message be typed."""
+        self._open_box(MESSAGE, sends_back=False)
+
+    def _open_box(self, placeholder: str, *, sends_back: bool) -> None:
+        self._sends_back = sends_back
         box = self.query_one("#say", Input)
+        box.placeholder = placeholder
         box.add_class("-shown")
         box.focus()
 
@@ -202,11 +231,10 @@ class SessionScreen(BugActs):
         """Send the message."""
         text = event.value.strip()
         self._close_box()
+        desk = self.workbench.desk
+        send = desk.send_back if self._sends_back else desk.say
         if text:
-            self.load(
-                lambda: self.workbench.desk.say(self._session_id, text),
-                lambda _: self.say("Sent."),
-            )
+            self.load(lambda: send(self._session_id, text), lambda _: self.say("Sent."))
 
     def _close_box(self) -> None:
         box = self.query_one("#say", Input)
