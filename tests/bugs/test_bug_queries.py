@@ -10,9 +10,11 @@ import pytest
 from sqlalchemy.engine import Engine
 from sqlmodel import Session
 
+from capture.store import releases
 from capture.store.engine import writing
 from capture.store.intake import Intake
 from capture.store.tables import (
+    Bug,
     EvidenceRow,
     FixSession,
     Issue,
@@ -21,6 +23,7 @@ from capture.store.tables import (
     SessionRequest,
     SignOff,
     TranscriptEntry,
+    table_of,
 )
 from capture.testing import NOW, make_event
 from workbench.bugs import queries
@@ -277,3 +280,12 @@ def test_what_is_no_number_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="not the number of a bug") as caught:
         queries.parse_number(text)
     assert "B-012" in caught.value.cure
+
+
+def test_a_page_says_which_of_its_releases_hold_the_fix(any_engine: Engine, carry_into: Carry) -> None:
+    carry_into(any_engine, *(make_event(release=name) for name in ("one", "two", "three")))
+    with writing(any_engine).begin() as connection:
+        connection.execute(table_of(Bug).update().values(fix_commit="f1x", quiet_until=NOW))
+        releases.answer(connection, {("f1x", "one"): False, ("f1x", "two"): True, ("other", "three"): True}, now=NOW)
+    page = queries.bug_page(any_engine, 1, now=NOW)
+    assert (dict(page.fix_releases), page.quiet_until) == ({"one": False, "two": True}, NOW)

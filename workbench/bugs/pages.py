@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from capture.event import Event, Part
+from capture.store import releases
 from capture.store.intake import open_event
 from capture.store.tables import ActRow, EvidenceRow, Note, Occurrence, OutboxRow, SignOff, Transition, table_of
 from workbench.bugs import lines, related
@@ -36,14 +37,15 @@ def page(connection: Connection, number: int, *, now: datetime) -> BugPage | Non
     found = lines.bugs(connection, lines.BUG.c.number == number, now=now)
     if not found:
         return None
-    bug_id = connection.execute(sa.select(lines.BUG.c.id).where(lines.BUG.c.number == number)).scalar_one()
+    bug = connection.execute(sa.select(lines.BUG).where(lines.BUG.c.number == number)).one()
+    bug_id, occurrences = bug.id, _occurrences(connection, bug.id)
     transition, sign_off, owed = table_of(Transition), table_of(SignOff), table_of(OutboxRow)
     note, act = table_of(Note), table_of(ActRow)
     return BugPage(
         row=found[0],
         fingerprints=_fingerprints(connection, bug_id),
         event=_latest_event(connection, bug_id),
-        occurrences=_occurrences(connection, bug_id),
+        occurrences=occurrences,
         history=_rows(connection, TransitionRow, transition, bug_id, transition.c.id),
         sessions=tuple(lines.sessions(connection, lines.SESSION.c.bug_id == bug_id)),
         evidence=_evidence(connection, bug_id),
@@ -51,6 +53,8 @@ def page(connection: Connection, number: int, *, now: datetime) -> BugPage | Non
         owed=_rows(connection, OwedRow, owed, bug_id, owed.c.id.desc()),
         notes=_rows(connection, NoteRow, note, bug_id, note.c.id.desc()),
         acts=_rows(connection, ActView, act, bug_id, act.c.id.desc()),
+        fix_releases=_fix_releases(connection, bug.fix_commit, occurrences),
+        quiet_until=bug.quiet_until,
         merged=related.merged_into(connection, bug_id),
         alike=related.raised_alike(connection, bug_id),
     )
@@ -91,6 +95,14 @@ def _occurrences(connection: Connection, bug_id: int) -> tuple[OccurrenceRow, ..
     columns = [table_of(Occurrence).c[field.name] for field in fields(OccurrenceRow)]
     found = connection.execute(_latest(bug_id, columns, OCCURRENCES_SHOWN)).mappings()
     return tuple(OccurrenceRow(**row) for row in found)
+
+
+def _fix_releases(
+    connection: Connection, commit: str | None, occurrences: Sequence[OccurrenceRow]
+) -> tuple[tuple[str, bool], ...]:
+    names = dict.fromkeys(seen.release for seen in occurrences if seen.release)
+    holds = releases.known(connection, [commit], list(names)) if commit and names else {}
+    return tuple((name, holds[commit, name]) for name in names if commit and (commit, name) in holds)
 
 
 def _evidence(connection: Connection, bug_id: int) -> EvidenceView | None:

@@ -237,4 +237,6 @@ class BugPage:
     notes: tuple[NoteRow, ...] = ()
     acts: tuple[ActView, ...] = ()
     merged: tuple[RelatedBug, ...] = ()  # the bugs that were merged into this one, directly or over others
+    fix_releases: tuple[tuple[str, bool], ...] = ()  # releases of the last stored events, and whether they hold the fix
+    quiet_until: datetime | None = None  # until then an event without a release is no recurrence
     alike: tuple[RelatedBug, ...] = ()  # other bugs that were raised at the same place: candidates for a merge

@@ -274,6 +274,7 @@ def _fix(page: BugPage, view: View) -> Iterator[Line]:
             (f"  {clock_time(sign_off.at)} UTC  commit {sign_off.commit[:10]}", "muted"),
         )
         yield from paragraphs(plain_lines(sign_off.note, most=6) if sign_off.note else [], view.width, indent="      ")
+    yield from _fix_releases(page, view)
 
 
 def _session(session: SessionRow, now: datetime) -> Line:
@@ -307,3 +308,15 @@ def _history(page: BugPage, view: View) -> Iterator[Line]:
         yield from paragraphs([plain(step.reason)] if step.reason else [], view.width, indent="      ", ink="muted")
     for act in acts:
         yield act_line(act)
+
+
+def _fix_releases(page: BugPage, view: View) -> Iterator[Line]:
+    """Yield which of the releases that the bug was seen in hold its fix: an event from another only counts."""
+    for is_in, words in ((True, "the fix is in"), (False, "still without the fix")):
+        names = [plain(name, 40) for name, holds in page.fix_releases if holds == is_in]
+        if names:
+            said = f"{words}: {', '.join(names[:6])}" + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+            yield from paragraphs([said], view.width, indent="      ", ink="" if is_in else "muted")
+    if page.row.state == "closed" and page.quiet_until is not None and page.quiet_until > view.now:
+        until = f"an event without a release is no recurrence before {clock_time(page.quiet_until)} UTC"
+        yield from paragraphs([until], view.width, indent="      ", ink="muted")
