@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import textwrap
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from workbench.errors import OutsideError
 from workbench.evidence import trees
 from workbench.evidence.command import NotSupported, TestCommand
+from workbench.evidence.results import wants_network
 from workbench.evidence.runs import Runner
 from workbench.git import Repository
 
@@ -143,6 +145,35 @@ def test_coverage_and_its_threshold_are_switched_off(run: Any) -> None:
     command = "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 python -m pytest -p pytest_cov.plugin --cov=. --cov-fail-under=100"
     found = run({"test_a.py": "def test_a():\n    pass\n", "more.py": "1 + 1\n"}, command)
     assert (found.outcome, found.note) == ("passed", "")
+
+
+def test_without_the_network_not_even_a_service_of_this_machine_answers(tmp_path: Path) -> None:
+    found = {}
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        test = f"import socket\n\n\ndef test_a():\n    socket.create_connection({server.getsockname()!r}, 5).close()\n"
+        (tmp_path / "tree").mkdir()
+        (tmp_path / "tree" / "test_a.py").write_text(test)
+        command = TestCommand.parse("PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 python -m pytest", tmp_path)
+        for network in (True, False):
+            runner = Runner(command, 60, tmp_path / "checkout", tmp_path, network=network)
+            found[network] = runner.run("base", "c0ffee", tmp_path / "tree")
+    assert (found[True].outcome, found[True].network) == ("passed", "on")
+    if found[False].network == "off":  # where the machine cannot, it says why
+        assert (found[False].outcome, wants_network(found[False])) == ("failed", True)
+    else:
+        assert found[False].network.startswith("on: ")
+
+
+def test_it_is_told_while_tests_run_how_far_they_are(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    text = "import pytest, time\n\n\n@pytest.mark.parametrize('n', range(9))\ndef test_a(n):\n    time.sleep(0.3)\n"
+    (tmp_path / "tree" / "test_a.py").write_text(text)
+    counted: list[tuple[int, int]] = []
+    command = TestCommand.parse("PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 python -m pytest", tmp_path)
+    runner = Runner(command, 60, tmp_path, tmp_path, count=lambda done, total: counted.append((done, total)))
+    assert len(runner.run("base", "c0ffee", tmp_path / "tree").tests) == 9
+    assert counted == sorted(counted)
+    assert {done for done, total in counted if total == 9} & set(range(1, 9))
 
 
 def test_no_tests_are_no_results(run: Any) -> None:

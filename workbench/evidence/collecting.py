@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
+from typing import get_args
 
+from workbench.errors import ConfigurationError
 from workbench.evidence import flags as tamper
 from workbench.evidence import trees
 from workbench.evidence.cache import Cache, Past
@@ -30,6 +32,7 @@ from workbench.evidence.report import (
     EvidenceReport,
     EvidenceRequest,
     Flag,
+    Network,
     Run,
     Verdict,
 )
@@ -75,6 +78,10 @@ def collect(
     fails. Everything that keeps tests from running is part of the report instead.
     """
     begun = clock()
+    if request.network not in get_args(Network):
+        raise ConfigurationError(
+            f"tests.network = {request.network!r} is not known.", cure="Set it to auto, on or off."
+        )
     repository = Repository.open(request.repository)
     base, result = repository.resolve(request.base), repository.resolve(request.result)
     changes = repository.changes(base, result)
@@ -295,4 +302,4 @@ def _told(run: Run) -> str:
         return f"{run.name}: no results, {run.note}"
     counts = run.as_dict()
     parts = [f"{counts[word]} {word}" for word in ("passed", "failed", "errors", "skipped") if counts[word]]
-    return f"{run.name}: {', '.join(parts)} in {run.seconds:.1f} s"
+    return f"{run.name}: {', '.join(parts)} in {run.seconds:.1f} s, network {run.network}"

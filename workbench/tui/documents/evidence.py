@@ -89,7 +89,8 @@ def _run_lines(run: Mapping[str, Any], width: int) -> Iterator[Line]:
 
 def _seconds(run: Mapping[str, Any]) -> str:
     seconds = run.get("seconds")
-    return f"  {seconds:.1f} s" if isinstance(seconds, int | float) else ""
+    took = f"  {seconds:.1f} s" if isinstance(seconds, int | float) else ""
+    return f"{took}, no network" if took and run.get("network") == "off" else took
 
 
 def _test(test: Mapping[str, Any], width: int) -> Iterator[Line]:
