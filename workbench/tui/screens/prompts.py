@@ -32,18 +32,11 @@ class Words(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """What is asked, the box, and how to leave."""
         with Vertical(classes="sheet"):
-            yield Bar(id="form-title")
+            yield _bar(*_asked(self._title, self._facts))
             box = Input(self._value, placeholder=self._hint, id="words")
             box.cursor_blink = False
             yield box
-            yield Bar(id="form-help")
-
-    def on_mount(self) -> None:
-        """Say what is asked."""
-        self.query_one("#form-title", Bar).show(*_asked(self._title, self._facts))
-        self.query_one("#form-help", Bar).show(
-            BLANK, line(("enter", "key"), " done   ", ("esc", "key"), " leave everything as it is")
-        )
+            yield _bar(BLANK, line(("enter", "key"), " done   ", ("esc", "key"), " leave everything as it is"))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Give the words back."""
@@ -70,19 +63,11 @@ class Text(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """What is asked, the box, and how to leave."""
         with Vertical(classes="sheet"):
-            yield Bar(id="form-title")
+            yield _bar(*_asked(self._title))
             box = TextArea(id="text", soft_wrap=True, compact=True)
             box.cursor_blink = False
             yield box
-            yield Bar(id="form-help")
-
-    def on_mount(self) -> None:
-        """Say what is asked."""
-        self.query_one("#form-title", Bar).show(*_asked(self._title))
-        self.query_one("#form-help", Bar).show(
-            BLANK, line(("ctrl+s", "key"), " keep it   ", ("esc", "key"), " leave everything as it is")
-        )
-        self.query_one(TextArea).focus()
+            yield _bar(BLANK, line(("ctrl+s", "key"), " keep it   ", ("esc", "key"), " leave everything as it is"))
 
     def action_keep(self) -> None:
         """Give the text back."""
@@ -105,14 +90,10 @@ class Menu(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """The choices."""
         with Vertical(classes="sheet"):
-            yield ChoiceBar(self._choices, id="form-title")
-
-    def on_mount(self) -> None:
-        """Say what can be chosen."""
-        choices = [line((f"  {key:<3}", "key"), words) for _name, key, words in self._choices]
-        self.query_one(ChoiceBar).show(
-            *_asked(self._title), *choices, BLANK, line(("esc", "key"), " leave everything as it is")
-        )
+            bar = ChoiceBar(self._choices)
+            choices = [line((f"  {key:<3}", "key"), words) for _name, key, words in self._choices]
+            bar.show(*_asked(self._title), *choices, BLANK, line(("esc", "key"), " leave everything as it is"))
+            yield bar
 
     def on_key(self, event: events.Key) -> None:
         """Take the choice of a letter."""
@@ -166,17 +147,20 @@ class YesNo(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         """The question."""
         with Vertical(classes="sheet"):
-            yield Bar(id="form-title")
-
-    def on_mount(self) -> None:
-        """Ask."""
-        facts: list[Line] = paragraphs(self._facts, WIDTH, ink="muted")
-        question = paragraphs([f"{self._question} (y/N)"], WIDTH, ink="strong")
-        self.query_one("#form-title", Bar).show(*facts, *([BLANK] if facts else []), *question)
+            facts: list[Line] = paragraphs(self._facts, WIDTH, ink="muted")
+            question = paragraphs([f"{self._question} (y/N)"], WIDTH, ink="strong")
+            yield _bar(*facts, *([BLANK] if facts else []), *question)
 
     def action_answer(self, yes: bool) -> None:  # noqa: FBT001 (Textual's way of actions)
         """Give the answer back."""
         self.dismiss(yes)
+
+
+def _bar(*lines: Line) -> Bar:
+    # Filled before it is mounted: a person who types ahead may have left the question by then.
+    bar = Bar()
+    bar.show(*lines)
+    return bar
 
 
 def _asked(title: str, facts: Sequence[str] = ()) -> list[Line]:
