@@ -13,6 +13,7 @@ import types
 import uuid
 
 import pytest
+from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_variables
 from hypothesis import given
 from hypothesis import strategies as st
@@ -294,6 +295,119 @@ def test_hidden_locals():
     assert describe_locals({"a": 1, "b": 2}, budget=Budget(), hidden=("a",)) == {"a": REDACTED, "b": "2"}
     assert describe_locals({"a": 1}, budget=Budget(), hidden="__ALL__") == {"a": REDACTED}
     assert describe_locals({"password": None}, budget=Budget()) == {"password": "None"}
+
+
+def test_locals_have_a_time():
+    described = describe_locals({"a": 1, "b": 2}, budget=Budget(seconds=-1))
+    assert described == {"…": "the rest is left out: the locals of this event are too long"}
+
+
+class Hangs:
+    """Whoever asks it anything waits for ever."""
+
+    def __repr__(self, *_):
+        time.sleep(600)
+
+    __str__ = __hash__ = __len__ = __iter__ = __getattr__ = __getattribute__ = __bool__ = __eq__ = __repr__
+    __fspath__ = __format__ = __call__ = __repr__
+    __class__ = property(__repr__)
+
+
+class HangingMeta(type):
+    def __getattribute__(cls, name):
+        time.sleep(600)
+
+
+def of_a_hanging_class():
+    return HangingMeta("Made", (), {"__module__": "clinic"})
+
+
+class HangingBytes(bytes):
+    __getitem__ = __len__ = __iter__ = __repr__ = Hangs.__repr__
+
+
+class HangingText(str):
+    __getitem__ = __len__ = __iter__ = __repr__ = __str__ = Hangs.__repr__
+
+
+class HangingZone(datetime.tzinfo):
+    __repr__ = utcoffset = dst = tzname = Hangs.__repr__
+
+
+class HangingError(ValueError):
+    args = property(Hangs.__repr__)
+    __str__ = Hangs.__repr__
+
+
+class HangingPair(tuple):
+    _fields = property(Hangs.__repr__)
+    __iter__ = __len__ = __repr__ = Hangs.__repr__
+
+
+DAY = (2026, 11, 22)
+
+
+@pytest.mark.parametrize(
+    ("made", "shown"),
+    [
+        (lambda: Hangs(), "<Hangs>"),
+        (lambda: [Hangs()], "[<Hangs>]"),
+        (of_a_hanging_class, "<class clinic.Made>"),
+        (lambda: HangingBytes(b"ab"), "b'ab'"),
+        (lambda: HangingText("ab"), "'ab'"),
+        (
+            lambda: datetime.datetime(*DAY, tzinfo=HangingZone()),
+            "datetime.datetime(2026, 11, 22, 0, 0) in a time zone of its own",
+        ),
+        (
+            lambda: datetime.datetime(*DAY, tzinfo=datetime.UTC),
+            "datetime.datetime(2026, 11, 22, 0, 0, tzinfo=datetime.timezone.utc)",
+        ),
+        (lambda: HangingError("x"), "HangingError('x')"),
+        (lambda: HangingPair((1, 2)), "(1, 2)"),
+        (lambda: types.MethodType(Hangs(), 1), "<function ?>"),
+    ],
+)
+def test_what_would_hang_is_never_asked(made, shown):
+    assert describe(made()) == shown
+
+
+def test_variables_of_exec_may_be_anything():
+    class Names(dict):
+        items = keys = Hangs.__repr__
+
+    code = compile("x = 5\n1/0", __file__, "exec")
+    [raised] = chain_of(caught(exec, code, {"__name__": "made"}, Names()))
+    assert with_context(raised, budget=Budget()).frames[-1].locals is None
+
+
+def test_a_loader_that_fails_costs_only_the_source():
+    class Loader:
+        def get_source(self, name):
+            raise RuntimeError
+
+    code = compile("1/0", "made_by_a_loader", "exec")
+    [raised] = chain_of(caught(exec, code, {"__name__": "made", "__loader__": Loader()}))
+    assert raised.info.frames[-1].context_line == ""
+
+
+def test_sensitive_variables_of_classes_and_of_stacked_decorators():
+    class Page:
+        @method_decorator(sensitive_variables("diagnosis"))
+        def get(self, diagnosis, chip):
+            return self.weigh(diagnosis, chip)
+
+        @sensitive_variables("chip")
+        @sensitive_variables("weight")
+        def weigh(self, diagnosis, chip):
+            weight = 99
+            return diagnosis[weight]
+
+    [raised] = chain_of(caught(Page().get, "rabies", "985112"))
+    described = with_context(raised, budget=Budget()).frames[-1].locals
+    assert {name: described[name] for name in ("diagnosis", "chip", "weight")} == dict.fromkeys(
+        ("diagnosis", "chip", "weight"), REDACTED
+    )
 
 
 def test_what_a_function_hides_is_hidden_in_what_it_calls():

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 from django.test import RequestFactory
@@ -171,6 +173,143 @@ def test_the_user_only_where_it_is_loaded(client, captured, middleware):
     middleware("LoadedUser")
     type(client)(raise_request_exception=False).get("/fault/")
     assert [event.user_id for event in captured()] == [None, "42"]
+
+
+class Owner:
+    """A user as Django's models are: asking it for a field that is not in memory is a query."""
+
+    _meta = SimpleNamespace(pk=SimpleNamespace(attname="owner_ptr_id"))
+    queries: ClassVar[list[str]] = []
+
+    def __init__(self, **fields):
+        self.__dict__.update(fields, _state=None)
+
+    def __getattr__(self, name):
+        Owner.queries.append(name)
+        return 13
+
+    @property
+    def pk(self):
+        return self.owner_ptr_id
+
+
+def lazy(user, *, loaded):
+    from django.utils.functional import SimpleLazyObject
+
+    def load():
+        Owner.queries.append("load")
+        return user
+
+    found = SimpleLazyObject(load)
+    if loaded:
+        bool(found)
+        Owner.queries.clear()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("attributes", "user_id"),
+    [
+        (lambda: {"_cached_user": Owner(owner_ptr_id=42)}, "42"),
+        (lambda: {"_acached_user": Owner(owner_ptr_id=42)}, "42"),
+        (lambda: {"user": Owner(owner_ptr_id=42)}, "42"),
+        (lambda: {"user": lazy(Owner(owner_ptr_id=42), loaded=True)}, "42"),
+        (lambda: {"user": lazy(Owner(owner_ptr_id=42), loaded=False)}, None),
+        (lambda: {"_cached_user": Owner()}, None),
+        (lambda: {"user": SimpleNamespace(id="ada")}, "ada"),
+        (lambda: {"user": SimpleNamespace(id=Owner())}, None),
+        (dict, None),
+    ],
+    ids=["cached", "cached by async", "set by an API", "lazy, loaded", "lazy", "deferred", "plain", "odd", "none"],
+)
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_telling_the_user_asks_nothing(captured, attributes, user_id, asynchronous):
+    request = RequestFactory().get("/")
+    request.__dict__.update(attributes())
+    Owner.queries.clear()
+
+    async def fail():
+        return capture(Failure(request=request, status=404))
+
+    assert asyncio.run(fail()) if asynchronous else capture(Failure(request=request, status=404))
+    [event] = captured()
+    assert (event.user_id, Owner.queries) == (user_id, [])
+    assert bool(event.task) is asynchronous
+
+
+def test_a_failed_response_makes_no_query(client, captured, middleware):
+    """The session and the user that nobody asked for stay where they are."""
+    from django.test import override_settings
+
+    loaded = []
+    middleware("LazyEverything")
+    with override_settings(LOADED=loaded):
+        for path in ("/fault/", "/api/pets/7/", "/guarded/"):
+            client.post(path, {"name": "Rex"})
+    assert len(captured()) >= 2
+    assert loaded == []
+
+
+def test_a_body_is_left_for_the_view_that_reads_it_later(captured):
+    """An event by hand in the middle of a view takes nothing away from it."""
+    from django.http import HttpResponse
+
+    from capture.middleware import CaptureMiddleware
+
+    def view(request):
+        capture(Failure(request=request, message="half way"))
+        return HttpResponse(f"{request.POST['name']}, {request.FILES['file'].size}", status=422)
+
+    with io.BytesIO(b"x" * 5_000) as file:
+        file.name = "token=hunter2hunter2.txt"
+        request = RequestFactory().post("/", {"name": "Rex", "file": file})
+    assert CaptureMiddleware(view)(request).content == b"Rex, 5000"
+    early, late = (event.request for event in captured())
+    assert (early.body, early.body_note) == (None, "not read by the application")
+    assert json.loads(late.body) == {"name": "Rex"}
+    assert "5000 bytes" in late.body_note
+    assert "hunter2" not in late.body_note
+
+
+def test_files_of_one_field_are_named_each_up_to_a_bound(client, captured):
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    client.post("/reads_form/", {"file": [SimpleUploadedFile(f"{n}.txt", b"x") for n in range(12)]})
+    note = captured()[0].request.body_note
+    assert "file file: 9.txt, 1 bytes; 2 more files" in note
+
+
+def test_files_of_the_sites_own_making_cost_only_the_body(client, captured):
+    request = RequestFactory().post("/", {"name": "Rex"})
+    assert request.POST
+    request._files = SimpleNamespace(lists=lambda: [("file", [SimpleNamespace()])])
+    assert capture(Failure(request=request, status=422))
+    assert captured()[0].request.body_note == "could not be described"
+
+
+@pytest.mark.parametrize("path", ["/SensitivePage/", "/AsyncSensitivePage/"])
+def test_sensitive_post_parameters_of_classes_are_honoured(client, captured, path):
+    client.post(path, {"chip": "985112", "card[number]": "985113", "name": "Rex"})
+    body = captured()[0].request.body
+    assert json.loads(body) == {"chip": "[redacted]", "card[number]": "[redacted]", "name": "Rex"}
+
+
+def test_a_hidden_field_is_hidden_however_it_was_quoted(client, captured):
+    client.post("/sensitive_body/", b"ch%69p=985112&card%5Bnumber%5D=985113&name=Rex", content_type=FORM)
+    assert captured()[0].request.body == "ch%69p=[redacted]&card%5Bnumber%5D=[redacted]&name=Rex"
+
+
+def test_a_query_of_10_mb_is_cut(captured):
+    import time
+
+    request = RequestFactory().get("/")
+    request.META["QUERY_STRING"] = "token=hunter2&q=" + "\ud800\x00%" * 3_500_000
+    started = time.perf_counter()
+    assert capture(Failure(request=request, status=404))
+    assert time.perf_counter() - started < 1
+    [event] = captured()
+    assert len(event.request.query) <= 20_000
+    assert event.request.query.startswith("token=[redacted]&")
 
 
 def test_a_user_who_cannot_be_told_costs_nothing_else(captured):

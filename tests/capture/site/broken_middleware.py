@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.middleware.locale import LocaleMiddleware
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.functional import SimpleLazyObject
 
 
 class RaisesOnTheWayIn(MiddlewareMixin):
@@ -58,6 +60,17 @@ class LoadedUser(MiddlewareMixin):
             pk = 42
 
         request._cached_user = User()
+
+
+class LazyEverything(MiddlewareMixin):
+    """Session and user as Django's own middleware gives them: loaded by whoever asks, and that is written down."""
+
+    def process_request(self, request):
+        def load(what):
+            settings.LOADED.append(what)
+
+        request.session = SimpleLazyObject(lambda: load("session"))
+        request.user = SimpleLazyObject(lambda: load("user"))
 
 
 class Language(LocaleMiddleware):

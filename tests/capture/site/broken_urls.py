@@ -15,6 +15,8 @@ urlpatterns = [
     path("refuses/<str:name>/", views.refuses),
     path("async_refuses/<str:name>/", views.async_refuses),
     path("async_page/", views.AsyncPage.as_view()),
+    path("SensitivePage/", views.SensitivePage.as_view()),
+    path("AsyncSensitivePage/", views.AsyncSensitivePage.as_view()),
     *[
         path(f"{view.__name__}/", view)
         for view in (
@@ -55,6 +57,7 @@ urlpatterns = [
             views.reads_form,
             views.sensitive_form,
             views.secret_form,
+            views.sensitive_body,
             views.reads_stream,
             views.ignores_body,
         )

@@ -16,6 +16,7 @@ from django.http import (
 )
 from django.shortcuts import render
 from django.template.response import TemplateResponse
+from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
@@ -308,6 +309,23 @@ def reads_form(request):
 @sensitive_post_parameters("chip")
 def sensitive_form(request):
     return HttpResponse(str(len(request.POST)), status=422)
+
+
+class SensitivePage(View):
+    @method_decorator(sensitive_post_parameters("chip", "card[number]"))
+    def post(self, request):
+        return HttpResponse(str(len(request.POST)), status=422)
+
+
+class AsyncSensitivePage(View):
+    @method_decorator(sensitive_post_parameters("card[number]", "chip"))
+    async def post(self, request):
+        return HttpResponse(str(len(request.POST)), status=422)
+
+
+@sensitive_post_parameters("chip", "card[number]")
+def sensitive_body(request):
+    return HttpResponse(str(len(request.body)), status=422)
 
 
 @sensitive_post_parameters()
