@@ -169,7 +169,7 @@ class FingerprintRow(Row, table=True):
 
 
 class Occurrence(Row, table=True):
-    """One stored event of a bug. `payload` is the encoded `capture.event.Event`, zlib-compressed."""
+    """One stored event of a bug. `payload` is the encoded `capture.event.Event`; see `payloads`."""
 
     __table_args__ = (
         sa.Index("ix_occurrence_bug_id_at", "bug_id", "at"),

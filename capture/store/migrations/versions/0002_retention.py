@@ -27,6 +27,11 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         for table, name, _kind, _default in COLUMNS:
             op.alter_column(table, name, server_default=None)
+        # Not every server has it; payloads are compressed on our side then.
+        op.execute(
+            "DO $$ BEGIN EXECUTE 'ALTER TABLE occurrence ALTER COLUMN payload SET COMPRESSION lz4';"
+            " EXCEPTION WHEN OTHERS THEN NULL; END $$"
+        )
 
 
 def downgrade() -> None:
