@@ -11,8 +11,9 @@ from sqlalchemy.engine import Engine
 
 from capture.testing import NOW
 from workbench import config, fixing, signoff
+from workbench.fixing import Terms
 from workbench.tui.background import Background, Tell
-from workbench.tui.desk import Desk, Launch, Terms
+from workbench.tui.desk import Desk, Launch
 
 
 @pytest.fixture
@@ -40,8 +41,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[Any, ...], d
     for name, result in (
         ("launch", "row"),
         ("resume", "row"),
-        ("rehearsal_for", "happy"),
-        ("uncommitted_notice", None),
+        ("terms", Terms(rehearse="happy", notice="")),
     ):
         listen(fixing, name, result)
     listen(signoff, "reject", "row")
@@ -56,8 +56,9 @@ def test_a_launch_goes_down_with_what_was_filled_in(desk: Desk, calls: Any) -> N
     assert named == {"by": "Ada", "options": options, "now": NOW}
 
 
-def test_terms_tell_of_login_and_checkout(desk: Desk, calls: Any) -> None:
-    assert desk.terms() == Terms(rehearse="happy", notice="")
+def test_terms_are_those_of_a_launch_on_the_bug(desk: Desk, calls: Any) -> None:
+    assert desk.terms(4) == Terms(rehearse="happy", notice="")
+    assert calls == [("terms", (desk.config, desk.engine, 4), {"now": NOW})]
 
 
 def test_resuming_and_rejecting_go_down_in_the_person_s_name(desk: Desk, calls: Any) -> None:

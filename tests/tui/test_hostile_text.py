@@ -16,8 +16,8 @@ from capture.event import Breadcrumb, ExceptionInfo, Fingerprint, Frame, Job, Pa
 from capture.store.intake import Batch, take_in
 from capture.store.tables import Bug, EvidenceRow, FixSession, Issue, OutboxRow, SessionRequest, SignOff, Transition
 from capture.testing import NOW, make_event
+from workbench.fixing import Terms
 from workbench.tui.app import WorkbenchApp
-from workbench.tui.desk import Terms
 from workbench.tui.documents.signoff import diff_lines
 from workbench.tui.screens.bug import BugScreen
 from workbench.tui.screens.bugs import BugsScreen

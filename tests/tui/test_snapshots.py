@@ -14,8 +14,8 @@ from sqlmodel import Session
 from tui.seeded_store import FINISHED
 
 from capture.store.tables import FixSession
+from workbench.fixing import Terms
 from workbench.tui.app import WorkbenchApp
-from workbench.tui.desk import Terms
 
 WIDE, NARROW = (120, 36), (80, 24)
 
@@ -29,7 +29,7 @@ def look(
     def compare(size: tuple[int, int], keys: list[str], theme: str = "workbench") -> bool:
         app = make_app()
         app.theme = theme
-        app.desk.terms = lambda: Terms(rehearse="happy")  # type: ignore[method-assign]
+        app.desk.terms = lambda _number: Terms(rehearse="happy")  # type: ignore[method-assign]
 
         async def press(pilot: Any) -> None:
             await settle(pilot)
