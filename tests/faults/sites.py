@@ -216,7 +216,7 @@ class Arrived:
 
 
 def check_all_arrived(site: Site, storm: Storm) -> None:
-    """Every failure that was answered is there exactly once, what nobody was answered at most once, and all balances."""
+    """Every failure that was answered is there exactly once, every other at most once, and all balances."""
     arrived, found = site.arrived(), site.ledger()
     assert storm.odd == []
     assert len(arrived.numbers) == len(set(arrived.numbers)), "exactly once"
