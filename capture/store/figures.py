@@ -58,10 +58,6 @@ class Known:
     figures: Figures
 
 
-# What the parts of the application's own lines are called by the rules of fingerprints, past and present.
-_SITES = frozenset({"frame", "raised at", "cause raised at"})
-
-
 def site(parts: Sequence[Part]) -> str | None:
     """Return where a fault was raised, which several fingerprints may share; None where no code of ours was."""
     return raise_site(parts)
