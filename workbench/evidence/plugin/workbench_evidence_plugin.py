@@ -1,4 +1,7 @@
-"""The pytest plugin that tells the recorder what pytest does."""
+"""The pytest plugin that tells the recorder what pytest does.
+
+PYTEST_DONT_REWRITE: it is imported before pytest, which would warn of that, and has no assertions.
+"""
 
 from __future__ import annotations
 
