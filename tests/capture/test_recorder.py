@@ -226,6 +226,51 @@ def test_the_thread_starts_with_the_first_event_and_is_quick(journal, recorder, 
     assert time.monotonic() - started < 1
 
 
+def test_whoever_carries_prunes_as_well(journal, recorder, rows, monkeypatch):
+    recorder._settings = replace(recorder._settings, keep_events=2)
+    monkeypatch.setattr("capture.upkeep.BETWEEN_PASSES_SECONDS", 0.0)
+    for _ in range(40):
+        put(journal)
+    recorder.wake()
+    assert wait_for(lambda: recorder._upkeep is not None and rows() == 4)
+
+
+def test_a_lock_that_was_deleted_is_taken_again(journal, recorder, capture_settings, rows):
+    put(journal)
+    recorder.wake()
+    assert wait_for(lambda: recorder._carrier is not None and rows() == 1)
+    (capture_settings.journal_dir / "recorder.lock").unlink()
+    put(journal)
+    recorder.wake()
+    assert wait_for(lambda: rows() == 2)
+    assert (capture_settings.journal_dir / "recorder.lock").exists()
+
+
+def test_a_journal_folder_that_cannot_be_used_is_said_without_a_traceback(recorder, capture_settings, caplog):
+    capture_settings.journal_dir.write_text("in the way")
+    recorder.wake()
+    assert wait_for(lambda: caplog.messages)
+    assert "The journal folder cannot be used; see `manage.py check`." in caplog.messages[0]
+    assert caplog.records[0].exc_info is None or caplog.records[0].exc_info is False
+    capture_settings.journal_dir.unlink()
+
+
+@pytest.mark.parametrize(("drops", "torn"), [(False, {"torn": 1}), (True, {})])
+def test_what_was_cut_off_is_one_failure_unless_it_only_told_of_drops(journal, capture_settings, drops, torn):
+    put(journal)
+    if drops:
+        journal.drop("too_large")
+    else:
+        put(journal)
+    journal.close()
+    (path,) = spool.journals(capture_settings.journal_dir)
+    path.write_bytes(path.read_bytes()[:-6])
+    drain(capture_settings)
+    found = ledger(capture_settings)
+    assert (found.seen, found.stored, found.dropped, found.balanced) == (1 + len(torn), 1, torn, True)
+    assert spool.journals(capture_settings.journal_dir) == []
+
+
 def test_the_last_events_are_carried_over_on_the_way_out(journal, recorder, rows, capture_settings):
     recorder.wake()
     put(journal)
