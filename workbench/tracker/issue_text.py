@@ -21,7 +21,7 @@ TITLE_CHARACTERS = 200  # GitHub takes 256, and a neutralised text is longer tha
 
 _FRAMES = 15  # of each exception, the innermost
 _EXCEPTIONS = 3  # of a chain, the last
-_MEMBERS = 3  # of a group, the first
+_MEMBERS = 5  # of a group, the first
 _LINE = 200
 _PARTS = 12  # of a fingerprint
 
