@@ -88,7 +88,8 @@ def make_event(**changes: Any) -> Event:
 def capturing() -> Iterator[Callable[[], list[Event]]]:
     """Capture into a journal of this block's own, and give a function that returns its events so far.
 
-    Nothing reaches the site's journal or database, and CAPTURE_DISABLED is of no account::
+    Nothing reaches the site's journal or database. Where CAPTURE_DISABLED is set, responses and reports by hand are
+    captured in the block all the same; logs, tasks, commands and threads are not, since they are connected at start::
 
         with capturing() as captured:
             client.get("/visits/7/")
