@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Phase = Literal["", "test", "fix"]  # "": without phases
 TRIES = 3  # of a test that does not show the fault, until a person is asked
 LOCKED_FLAG = "locked test changed"
-_NOT_A_BUG = re.compile(r"\s*[#*_`]*NOT A BUG[*_`]*[.:!]*[*_`]*\s*(?P<reasons>.*)", re.DOTALL)
+_NOT_A_BUG = re.compile(r"[\s#*_`]*NOT A BUG(?!\w)[\s*_`.:!]*(?P<reasons>.*)", re.DOTALL)
 
 Asks = Callable[[Ask], Awaitable[tuple[bool, str]]]
 
