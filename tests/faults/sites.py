@@ -61,6 +61,7 @@ class Site:
             release=None,
             environment="production",
             project="clinic",
+            keep_events=100_000,
         )
         self.capture = {
             "DATABASE_URL": self.settings.database_url,
