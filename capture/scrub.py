@@ -108,7 +108,7 @@ def scrub_text(text: str, *, limit: int = MAX_TEXT) -> str:
         return text
     # What could hide behind the cut is scrubbed first, so that half a password is not mistaken for a harmless word.
     cleaned = clean(text[: limit * 2 + 200])
-    scrubbed = _scrub(cleaned, _VALUE, cookies=True)
+    scrubbed = _scrub(cleaned, _VALUE)
     if scrubbed == text and len(text) <= MAX_HARMLESS_TEXT and type(text) is str:
         if len(_harmless) >= MAX_HARMLESS:
             _harmless.clear()
@@ -118,14 +118,18 @@ def scrub_text(text: str, *, limit: int = MAX_TEXT) -> str:
 
 def scrub_source(line: str) -> str:
     """Return a line of source code without literal secrets. `token = get_token()` stays as it is."""
-    return _scrub(clean(line[:400]), _LITERAL, cookies=False)
+    if not line:
+        return line
+    return _scrub(clean(line[:400]), _LITERAL, source=True)
 
 
-def _scrub(text: str, values: re.Pattern[str], *, cookies: bool) -> str:
+def _scrub(text: str, values: re.Pattern[str], *, source: bool = False) -> str:
     lowered = text.lower()
     text = _scrub_shapes(text, lowered)
+    if source and '"' not in text and "'" not in text and "</" not in text:
+        return text  # only a literal is the value of a key in source code
     if (":" in text or "=" in text or "</" in text) and _has(lowered, _KEY_HINTS):
-        if cookies and "cookie" in lowered:
+        if not source and "cookie" in lowered:
             text = _COOKIE_LINE.sub(rf"\1{REDACTED}", text)
         text = _redact_keyed(text, values)
         if "</" in text:

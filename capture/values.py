@@ -191,7 +191,8 @@ def _items(items: Iterable[Any], length: int, depth: int) -> str:
     first = list(islice(items, _BREADTH[depth]))
     shown, size = [], 0
     for item in first:
-        shown.append(text := _describe(item, depth + 1))
+        usual = _USUAL.get(type(item))
+        shown.append(text := usual(item, depth + 1) if usual else _describe(item, depth + 1))
         size += len(text)
         if size > MAX_DESCRIPTION:  # what comes after would be cut off
             break
@@ -216,8 +217,12 @@ def _mapping(items: Iterable[tuple[Any, Any]], length: int, kind: type, depth: i
         return "{…}" if length else "{}"
     shown, size = [], 0
     for key, item in islice(items, _BREADTH[depth]):
-        secret = _is_secret_name(key) and not _tells_nothing(item)
-        shown.append(text := f"{_describe(key, depth + 1)}: {_REDACTED if secret else _describe(item, depth + 1)}")
+        if _is_secret_name(key) and not _tells_nothing(item):
+            text = _REDACTED
+        else:
+            usual = _USUAL.get(type(item))
+            text = usual(item, depth + 1) if usual else _describe(item, depth + 1)
+        shown.append(text := f"{_describe(key, depth + 1)}: {text}")
         size += len(text)
         if size > MAX_DESCRIPTION:
             break
