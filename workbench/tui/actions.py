@@ -256,7 +256,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("reject", "x", "reject with a reason", "Decide", ("signoff",), _undecided, 11, hides=True),
     Action("merge", "c", "copy the merge command", "Take along", ("signoff",), _always, 95),
     Action("issue", "o", "open the issue in a browser", "Take along", ("list", "bug", "signoff"), _issue),
-    Action("copy", "y", "copy the label and fingerprint", "Take along", ("list", "bug"), _bug),
+    Action("copy", "y", "copy: number, curl line, stack …", "Take along", ("list", "bug"), _bug),
     Action("copy", "y", "copy the branch", "Take along", ("session", "evidence")),
     Action("back", "escape", "back", "Go", ("bug", "session", "evidence", "signoff", "help"), _always, 70, "esc"),
     Action("help", "question_mark", "help", "Go", ("any",), _always, 80, "?"),

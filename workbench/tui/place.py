@@ -231,3 +231,8 @@ class PlaceScreen(Screen[None]):
 
         self.app.copy_to_clipboard(plain(text))
         self.say(f"Copied to the clipboard by the terminal (OSC 52): {text}")
+
+    def copy_lines(self, text: str, what: str) -> None:
+        """Copy text of several lines that is inert already (see `workbench.bugs.copying`)."""
+        self.app.copy_to_clipboard(text)
+        self.say(f"Copied {what} to the clipboard by the terminal (OSC 52).")

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workbench.tui.screens.prompts import Choice, Menu
 from workbench.tui.screens.triage import Triage
 
 if TYPE_CHECKING:
-    from workbench.bugs.rows import BugRow, SessionRow
+    from capture.event import Event
+    from workbench.bugs.rows import BugPage, BugRow, SessionRow
     from workbench.fixing import Terms
+
+
+COPIES: tuple[Choice, ...] = (
+    ("number", "n", "the number"),
+    ("title", "t", "the title"),
+    ("fingerprint", "f", "the fingerprint"),
+    ("issue", "i", "the issue's address"),
+    ("curl", "c", "the request as a curl line"),
+    ("client", "d", "the request as a call of Django's test client"),
+    ("stack", "s", "the stack as text"),
+)
+_LINES = frozenset({"curl", "client", "stack"})
 
 
 class BugActs(Triage):
@@ -89,5 +103,38 @@ class BugActs(Triage):
         self.say(f"Opened {issue.url}")
 
     def do_copy(self) -> None:
-        """Copy what names the bug everywhere."""
-        self.copy(f"{self._bug.label} {self._bug.fingerprint}")
+        """Ask what of the bug is to be copied."""
+        number = self._bug.number
+
+        def ask(page: BugPage) -> None:
+            found = copies(page, self.event_at_hand(page))
+            choices = [choice for choice in COPIES if choice[0] in found]
+
+            def chosen(name: str) -> None:
+                if name in _LINES:
+                    self.copy_lines(found[name], next(words for what, _key, words in COPIES if what == name))
+                else:
+                    self.copy(found[name])
+
+            self.ask(Menu(f"Copy of {page.row.label}", choices), chosen)
+
+        self.load(lambda: self.workbench.desk.page(number), ask)
+
+    def event_at_hand(self, page: BugPage) -> Event | None:
+        """Return the event whose request and stack are copied: the latest, unless another is shown."""
+        return page.event
+
+
+def copies(page: BugPage, event: Event | None) -> dict[str, str]:
+    """Return what can be copied of a bug, by the names of `COPIES`."""
+    from workbench.bugs import copying
+
+    row = page.row
+    found = {"number": row.label, "title": row.title, "fingerprint": row.fingerprint}
+    if row.issue is not None:
+        found["issue"] = row.issue.url
+    if event is not None and event.request is not None:
+        found |= {"curl": copying.curl(event.request), "client": copying.client_call(event.request)}
+    if event is not None and event.exceptions:
+        found["stack"] = copying.stack(event)
+    return found

@@ -53,6 +53,10 @@ class BugScreen(BugActs, Sections):
         latest = self._page.sessions[0] if self._page and self._page.sessions else None
         return Here(bug=self.bug, session=latest, has_evidence=has_evidence, can_undo=bool(self.workbench.undoable))
 
+    def event_at_hand(self, page: BugPage) -> Event | None:
+        """Return the event of the occurrence that is shown."""
+        return self._event or page.event
+
     def deleted(self) -> None:
         """Go back: there is no page any more."""
         self.do_back()
