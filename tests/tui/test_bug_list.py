@@ -228,8 +228,12 @@ async def test_copying_goes_through_the_terminal(
     app = make_app()
     async with app.run_test(size=(100, 24)) as pilot:
         await settle(pilot)
-        await pilot.press("y")
-        assert app.clipboard == "B-001 a1b2c3d4e5f60718"
+        for key, copied in (("n", "B-001"), ("f", "a1b2c3d4e5f60718"), ("c", "curl --globoff --request GET")):
+            await pilot.press("y")
+            await settle(pilot)
+            await pilot.press(key)
+            await pilot.pause()
+            assert app.clipboard.startswith(copied)
 
 
 async def test_the_issue_opens_in_the_browser(
