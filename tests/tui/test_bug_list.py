@@ -13,7 +13,7 @@ from capture.event import Fingerprint
 from capture.store.intake import Batch, take_in
 from capture.testing import NOW, make_event
 from workbench.tui.app import Told, WorkbenchApp
-from workbench.tui.bug_list import BugList
+from workbench.tui.bug_list import READ_AHEAD, BugList
 from workbench.tui.screens.bug import BugScreen
 
 pytestmark = pytest.mark.anyio
@@ -54,7 +54,7 @@ async def test_the_list_shows_what_each_bug_is(
     assert "◆ fixing" in first
     assert "KeyError: 'rabbit' in price_of" in first
     assert first.split()[-3:] == ["?", "asks", "you"]
-    assert "20h  16m" in first
+    assert "20h   16m" in first
     assert "#41" in next(row for row in shown.splitlines() if "B-002" in row)
     assert "5 bugs  ● 2 open  ◆ 1 fixing  ◇ 1 review  ✓ 1 closed" in shown
 
@@ -265,7 +265,7 @@ async def test_relative_times_go_on_and_an_idle_screen_is_not_redrawn(
         app._tick()
         await pilot.pause()
         assert drawn
-        assert "20h  18m" in text_of(app.screen)
+        assert "20h   18m" in text_of(app.screen)
 
 
 async def test_a_click_on_the_footer_does_what_its_key_does(
@@ -316,9 +316,79 @@ async def test_a_filter_for_a_state_that_does_not_exist_names_those_that_do(
     app = make_app()
     async with app.run_test(size=(100, 20)) as pilot:
         await settle(pilot)
-        await pilot.press("slash", *"state:opne", "enter")
+        await pilot.press("slash", *"state:opne")
         await settle(pilot)
-        assert "There is no state “opne”: open, fixing, review, closed, muted." in text_of(app.screen)
+        shown = text_of(app.screen)
+        assert "▸state:opne◂" in shown
+        assert "state: takes one of open, fixing, review, closed, muted, not “opne”. Did you mean open?" in shown
+        await pilot.press(*["backspace"] * 2, *"en")
+        await settle(pilot)
+        assert "▸" not in text_of(app.screen)
+        assert {row.state for row in app.screen.query_one(BugList).rows} == {"open"}
+
+
+async def test_a_long_list_is_read_a_piece_at_a_time(
+    store: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    add_bugs(store, 2_000)
+    app = make_app()
+    async with app.run_test(size=(100, 24)) as pilot:
+        await settle(pilot)
+        bugs = app.screen.query_one(BugList)
+        assert (bugs.line_count, len(bugs.rows)) == (2_000, READ_AHEAD)
+        for keys, title in ((["G"], "Bug number 1999"), (["ctrl+u"] * 60, "Bug number 1399"), (["g"], "Bug number 0")):
+            await pilot.press(*keys)
+            await settle(pilot)
+            assert bugs.selected is not None
+            assert bugs.selected.title == title
+            assert "…" not in text_of(app.screen).replace("…\n", "")
+        assert len(bugs.rows) == READ_AHEAD
+
+
+async def test_what_came_in_above_is_counted_until_the_top_is_in_sight(
+    store: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    add_bugs(store, 600)
+    app = make_app()
+    async with app.run_test(size=(100, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press(*["ctrl+d"] * 20)
+        await settle(pilot)
+        bugs = app.screen.query_one(BugList)
+        chosen, before = bugs.selected, text_of(app.screen).split("\n")[3:20]
+        add_bugs(store, 3, start=900, at=NOW + timedelta(seconds=1))
+        app.screen.reload()  # type: ignore[attr-defined]
+        await settle(pilot)
+        assert "↑ 3 new above" in text_of(app.screen)
+        assert bugs.selected == chosen
+        assert text_of(app.screen).split("\n")[3:20] == before
+        await pilot.press("g")
+        await settle(pilot)
+        assert "new above" not in text_of(app.screen)
+        assert "Bug number 900" in text_of(app.screen)
+
+
+async def test_the_list_is_sorted_by_any_column(
+    store: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    add_bugs(store, 30)
+    app = make_app()
+    async with app.run_test(size=(120, 24)) as pilot:
+        await settle(pilot)
+        assert "▼seen" in text_of(app.screen)
+        bugs = app.screen.query_one(BugList)
+        await pilot.press("j", "greater_than_sign", "greater_than_sign", "greater_than_sign")
+        await settle(pilot)
+        assert "▲bug" in text_of(app.screen)
+        assert [row.number for row in bugs.rows[:3]] == [1, 2, 3]
+        assert bugs.cursor == 0
+        await pilot.press("equals_sign")
+        await settle(pilot)
+        assert "▼bug" in text_of(app.screen)
+        assert [row.number for row in bugs.rows[:3]] == [30, 29, 28]
+        await pilot.press(*["less_than_sign"] * 3)
+        await settle(pilot)
+        assert "▼seen" in text_of(app.screen)
 
 
 async def test_a_bar_that_is_too_long_for_the_terminal_ends_in_an_ellipsis(

@@ -17,6 +17,7 @@ from capture.store.lifecycle import STATES
 from workbench.bugs import lines
 from workbench.bugs.filters import Whose, asks, condition, fields_of, parse
 from workbench.bugs.lines import BUG, ISSUE
+from workbench.bugs.order import LATEST_FIRST, Order
 from workbench.bugs.rows import BugRow
 from workbench.bugs.store import reading
 
@@ -43,19 +44,11 @@ _INDEXED_FIELDS, _INDEXED_ORDERS = frozenset({"state", "seen", "first", "count"}
 
 
 @dataclass(frozen=True)
-class Order:
-    """By what the list is sorted: a name of `ORDERS`. Equal ones stand in the order of their numbers."""
-
-    by: str = "last"
-    is_descending: bool = True
-
-
-@dataclass(frozen=True)
 class Question:
     """Which bugs are asked for. `me` is who asks, for `assigned:me`. Raises `FilterError` for a wrong filter."""
 
     filter: str = ""
-    order: Order = Order()
+    order: Order = LATEST_FIRST
     me: str = ""
 
     def __post_init__(self) -> None:

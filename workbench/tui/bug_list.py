@@ -3,87 +3,155 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from textual.message import Message
 
 from workbench.tui.lines import Ink, Line, Span, cell, line
 from workbench.tui.pane import Pane
 from workbench.tui.words import age, session_mark, short_count, sparkline, state_mark
 
 if TYPE_CHECKING:
+    from workbench.bugs.listing import Window
+    from workbench.bugs.order import Order
     from workbench.bugs.rows import BugRow
 
 NARROW = 100
 ROOMY = 150
+READ_AHEAD = 300  # lines that are held, around what is in sight
 REHEARSAL = " REHEARSAL "
 # Session states that say more than the bug's own state does.
 _TELLING = frozenset({"starting", "working", "needs_input", "waiting", "quiet", "failed", "interrupted"})
 
 
 class BugList(Pane):
-    """Bugs, one a line. Rows may be any sequence: only those on the screen are asked for."""
+    """Bugs, one a line. Only a window of the list is held; what lies outside is asked for when it comes into sight."""
+
+    @dataclass
+    class Wanted(Message):
+        """Lines from `start` on came into sight, or will soon, and are not held."""
+
+        start: int
+
+        def can_replace(self, message: Message) -> bool:
+            """Only the latest place matters."""
+            return isinstance(message, BugList.Wanted)
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
         super().__init__(id=id)
-        self.rows: Sequence[BugRow] = ()
-        self._marks: set[int] = set()
         self.now: datetime | None = None
+        self.new_above = 0  # bugs that came in above since the beginning of the list was last in sight
+        self._start, self._total = 0, 0
+        self._rows: tuple[BugRow, ...] = ()
+        self._marks: dict[int, BugRow] = {}
 
     @property
     def line_count(self) -> int:
         """How many bugs there are."""
-        return len(self.rows)
+        return self._total
+
+    @property
+    def is_at_start(self) -> bool:
+        """True while the view begins with the first bug and the cursor is in it."""
+        return round(self.scroll_y) == 0 and self.cursor < max(self.size.height, 1)
 
     @property
     def selected(self) -> BugRow | None:
-        """The bug under the cursor."""
-        return self.rows[self.cursor] if self.rows else None
-
-    def line_at(self, index: int) -> Line:
-        """Return a bug as one line."""
-        assert self.now is not None
-        row = self.rows[index]
-        drawn = row_line(row, self.room, self.now)
-        return with_mark(drawn) if row.number in self._marks else drawn
+        """The bug under the cursor; None also while its line is being read."""
+        return self.row(self.cursor)
 
     @property
     def marked(self) -> tuple[BugRow, ...]:
-        """The bugs of the list that are marked."""
-        return tuple(row for row in self.rows if row.number in self._marks) if self._marks else ()
+        """The bugs that are marked."""
+        return tuple(self._marks.values())
+
+    @property
+    def rows(self) -> tuple[BugRow, ...]:
+        """The bugs that are held: what is in sight, and around it."""
+        return self._rows
+
+    def row(self, index: int) -> BugRow | None:
+        """Return the bug of a line, or None where the line is not held."""
+        held = index - self._start
+        return self._rows[held] if 0 <= held < len(self._rows) else None
+
+    def line_at(self, index: int) -> Line:
+        """Return a bug as one line."""
+        row = self.row(index)
+        if row is None or self.now is None:
+            return line((" …", "muted"))
+        drawn = row_line(row, self.room, self.now)
+        return with_mark(drawn) if row.number in self._marks else drawn
 
     def mark(self, rows: Sequence[BugRow]) -> None:
         """Mark bugs; where all of them are marked, let go of them."""
-        numbers = {row.number for row in rows}
-        self._marks = self._marks - numbers if numbers <= self._marks else self._marks | numbers
+        given = {row.number: row for row in rows}
+        if given.keys() <= self._marks.keys():
+            self._marks = {number: row for number, row in self._marks.items() if number not in given}
+        else:
+            self._marks |= given
         self.refresh()
 
     def unmark(self) -> None:
         """Let go of all marks."""
-        self._marks = set()
+        self._marks = {}
         self.refresh()
 
-    def show(self, rows: Sequence[BugRow], now: datetime) -> None:
-        """Take new rows; the cursor stays on its bug and the view on its place."""
-        if tuple(rows) == tuple(self.rows):
+    def show(self, window: Window, now: datetime, *, is_new: bool = False) -> None:
+        """Take a window of the list as it is now; the cursor stays on its bug and the view on its place.
+
+        `is_new` says that it is another list, which begins at its top.
+        """
+        if not is_new and (window.start, window.total, window.rows) == (self._start, self._total, self._rows):
             self.tick(now)
             return
-        kept = self.selected.number if self.selected else None
-        offset = self.cursor - round(self.scroll_y)
-        at_start = round(self.scroll_y) == 0
-        height = max(self.size.height, 1)
-        self.rows, self.now = rows, now
-        self.cursor = next((index for index, row in enumerate(rows) if row.number == kept), self.cursor)
+        kept, was, offset = self.selected, self.cursor, self.cursor - round(self.scroll_y)
+        at_start = self.is_at_start
+        self._start, self._total, self._rows, self.now = window.start, window.total, window.rows, now
+        self._marks |= {row.number: row for row in window.rows if row.number in self._marks}
+        if is_new:
+            self.cursor = self.new_above = 0
+        elif kept is not None:
+            self.cursor = next((n for n, row in enumerate(window.rows, window.start) if row.number == kept.number), was)
         self.resize_to()
-        if rows and not (at_start and self.cursor < height):
+        if is_new:
+            self._show_from(0)
+        elif not (at_start and self.cursor < max(self.size.height, 1)):
+            self.new_above += max(self.cursor - was, 0)
             self._show_from(self.cursor - offset)
         self.post_message(self.Moved(self, self.cursor))
+        self.ask()
+
+    def show_lines(self, window: Window, now: datetime) -> None:
+        """Take other lines of the same list: the cursor and the view stay at their lines."""
+        self._start, self._total, self._rows, self.now = window.start, window.total, window.rows, now
+        self.resize_to()
+        self.post_message(self.Moved(self, self.cursor))
+
+    def ask(self) -> None:
+        """Ask for lines that are in sight, or a screen away from it, and not held."""
+        height = max(self.size.height, 1)
+        top = round(self.scroll_y)
+        first, last = max(top - height, 0), min(top + 2 * height, self._total)
+        if first < self._start or last > self._start + len(self._rows):
+            self.post_message(self.Wanted(max(top - READ_AHEAD // 2, 0)))
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Ask for what comes into sight."""
+        super().watch_scroll_y(old_value, new_value)
+        if round(new_value) == 0 and self.new_above:
+            self.new_above = 0
+            self.post_message(self.Moved(self, self.cursor))
+        self.ask()
 
     def tick(self, now: datetime) -> None:
         """Let the relative times go on; nothing is drawn unless one of them reads differently now."""
         if self.now is None:
             return
         top = round(self.scroll_y)
-        seen = self.rows[top : top + max(self.size.height, 1)]
+        seen = [row for index in range(top, top + max(self.size.height, 1)) if (row := self.row(index)) is not None]
         stale = any(
             (age(row.first_seen, now), age(row.last_seen, now))
             != (age(row.first_seen, self.now), age(row.last_seen, self.now))
@@ -100,19 +168,24 @@ def with_mark(drawn: Line) -> Line:
     return Line((number, ("✔", "key"), *rest), drawn.key, drawn.section)
 
 
-def heading_line(width: int) -> Line:
-    """Return the line above the columns."""
+def heading_line(width: int, order: Order) -> Line:
+    """Return the line above the columns, with a mark at the one that the list is sorted by."""
+    arrow = "▼" if order.is_descending else "▲"
+
+    def titled(by: str, word: str) -> str:
+        return f"{arrow}{word}" if order.by == by else word
+
     return _columns(
         width,
-        number="bug",
-        state=("state", "muted"),
-        title="title",
-        route="route",
-        count="count",
+        number=titled("number", "bug"),
+        state=(titled("state", "state"), "muted"),
+        title=titled("title", "title"),
+        route=titled("route", "route"),
+        count=titled("count", "count"),
         trend="last 24 h",
-        first="first",
-        last="last",
-        issue="issue",
+        first=titled("first", "first"),
+        last=titled("last", "seen"),
+        issue=titled("issue", "issue"),
         session=("session", "muted"),
         ink="muted",
     )
@@ -170,9 +243,9 @@ def _columns(
         (cell(count, 5, right=True), ink),
         ("  ", ""),
         (bars, ink or "accent"),
-        ("  ", ""),
+        (" ", ""),
         *seen_first,
-        (cell(last, 4, right=True), ink),
+        (cell(last, 5, right=True), ink),
         ("  ", ""),
         (cell(issue, 5), "muted"),
     ]

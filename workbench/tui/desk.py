@@ -7,18 +7,22 @@ wait for SQLModel, PyGithub or GitPython.
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+from workbench.bugs.order import LATEST_FIRST, Order
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from capture.event import Event
     from workbench.bugs.acts import Done
+    from workbench.bugs.filters import FilterError
+    from workbench.bugs.listing import Window
     from workbench.bugs.queries import Ledger, Watcher
-    from workbench.bugs.rows import ApprovalRow, BugPage, BugRow, SessionRow, SignOffRow, TranscriptRow
+    from workbench.bugs.rows import ApprovalRow, BugPage, SessionRow, SignOffRow, TranscriptRow
     from workbench.config import Config
     from workbench.fixing import Terms
     from workbench.signoff import Proposal
@@ -37,6 +41,34 @@ class Launch:
     rehearse: str = ""
     test_first: bool = True
     unsandboxed: bool = False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of the list."""
+
+    filter: str = ""
+    order: Order = LATEST_FIRST
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A piece of the list as an answer. `counts` holds how many bugs there are by state."""
+
+    asked: Asked
+    counts: Mapping[str, int]
+    window: Window
+
+
+def wrong_filter(text: str) -> FilterError | None:
+    """Return what is wrong with a filter, or None."""
+    from workbench.bugs.filters import FilterError, parse
+
+    try:
+        parse(text)
+    except FilterError as error:
+        return error
+    return None
 
 
 class Desk:
@@ -81,14 +113,13 @@ class Desk:
 
         return Watcher(self.engine)
 
-    def bugs(self, text: str) -> list[BugRow]:
-        """Return the bugs that match the filter: words, and `state:NAME`."""
-        from workbench.bugs import queries
+    def listed(self, asked: Asked, *, start: int, size: int, around: int | None = None) -> Listed:
+        """Return a piece of the list: from `start` on, or around a bug, and how many bugs it has in each state."""
+        from workbench.bugs import listing
 
-        words = text.split()
-        states = [word.removeprefix("state:") for word in words if word.startswith("state:")]
-        free = " ".join(word for word in words if not word.startswith("state:"))
-        return queries.list_bugs(self.engine, now=self.clock(), states=states or None, text=free)
+        question, now = listing.Question(asked.filter, asked.order, self.person), self.clock()
+        window = listing.window(self.engine, question, start=start, size=size, around=around, now=now)
+        return Listed(asked, listing.counts(self.engine, question, now=now), window)
 
     def ledger(self) -> Ledger:
         """Return seen, stored, counted and dropped."""

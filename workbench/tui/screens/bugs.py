@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
 from textual.widget import Widget
 from textual.widgets import Input
 
+from workbench.bugs.order import Order
+from workbench.text import plain
 from workbench.tui.actions import Here
 from workbench.tui.bars import Bar
-from workbench.tui.bug_list import BugList, heading_line
+from workbench.tui.bug_list import READ_AHEAD, BugList, heading_line
+from workbench.tui.desk import Asked, Listed, wrong_filter
 from workbench.tui.document import Document
 from workbench.tui.lines import Line, Span, line
 from workbench.tui.pane import Pane
@@ -24,7 +27,10 @@ if TYPE_CHECKING:
     from workbench.bugs.rows import BugRow
 
 LIST_EDGES = 2  # the cursor's mark and the scrollbar, whose place is always kept
+MOST_MARKED = 1_000  # as many as one act takes
 STATES = ("open", "fixing", "review", "closed", "muted")
+SORTABLE = ("last", "first", "count", "number", "state", "title", "route", "env", "release", "assigned", "issue")
+ALPHABETIC = ("number", "state", "title", "route", "env", "assigned")
 
 
 class BugsScreen(BugActs):
@@ -36,11 +42,13 @@ class BugsScreen(BugActs):
     def __init__(self) -> None:
         super().__init__()
         self._filter = ""
-        self._rows: list[BugRow] | None = None
+        self._order = Order()
+        self._shown: Listed | None = None
+        self._wrong = ""  # what is wrong with the filter as it is typed
 
     def body(self) -> Iterable[Widget]:
         """Return the filter, the columns and the list, or what stands in for an empty one."""
-        filter_input = Input(placeholder="words in the title, or state:review", id="filter")
+        filter_input = Input(placeholder="words, or state:review count:>100 seen:<24h !route:/api/*", id="filter")
         filter_input.cursor_blink = False
         yield filter_input
         yield Bar(id="columns")
@@ -66,24 +74,47 @@ class BugsScreen(BugActs):
             can_undo=bool(self.workbench.undoable),
         )
 
-    def read(self) -> list[BugRow]:
-        """Read the bugs that match the filter."""
-        return self.workbench.desk.bugs(self._filter)
+    def read(self) -> Listed:
+        """Read how many bugs match the filter, and those around the cursor."""
+        bugs, desk = self.bugs, self.workbench.desk
+        top = max(round(bugs.scroll_y) - READ_AHEAD // 2, 0)
+        asked = Asked(self._filter, self._order)
+        if self._shown is None or self._shown.asked != asked or bugs.is_at_start:
+            return desk.listed(asked, start=0, size=READ_AHEAD)
+        selected = bugs.selected
+        return desk.listed(asked, start=top, size=READ_AHEAD, around=selected.number if selected else None)
 
-    def arrived(self, result: list[BugRow]) -> None:
+    def arrived(self, result: Listed) -> None:
         """Show them without moving the cursor from its bug."""
-        self._rows = result
-        self.bugs.show(result, self.workbench.clock())
+        is_new = self._shown is not None and self._shown.asked != result.asked
+        self._shown = result
+        self.bugs.show(result.window, self.workbench.clock(), is_new=is_new)
         self.draw()
+
+    def on_bug_list_wanted(self, event: BugList.Wanted) -> None:
+        """Read the lines that came into sight."""
+        if self._shown is not None:
+            asked = self._shown.asked
+            self.load(
+                lambda: self.workbench.desk.listed(asked, start=event.start, size=READ_AHEAD),
+                self._window_arrived,
+                group="window",
+            )
+
+    def _window_arrived(self, result: Listed) -> None:
+        if self._shown is not None and self._shown.asked == result.asked:
+            self._shown = result
+            self.bugs.show_lines(result.window, self.workbench.clock())
+            self.offer_keys()
 
     def draw(self) -> None:
         """Draw the bars, and the list where relative times read differently now."""
         self.bugs.tick(self.workbench.clock())
-        has_rows = bool(self._rows)
+        has_rows = self._shown is not None and self._shown.window.total > 0
         self.bugs.display = has_rows
         columns = self.query_one("#columns", Bar)
         columns.display = has_rows
-        columns.show(heading_line(self.size.width - LIST_EDGES))
+        columns.show(heading_line(self.size.width - LIST_EDGES, self._order))
         empty = self.query_one("#empty", Document)
         empty.display = not has_rows
         empty.show(self._stand_in())
@@ -91,14 +122,15 @@ class BugsScreen(BugActs):
 
     def _title(self) -> list[Span]:
         spans: list[Span] = [("Bug workbench", "strong"), (f"  {self.workbench.config.repo.name}  ", "muted")]
-        if self._rows is None:
+        if self._shown is None:
             return spans
-        counts = Counter(row.state for row in self._rows)
-        spans.append((plural(len(self._rows), "bug"), ""))
+        spans.append((plural(self._shown.window.total, "bug"), ""))
         for state in STATES:
-            if counts[state]:
+            if count := self._shown.counts.get(state, 0):
                 glyph, ink = state_mark(state)
-                spans.append((f"  {glyph} {counts[state]} {state}", ink))
+                spans.append((f"  {glyph} {count:,} {state}", ink))
+        if self.bugs.new_above:
+            spans.append((f"   ↑ {self.bugs.new_above} new above", "accent"))
         if self._filter:
             spans.append((f"   filter: {self._filter}", "accent"))
         if self.bugs.marked:
@@ -107,18 +139,12 @@ class BugsScreen(BugActs):
 
     def _stand_in(self) -> list[Line]:
         """Return what an empty list says: what would fill it, and how."""
-        if self._rows is None:
+        if self._shown is None:
             return [line(""), line(("  Opening the database …", "muted"))]
         if self._filter:
-            states = [word.removeprefix("state:") for word in self._filter.split() if word.startswith("state:")]
             return [
                 line(""),
-                line(f"  No bug matches “{self._filter}”."),
-                *(
-                    line((f"  There is no state “{state}”: {', '.join(STATES)}.", "warn"))
-                    for state in states
-                    if state not in STATES
-                ),
+                line(f"  No bug matches “{plain(self._filter, 200)}”."),
                 line(("  esc", "key"), (" clears the filter.", "muted")),
             ]
         return [
@@ -133,7 +159,7 @@ class BugsScreen(BugActs):
 
     def on_pane_moved(self, _event: Pane.Moved) -> None:
         """Other keys may work for another bug."""
-        self.offer_keys()
+        self._moved()
 
     def on_pane_chosen(self, _event: Pane.Chosen) -> None:
         """Open the bug."""
@@ -153,9 +179,19 @@ class BugsScreen(BugActs):
         box.focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter while typing."""
-        if event.value != self._filter:
-            self._filter = event.value
+        """Filter while typing; a filter that means nothing (yet) says so, and leaves the list as it is."""
+        text = event.value
+        wrong = wrong_filter(text)
+        if wrong is not None:
+            self._wrong = wrong.message
+            marked = f"{text[: wrong.start]}▸{text[wrong.start : wrong.end]}◂{text[wrong.end :]}"
+            self.say(marked, "warn", cure=wrong.message, stays=True)
+            return
+        if self._wrong:
+            self._wrong = ""
+            self.say("")
+        if text != self._filter:
+            self._filter = text
             self.reload()
 
     def on_input_submitted(self, _event: Input.Submitted) -> None:
@@ -180,18 +216,44 @@ class BugsScreen(BugActs):
         assert self.bug is not None
         self.bugs.mark([self.bug])
         self.bugs.action_cursor_down()
-        self._marks_changed()
+        self._moved()
 
     def do_mark_all(self) -> None:
-        """Mark all bugs of the list; where all are marked, let go of them."""
-        self.bugs.mark(self.bugs.rows)
-        self._marks_changed()
+        """Mark all bugs of the list, as many as one act takes; where all are marked, let go of them."""
+        asked = Asked(self._filter, self._order)
+
+        def mark(all_: Listed) -> None:
+            self.bugs.mark(all_.window.rows)
+            self._moved()
+            if all_.window.total > len(all_.window.rows):
+                self.say(f"Marked the first {len(all_.window.rows):,} of {all_.window.total:,}.", "warn")
+
+        self.load(lambda: self.workbench.desk.listed(asked, start=0, size=MOST_MARKED), mark, group="mark")
+
+    def do_sort_next(self) -> None:
+        """Sort by the next column."""
+        self._sort(1)
+
+    def do_sort_previous(self) -> None:
+        """Sort by the column before."""
+        self._sort(-1)
+
+    def do_sort_reverse(self) -> None:
+        """Turn the order around."""
+        self._order = replace(self._order, is_descending=not self._order.is_descending)
+        self.reload()
+
+    def _sort(self, by: int) -> None:
+        column = SORTABLE[(SORTABLE.index(self._order.by) + by) % len(SORTABLE)]
+        self._order = Order(column, column not in ALPHABETIC)
+        self.say(f"Sorted by {column}; = turns the order around.")
+        self.reload()
 
     def acted(self) -> None:
         """Let go of the marks."""
         self.bugs.unmark()
-        self._marks_changed()
+        self._moved()
 
-    def _marks_changed(self) -> None:
+    def _moved(self) -> None:
         self.query_one("#title", Bar).show(line(*self._title()))
         self.offer_keys()
