@@ -163,7 +163,7 @@ def test_a_question_is_shown_and_a_lost_runner_ends_the_watching(
             SessionRequest(session_id=fixed.session, kind="approval", body=body, asked_at=NOW, asked_by="agent")
         )
         session.commit()
-    monkeypatch.setattr(following, "sweep", lambda engine, now: changed(FixSession, state="interrupted"))
+    monkeypatch.setattr(fixing, "tend", lambda config, engine, now: changed(FixSession, state="interrupted"))
     with store.begin() as connection:
         connection.exec_driver_sql("DELETE FROM evidence")
     ran = workbench("fix", "B-001", "--wait")
@@ -214,6 +214,6 @@ def test_ctrl_c_leaves_the_session_at_work(workbench, launched, fixed, changed, 
 def test_the_brief_is_printed_and_nothing_is_launched(workbench, clinic):
     ran = workbench("bugs", "brief", "B-001")
     assert ran.code == Exit.DONE
-    assert "failing test first" in ran.out
+    assert "failing test" in ran.out
     assert "attacker_writable" in ran.out
     assert workbench("sessions", "list", "--json").json == []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from sqlmodel import Session, select
 
-from capture.store.tables import FixSession
+from capture.store.tables import FixSession, SessionRequest
+from capture.testing import NOW
 from workbench import fixing
 from workbench.bugs import queries
 from workbench.errors import Exit
@@ -87,3 +89,55 @@ def test_watching_a_session_that_has_ended_gives_its_verdict(workbench, fixed, m
     assert "✓ demonstrated" in ran.out
     found = workbench("sessions", "resume", "74ba", "--wait", "--json").json
     assert found["evidence"]["verdict"] == "demonstrated"
+
+
+@pytest.fixture
+def asks(store, fixed, changed):
+    """The session is at work in its first phase, and asks for something."""
+    changed(FixSession, state="needs_input", phase="test", ended_at=None)
+    body = {"tool": "Bash", "title": "Bash: make lint", "input": {"command": "make lint"}}
+    with Session(store) as session:
+        session.add(
+            SessionRequest(session_id=fixed.session, kind="approval", body=body, asked_at=NOW, asked_by="agent")
+        )
+        session.commit()
+
+
+def requests(store) -> list[tuple[str, str | None, str]]:
+    with Session(store) as session:
+        rows = session.exec(select(SessionRequest)).all()
+        return [(row.kind, row.answer, row.answer_note or str(row.body.get("text", ""))) for row in rows]
+
+
+def test_a_question_is_answered_from_the_command_line(workbench, store, fixed, asks):
+    assert workbench("sessions", "answer", "74ba", "perhaps").code == Exit.USAGE
+    ran = workbench("sessions", "answer", "74ba", "no", "--note", "use ruff")
+    assert (ran.code, ran.out) == (Exit.DONE, "74baef19 was told no: Bash: make lint\n")
+    assert requests(store) == [("approval", "deny", "use ruff")]
+    ran = workbench("sessions", "answer", "74ba", "yes")
+    assert (ran.code, "asks for nothing now" in ran.err) == (Exit.NO, True)
+
+
+def test_an_agent_answers_no_question_and_steers_nothing(workbench, store, fixed, asks, monkeypatch):
+    monkeypatch.setenv("CLAUDECODE", "1")
+    for words in (("answer", "74ba", "yes"), ("unlock", "74ba"), ("send-back", "74ba", "no")):
+        assert workbench("sessions", *words).code == Exit.NO
+    assert requests(store) == [("approval", None, "")]
+
+
+def test_a_session_is_unlocked_and_sent_back(workbench, store, fixed, asks, changed):
+    assert workbench("sessions", "unlock", "74ba").code == Exit.DONE
+    assert workbench("sessions", "send-back", "74ba", "use the API", "--json").json["phase"] == "test"
+    assert requests(store)[1:] == [("unlock", None, ""), ("send_back", None, "use the API")]
+    assert workbench("sessions", "send-back", "74ba", " ").code == Exit.NO
+    changed(FixSession, phase="evidence")
+    ran = workbench("sessions", "unlock", "74ba")
+    assert (ran.code, "is making its evidence" in ran.err) == (Exit.NO, True)
+
+
+def test_what_is_asked_between_the_phases_is_answered_by_unlocking_or_sending_back(
+    workbench, store, fixed, asks, changed
+):
+    changed(SessionRequest, body={"tool": "Phase one", "title": "Go on?", "input": {}})
+    assert workbench("sessions", "send-back", "74ba", "use the API").code == Exit.DONE
+    assert requests(store) == [("approval", "deny", "use the API")]

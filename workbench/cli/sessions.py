@@ -165,9 +165,12 @@ def answer(
 
 
 @app.command(epilog=taught("workbench sessions unlock 4f2d1c0a", "0 told; 1 no such session, or it is not at work."))
-def unlock(ctx: typer.Context, session: SESSION) -> None:
-    """Let the agent go on without a test that shows the fault, or change the one that is locked."""
-    _steer(ctx, session, lambda fixing, engine, row, by: fixing.unlock(engine, row, by=by, now=now()))
+def unlock(ctx: typer.Context, session: SESSION, as_json: JSON = False) -> None:
+    """Skip the first phase, or unlock its test.
+
+    The agent is told that it may go on without a test that shows the fault, or change the one that is locked.
+    """
+    _steer(ctx, session, lambda fix, engine, id_, by: fix.unlock(engine, id_, by=by, now=now()), as_json)
 
 
 @app.command(
@@ -178,13 +181,18 @@ def unlock(ctx: typer.Context, session: SESSION) -> None:
     ),
 )
 def send_back(
-    ctx: typer.Context, session: SESSION, words: Annotated[str, typer.Argument(help="What is wrong with the test.")]
+    ctx: typer.Context,
+    session: SESSION,
+    words: Annotated[str, typer.Argument(help="What is wrong with the test.")],
+    as_json: JSON = False,
 ) -> None:
     """Send the agent back to its test, with a word."""
-    _steer(ctx, session, lambda fixing, engine, row, by: fixing.send_back(engine, row, words, by=by, now=now()))
+    _steer(
+        ctx, session, lambda fix, engine, id_, by: fix.send_back(engine, id_, words, by=by, now=now()), as_json
+    )
 
 
-def _steer(ctx: typer.Context, session: str, act: Callable[[Any, Engine, str, str], None]) -> None:
+def _steer(ctx: typer.Context, session: str, act: Callable[[Any, Engine, str, str], None], as_json: bool) -> None:
     import os
 
     from workbench.bugs.persons import refuse_agents
@@ -197,4 +205,8 @@ def _steer(ctx: typer.Context, session: str, act: Callable[[Any, Engine, str, st
 
         row = queries.session(engine, session)
         act(fixing, engine, row.id, call.person())
-    say(f"{row.id[:8]} was told.")
+        row = queries.session(engine, row.id)
+    if as_json:
+        emit(shapes.session(row))
+    else:
+        say(f"{row.id[:8]} was told.")
