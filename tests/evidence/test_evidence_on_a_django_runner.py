@@ -395,3 +395,14 @@ def test_a_script_that_asks_django_for_its_runner_is_recorded(runner_site: Any, 
     found = run(runner_site, files, "cd site && python runtests.py", TEST, tmp_path=tmp_path)
     assert [(test.id, test.outcome) for test in found.tests] == [(f"{TEST}::OxTests::test_ox", "failed")]
     assert found.network in ("off", "on: Operation not permitted")
+
+
+def test_a_site_below_the_folder_it_is_run_from_is_found(runner_site: Any, tmp_path: Path) -> None:
+    found = run(runner_site, {}, "python site/manage.py test", tmp_path=tmp_path)
+    assert {test.id.rpartition("::")[2] for test in found.tests} == {"test_dog", "test_pet"}
+
+
+def test_a_named_file_is_run_by_the_name_that_the_site_imports_it_by(runner_site: Any, tmp_path: Path) -> None:
+    found = run(runner_site, {TEST: OX}, "python site/manage.py test", TEST, tmp_path=tmp_path)
+    assert found.command[1:] == ("site/manage.py", "test", "clinic.tests.test_ox")
+    assert [test.outcome for test in found.tests] == ["failed"]

@@ -71,7 +71,12 @@ def runner_of(base: Any) -> Any:
             if record.spec["only"]:
                 test_labels = [_label(path) for path in record.spec["only"]]
                 record.writer.write(kind="labels", labels=test_labels)
-            return super().build_suite(test_labels, *args, **kwargs)
+            suite = super().build_suite(test_labels, *args, **kwargs)
+            folder = os.path.dirname(os.path.abspath(sys.argv[0]))  # noqa: PTH100, PTH120
+            if test_labels or suite.countTestCases() or record.relative(folder, seen.root) == "":
+                return suite
+            # `python site/manage.py test`: discovery looks where it is run, and the project lies below.
+            return super().build_suite([folder], *args, **kwargs)
 
         def setup_databases(self, *args: Any, **kwargs: Any) -> Any:
             record.own_databases(record.spec["suffix"])
@@ -257,16 +262,15 @@ def _phase_of(error: Any) -> str:
 
 
 def _label(path: str) -> str:
-    """Return the dotted name of a test file, from the folder that its topmost package lies in."""
+    """Return the dotted name of a test file, as it is imported: from the nearest folder that is on the path."""
     parts = path[: -len(".py")].split("/")
-    folder = len(parts) - 1
-    while folder and os.path.exists(os.path.join(seen.root, *parts[:folder], "__init__.py")):  # noqa: PTH110, PTH118
-        folder -= 1
-    # Packages without an __init__.py count from where the tests are run.
-    here = record.relative(os.path.join(os.getcwd(), "x"), seen.root).split("/")[:-1]  # noqa: PTH109, PTH118
-    if folder and parts[: len(here)] == here:
-        folder = min(folder, len(here))
-    return ".".join(parts[folder:])
+    package = len(parts) - 1
+    while package and os.path.exists(os.path.join(seen.root, *parts[:package], "__init__.py")):  # noqa: PTH110, PTH118
+        package -= 1
+    # Folders without an __init__.py may be packages too.
+    roots = [record.relative(os.path.join(folder, "x"), seen.root).split("/")[:-1] for folder in sys.path]  # noqa: PTH118
+    above = [len(root) for root in roots if len(root) <= package and parts[: len(root)] == root]
+    return ".".join(parts[max(above, default=package) :])
 
 
 def _file_of(name: str) -> str:
