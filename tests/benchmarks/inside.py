@@ -89,13 +89,13 @@ def environment(variant: str, folder: Path, **capture: Any) -> dict[str, str]:
 
 
 def stored(folder: Path) -> int:
-    """Return how many events are in the bug database of a folder."""
+    """Return how many events were put into the bug database of a folder, by its ledger: old ones may be pruned."""
     path = folder / "bugs.db"
     if not path.exists():
         return 0
     with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
         try:
-            return int(connection.execute("SELECT count(*) FROM occurrence").fetchone()[0])
+            return int(connection.execute("SELECT coalesce(sum(stored), 0) FROM journal").fetchone()[0])
         except sqlite3.OperationalError:  # being made
             return 0
 
@@ -105,3 +105,9 @@ def sites(folder: Path, *variants: str, **capture: Any) -> Iterator[list[Inside]
     """Start one child for each variant, and end them afterwards."""
     with contextlib.ExitStack() as stack:
         yield [stack.enter_context(contextlib.closing(Inside(name, folder / name, **capture))) for name in variants]
+
+
+def dropped(folder: Path) -> list[str]:
+    """Return what the ledger of a folder's bug database says was dropped, and why."""
+    with contextlib.closing(sqlite3.connect(f"file:{folder / 'bugs.db'}?mode=ro", uri=True, timeout=30)) as connection:
+        return [str(row) for row in connection.execute("SELECT name, seen, stored, counted, dropped FROM journal")]

@@ -13,7 +13,7 @@ from statistics import median
 from benchmarks.inside import stored
 from benchmarks.served import Load, Served, serving
 
-ROUNDS, SECONDS = 3, 10
+ROUNDS, SECONDS = 2, 10
 
 
 def _load(server: Served) -> Load:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from benchmarks.inside import Inside, sites
 
-ROUNDS, EACH, FRESH = 11, 80, 50
+ROUNDS, EACH, FRESH = 7, 60, 60
 VARIANTS = ("none", "floor", "capture", "sentry-sdk")
 
 
