@@ -106,12 +106,6 @@ CHEATS: dict[str, dict[str, str]] = {
         "tests/test_rabbit.py": TEST,
         "clinic/pricing.py": source("import atexit, os\n\natexit.register(os._exit, 0)\n"),
     },
-    "starters": {
-        "tests/test_rabbit.py": TEST,
-        "usercustomize.py": "import os\nos._exit(0)\n",
-        "clinic.pth": "import os; os._exit(0)\n",
-        "workbench_evidence_record.py": "import os\nos._exit(0)\n",
-    },
 }
 
 

@@ -89,7 +89,6 @@ RESULT_OF_SUITE = """
             return result
     """
 CHEATS: dict[str, dict[str, str | None]] = {
-    "no fix": {TEST: OX},
     "a source change that fixes nothing": {TEST: OX, VIEWS: UNFIXED + "\nFIXED = True\n"},
     "a settings module with a kind runner": {
         TEST: OX,
@@ -352,7 +351,8 @@ def test_two_runs_at_once_have_a_database_each_and_leave_none(
         only = ("site/clinic/tests/test_user.py",)
         found = list(pool.map(lambda name: runner.run(name, site.base, site.root, only), ("one", "two")))
     assert [(run.note, run.outcome) for run in found] == [("", "passed"), ("", "passed")]
-    with sa.create_engine(url.set(drivername="postgresql+psycopg")).connect() as connection:
+    engine = sa.create_engine(url.set(drivername="postgresql+psycopg"), poolclass=sa.NullPool)
+    with engine.connect() as connection:
         names = connection.execute(sa.text("select datname from pg_database")).scalars().all()
     assert [name for name in names if name.startswith(f"test_{url.database}_wb")] == []
 
