@@ -67,5 +67,6 @@ def test_memory(tmp_path: Path, report: Callable[..., None]) -> None:
         carrying, none, ours, theirs = (site.state() for site in sites)
     assert not ours["sqlmodel"]
     grown, peer = ours["rss"] - none["rss"], theirs["rss"] - none["rss"]
-    report("memory after 200 different faults", grown, "sentry-sdk", peer, "MiB", bar="< 15 MiB", met=grown < 15)
+    met = grown < 15 if grown >= 0 else None  # less than nothing is no answer
+    report("memory after 200 different faults", grown, "sentry-sdk", peer, "MiB", bar="< 15 MiB", met=met)
     report("… of the one process that carries", carrying["rss"] - none["rss"], "sentry-sdk", peer, "MiB")
