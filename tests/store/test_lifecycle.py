@@ -14,8 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlalchemy.engine import Engine
 from sqlmodel import Session
 
+from capture.store import creation
 from capture.store.engine import writing
-from capture.store.lifecycle import LEGAL, STATES, Actor, ActorKind, IllegalTransition, State, created, label, move
+from capture.store.lifecycle import LEGAL, STATES, Actor, ActorKind, IllegalTransition, State, label, move
 from capture.store.tables import Bug, Transition
 from capture.testing import NOW
 
@@ -81,7 +82,8 @@ def test_a_bug_that_the_system_reopens_is_a_recurrence(session: Session, actor: 
 
 
 def test_a_history_begins_with_the_creation(session: Session) -> None:
-    first = created(stored(session, a_bug()), by=ADA, reason="by hand", now=NOW)
+    creation.create(session, [a_bug()], by=ADA, reason="by hand", now=NOW)
+    first = session.scalars(sa.select(Transition)).one()
     assert (first.from_state, first.to_state, first.actor, first.reason) == (None, "open", "Ada", "by hand")
 
 
@@ -104,7 +106,7 @@ class Life(RuleBasedStateMachine):
                 session.execute(sa.delete(model))
             bug = stored(session, a_bug())
             self.id = bug.id
-            session.add(created(bug, by=Actor("system", "capture"), reason="", now=NOW))
+            session.add(Transition(bug_id=bug.id, at=NOW, actor_kind="system", actor="capture", to_state="open"))
             session.commit()
 
     @rule(to=st.sampled_from(STATES), by=ACTORS)
