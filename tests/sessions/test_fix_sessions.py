@@ -109,7 +109,7 @@ def test_a_person_answers_what_it_asks_and_no_secret_reaches_its_commands(
     assert "Leave the tests alone." in refused
     assert not (Path(row.worktree).parent / "outside.txt").exists()
     prompts = [entry.body for entry in queries.transcript(engine, row.id) if entry.kind == "prompt"]
-    assert prompts[-1] == {"text": "Are you there?", "by": "Ada"}
+    assert {"text": "Are you there?", "by": "Ada"} in prompts
     page = queries.bug_page(engine, bug, now=now)
     assert page.row.state == "open"
     assert "the agent changed nothing" in page.history[-1].reason
@@ -122,7 +122,7 @@ from workbench import fixing, signoff
 from workbench.bugs.store import open_engine
 from workbench.fixing.order import Order
 order = Order.decode(sys.stdin.buffer.read())
-options = fixing.LaunchOptions(rehearse=sys.argv[1])
+options = fixing.LaunchOptions(rehearse=sys.argv[1], test_first=False)
 fixing.launch(order.config, open_engine(order.database_url), 1, by="Ada", options=options, now=datetime.now(UTC))
 os.killpg(0, signal.SIGKILL)
 """
@@ -159,7 +159,7 @@ def test_an_interrupted_session_goes_on_where_it_stopped(launch, config, engine,
 
 
 def test_a_killed_runner_is_noticed_and_its_session_resumed(launch, config, engine, bug, now, until):
-    row = launch("slow")
+    row = launch("slow", test_first=False)
     until((Path(row.worktree) / "notes.txt").exists)
     runner = psutil.Process(row.pid)
     below = runner.children(recursive=True)
@@ -181,7 +181,7 @@ def test_a_killed_runner_is_noticed_and_its_session_resumed(launch, config, engi
 
 
 def test_the_cap_on_time_ends_a_session(launch, engine, bug, now):
-    row = fixing.wait(engine, launch("slow", max_minutes=0.03).id, timeout=40)
+    row = fixing.wait(engine, launch("slow", max_minutes=0.03, test_first=False).id, timeout=40)
     assert (row.state, row.activity) == ("failed", "the cap on time is reached")
     page = queries.bug_page(engine, bug, now=now)
     assert page.row.state == "open"

@@ -93,7 +93,8 @@ class Turn:
         try:
             async with Agent(self._options, decide=self._decide, ask=self._ask) as agent:
                 await agent.prompt(prompt)
-                return await self._until_end(agent)
+                outcome = await self._until_end(agent)
+            return self._stopped or outcome  # told to go while the client was ending
         except AgentFailed as error:
             return self._stopped or Outcome("failed", f"Claude Code ended: {error}")
 
