@@ -187,9 +187,7 @@ def send_back(
     as_json: JSON = False,
 ) -> None:
     """Send the agent back to its test, with a word."""
-    _steer(
-        ctx, session, lambda fix, engine, id_, by: fix.send_back(engine, id_, words, by=by, now=now()), as_json
-    )
+    _steer(ctx, session, lambda fix, engine, id_, by: fix.send_back(engine, id_, words, by=by, now=now()), as_json)
 
 
 def _steer(ctx: typer.Context, session: str, act: Callable[[Any, Engine, str, str], None], as_json: bool) -> None:
