@@ -86,9 +86,9 @@ def verify(
 ) -> SignOffRow:
     """Record that a person has verified the fix of a bug, close the bug, and owe what follows from that.
 
-    For the time `quiet` an event without a release is no recurrence, since the fix is still on its way. Raises `Refused` inside an agent's environment, when the bug is not in review, when its fix or evidence is not
-    the one that the person has `seen`, and when the fix was not demonstrated and `note` does not say why it is signed
-    all the same.
+    For the time `quiet` an event without a release is no recurrence, since the fix is still on its way. Raises
+    `Refused` inside an agent's environment, when the bug is not in review, when its fix or evidence is not the one that
+    the person has `seen`, and when the fix was not demonstrated and `note` does not say why it is signed all the same.
     """
     refuse_agents(os.environ if environ is None else environ)
     with _deciding(engine, number) as (session, bug, fix, evidence):
