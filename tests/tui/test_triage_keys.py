@@ -89,10 +89,9 @@ async def test_a_merge_shows_what_it_joins_and_asks_by_name(three: Engine, play:
 
 
 async def test_a_bug_is_merged_by_the_number_of_another_and_taken_out_again(three: Engine, play: Any) -> None:
-    await play("M", *"1", "enter", "y")
-    assert row(three, 3).merged_into == 1
-    assert await play("S") == ["B-003 taken out of B-001.\nu undoes it."]
-    assert row(three, 3).count == 1
+    toasts = await play("enter", "M", *"1", "enter", "y", "S")
+    assert [toast.splitlines()[0] for toast in toasts] == ["B-003 merged into B-001.", "B-003 taken out of B-001."]
+    assert [row(three, number).count for number in (1, 2, 3)] == [1, 1, 1]
 
 
 async def test_closing_asks_as_what_and_why(three: Engine, play: Any) -> None:
