@@ -112,6 +112,17 @@ def of_bugs(session: Session, bug_ids: Collection[int]) -> dict[int, list[Known]
     return found
 
 
+def having(keys: Collection[tuple[str, str]]) -> sa.ColumnElement[bool]:
+    """Return the condition for the fingerprints with these projects and keys, and perhaps a few more.
+
+    The projects have to be named: the index begins with them, and with keys alone all of the table is read.
+    """
+    table = table_of(FingerprintRow)
+    return sa.and_(
+        table.c.project.in_({project for project, _key in keys}), table.c.key.in_({key for _project, key in keys})
+    )
+
+
 def lock(session: Session, condition: sa.ColumnElement[bool]) -> list[Known]:
     """Return the fingerprints for which `condition` holds, in order of id, locked until the transaction ends.
 

@@ -7,7 +7,7 @@ event's id is stored once, a fingerprint has one bug.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -167,19 +167,17 @@ def _fresh(session: Session, events: Sequence[Event]) -> list[Event]:
     return list(by_id.values())
 
 
-def _stored(session: Session, keys: Iterable[Key]) -> set[Key]:
-    """Return those of `keys` that have a bug."""
+def _stored(session: Session, keys: Collection[Key]) -> set[Key]:
+    """Return those of `keys` that have a bug, and perhaps a few more."""
     table = table_of(FingerprintRow)
-    statement = sa.select(table.c.project, table.c.key).where(table.c.key.in_({key for _project, key in keys}))
+    statement = sa.select(table.c.project, table.c.key).where(figures.having(keys))
     return {(project, key) for project, key in session.connection().execute(statement)}
 
 
-def _locked_fingerprints(session: Session, keys: Iterable[Key]) -> dict[Key, Known]:
+def _locked_fingerprints(session: Session, keys: Collection[Key]) -> dict[Key, Known]:
     """Return the stored ones of `keys`, locked: nobody can merge or delete their bugs any more."""
-    wanted = set(keys)
-    condition = table_of(FingerprintRow).c.key.in_({key for _project, key in wanted})
-    found = {(known.project, known.key): known for known in figures.lock(session, condition)}
-    return {key: known for key, known in found.items() if key in wanted}
+    found = {(known.project, known.key): known for known in figures.lock(session, figures.having(keys))}
+    return {key: known for key, known in found.items() if key in keys}
 
 
 def _create_missing(

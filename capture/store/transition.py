@@ -35,8 +35,8 @@ def attach(
     if not wanted:
         return set()
     table = table_of(FingerprintRow)
-    condition = table.c.key.in_({key for _project, key in {*keys, *wanted}})
-    known: dict[Key, Known] = {(row.project, row.key): row for row in figures.lock(session, condition)}
+    locked = figures.lock(session, figures.having({*keys, *wanted}))
+    known: dict[Key, Known] = {(row.project, row.key): row for row in locked}
     found = {key: known[old] for key, old in olds.items() if old is not None and old in known}
     rows = [
         {
