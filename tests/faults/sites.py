@@ -222,9 +222,12 @@ def check_all_arrived(site: Site, storm: Storm) -> None:
     assert storm.odd == []
     assert len(arrived.numbers) == len(set(arrived.numbers)), "exactly once"
     assert set(storm.answered) <= set(arrived.numbers)
-    assert arrived.stored <= len(storm.answered) + storm.unanswered
-    assert arrived.stored == arrived.counted == arrived.tallied == found.stored == found.seen
-    assert (found.pending, found.dropped, found.balanced, found.database_error) == (0, {}, True, "")
+    # A process that is killed in the middle of a write leaves half a record, of a request that it had not answered.
+    torn = found.dropped.get("torn", 0)
+    assert arrived.stored + torn <= len(storm.answered) + storm.unanswered
+    assert arrived.stored == arrived.counted == arrived.tallied == found.stored == found.seen - torn, found
+    dropped = {"torn": torn} if torn else {}
+    assert (found.pending, found.dropped, found.balanced, found.database_error) == (0, dropped, True, "")
     assert arrived.stored > 0
 
 
