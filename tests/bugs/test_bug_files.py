@@ -151,8 +151,11 @@ def test_a_recurrence_and_its_sign_offs_are_told(page: BugPage) -> None:
     assert "- 2026-11-22 12:00 UTC · open → closed · Ada\n" in text
     assert "- 2026-11-22 12:00 UTC · closed → open · agent s1: x\n" in text
     first = "- 2026-11-22 12:00 UTC · rejected by Bob · commit c0 · no test\n"
-    last = "- 2026-11-22 14:00 UTC · verified by Ada · commit c1 · evidence: demonstrated, the test fails and passes\n"
+    last = "- 2026-11-22 14:00 UTC · verified by Ada · commit c1 · evidence: demonstrated\n"
     assert text.index(first) < text.index(last)
+    assert "### Evidence\n\n**demonstrated**: the test fails and passes\n" in text
+    other = replace(page, row=row, evidence=replace(evidence, id=4), sign_offs=decisions, history=history)
+    assert "### Evidence" not in files.render(other)
 
 
 def test_a_long_history_shows_its_end(page: BugPage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ import pytest
 from capture.event import ExceptionInfo, Fingerprint, Frame, Part, Request
 from capture.testing import NOW
 from workbench.bugs.queries import bug_page
-from workbench.bugs.rows import BugPage
+from workbench.bugs.rows import BugPage, EvidenceView
 from workbench.tracker import issue_text
 from workbench.tracker.markers import comment_marker, issue_marker, markers_in
 
@@ -196,6 +197,10 @@ def test_a_comment_on_a_sign_off_says_who_what_and_what_shows_it(site: Any) -> N
     assert "- Commit: 4f2d1c0 on branch fix/b-001\n" in text
     assert "- Evidence: demonstrated: fails on the base, passes on the fix\n" in text
     assert "- Note: Looks right.\n" in text
+    shown = EvidenceView(3, None, "c0", "c1", "demonstrated", "the test fails and passes", (), (), NOW, NOW)
+    page = replace(page_of(site), evidence=shown)
+    assert "### Evidence\n\n**demonstrated**" in issue_text.comment(page, {**facts, "evidence": 3}, "<!-- m -->")
+    assert "### Evidence" not in issue_text.comment(page, {**facts, "evidence": 2}, "<!-- m -->")
     bare = issue_text.comment(page_of(site), {"sign_off": 1, "verdict": "without evidence"}, "<!-- m -->")
     assert "- Evidence: without evidence\n" in bare
     assert "Note" not in bare

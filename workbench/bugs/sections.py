@@ -12,6 +12,7 @@ from itertools import islice
 
 from capture.event import Event, ExceptionInfo, Frame
 from capture.store.lifecycle import label
+from workbench.bugs.evidence_text import evidence_lines
 from workbench.bugs.markdown import code_block, inert
 from workbench.bugs.rows import BugPage, SignOffRow, TransitionRow
 from workbench.text import plain, plain_lines
@@ -186,13 +187,17 @@ def _sign_offs(page: BugPage) -> str:
     lines = ["## Sign-off", ""]
     if not page.sign_offs:
         return "\n".join([*lines, "Nobody has signed this off."])
-    return "\n".join([*lines, *(_decision(page, decision) for decision in reversed(page.sign_offs))])
+    lines += [_decision(page, decision) for decision in reversed(page.sign_offs)]
+    decided = page.sign_offs[0].evidence_id  # of the latest decision
+    if page.evidence is not None and page.evidence.id == decided:
+        lines += ["", "### Evidence", "", *evidence_lines(page.evidence)]
+    return "\n".join(lines)
 
 
 def _decision(page: BugPage, decision: SignOffRow) -> str:
     parts = [f"- {_time(decision.at)} · {decision.decision} by {inert(decision.by)} · commit {inert(decision.commit)}"]
     if page.evidence and page.evidence.id == decision.evidence_id:
-        parts.append(f"evidence: {inert(page.evidence.verdict)}, {inert(page.evidence.reason)}")
+        parts.append(f"evidence: {inert(page.evidence.verdict)}")
     if decision.note:
         parts.append(inert(decision.note, 2_000))
     return " · ".join(parts)

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 from capture.event import Event, ExceptionInfo, Frame
+from workbench.bugs.evidence_text import evidence_lines
 from workbench.bugs.markdown import GAP, code_block, inert
 from workbench.bugs.rows import BugPage
 from workbench.text import plain
@@ -59,14 +60,17 @@ def pull(page: BugPage, facts: Mapping[str, Any]) -> tuple[str, str]:
 
 def comment(page: BugPage, facts: Mapping[str, Any], marker: str) -> str:
     """Return a comment's text from the `facts` it was owed with: of a sign-off, of a recurrence, or plain `text`."""
+    parts: list[str] = []
     if "sign_off" in facts:
         lines = _signed_off(facts)
+        if page.evidence is not None and page.evidence.id == facts.get("evidence"):
+            parts = ["\n".join(["### Evidence", "", *evidence_lines(page.evidence)])]
     elif "release" in facts:
         lines = _came_back(page, facts)
     else:
         lines = [inert(facts.get("text", ""), 4_000) or f"{page.row.label} has changed."]
     ending = f"`workbench bugs show {page.row.label}`\n\n{marker}\n"
-    return _fitting(["\n".join(lines)], ending)
+    return _fitting(["\n".join(lines), *parts], ending)
 
 
 def _facts(page: BugPage) -> str:
