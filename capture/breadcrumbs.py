@@ -21,7 +21,7 @@ from capture.event import Breadcrumb
 from capture.scope import Scope
 from capture.scrub import REDACTED, scrub_text
 from capture.secret_keys import is_secret_key
-from capture.values import describe
+from capture.values import describe, name_of
 
 MAX_MESSAGE = 300
 # What is kept of a text until an event is built: enough for the scrubber to see a secret whole.
@@ -100,7 +100,7 @@ def shown(noted: Scope, now: float) -> tuple[Breadcrumb, ...]:
 def _crumb(crumb: tuple[Any, ...], now: float) -> Breadcrumb:
     at, level, name, message, arguments, raised = crumb
     before = round(max(now - at, 0.0), 3)
-    failed = f" ({raised.__name__})" if raised is not None else ""
+    failed = f" ({name_of(raised)})" if raised is not None else ""
     if level is None:
         return Breadcrumb(
             kind="query",
@@ -136,11 +136,19 @@ def formatted(message: Any, arguments: Any, *, limit: int) -> str:
 
 def pattern_of(message: Any) -> str:
     """Return the message of a log record before its arguments go in."""
-    if isinstance(message, str):
+    if issubclass(type(message), str):
         return str.__getitem__(message, slice(0, MAX_NOTED * 2))
-    if isinstance(message, Promise):  # a translation, which is Django's own code
-        return str(message)[: MAX_NOTED * 2]
+    if issubclass(type(message), Promise):
+        return translated(message)[: MAX_NOTED * 2]
     return describe(message)
+
+
+def translated(text: Any) -> str:
+    """Return a text that is translated when it is needed, which is Django's own code but may fail."""
+    try:
+        return str(text)
+    except Exception:  # noqa: BLE001
+        return "<a lazy text that cannot be read>"
 
 
 def _filled_in(text: str, arguments: Any) -> str:
@@ -162,8 +170,8 @@ def _harmless(value: Any) -> Any:
         return value[:MAX_NOTED]
     if kind in _PLAIN or (kind is int and value.bit_length() < 400):
         return value
-    if isinstance(value, Promise):
-        return str(value)[:MAX_NOTED]
-    if isinstance(value, BaseException) and not value.args:
-        return _Described(kind.__name__)
+    if issubclass(kind, Promise):
+        return translated(value)[:MAX_NOTED]
+    if issubclass(kind, BaseException) and not value.args:
+        return _Described(name_of(kind))
     return _Described(describe(value))

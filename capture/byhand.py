@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Mapping
 from itertools import islice
 from types import TracebackType
+from typing import cast
 
 from django.utils.functional import Promise
 
+from capture.breadcrumbs import translated
 from capture.builder import Failure
 from capture.pipeline import capture
 from capture.scope import Scope, current, is_marked, mark
@@ -29,9 +32,14 @@ def capture_exception(error: BaseException | None = None) -> str | None:
     own, that is still one event: this one. None means that there was no exception, that it has its event already,
     or that it is only counted.
     """
-    error = error if error is not None else sys.exc_info()[1]
-    if error is None:
+    found: object = error if error is not None else sys.exc_info()[1]
+    if type(found) is tuple and len(found) == 3:  # as `sys.exc_info()` has it
+        found = found[1]
+    if found is None:
         return None
+    if not issubclass(type(found), BaseException):
+        return capture_message(found if isinstance(found, str) else describe(found))
+    error = cast("BaseException", found)
     noted = current.get()
     if noted is None:
         if is_marked(error):
@@ -75,7 +83,7 @@ class context:  # noqa: N801  (called as a function, and used in `with` where th
         self._before = contexts.get(self._name)
         if self._name in contexts or len(contexts) < MAX_CONTEXTS:
             group: dict[str, str] = {}
-            if isinstance(fields, Mapping):
+            with contextlib.suppress(Exception):  # a mapping of the site's own may raise
                 for key, value in islice(fields.items(), MAX_FIELDS):
                     _put(group, key, value, most=MAX_FIELDS)
             noted.contexts = {**contexts, self._name: group}
@@ -112,4 +120,4 @@ def _shown(value: object) -> str:
     """Return any value as text, without running code of the site's that may be slow or raise."""
     if isinstance(value, str):
         return str.__getitem__(value, slice(0, MAX_VALUE * 20))
-    return str(value) if isinstance(value, Promise) else describe(value)
+    return translated(value) if issubclass(type(value), Promise) else describe(value)

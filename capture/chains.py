@@ -13,7 +13,7 @@ from capture.fingerprint import REFUSALS
 from capture.frames import Calls, bare_frames, calls_of, whole_frames
 from capture.messages import members_of, message_of, notes_of
 from capture.scrub import clean
-from capture.values import Budget
+from capture.values import Budget, bases_of, module_of, name_of
 
 MAX_CHAIN = 10
 MAX_MEMBERS = 8
@@ -41,15 +41,15 @@ class Raised:
     def __post_init__(self) -> None:
         kind = type(self.error)
         self.info = ExceptionInfo(
-            type=clean(kind.__name__),
-            module=clean(str(kind.__module__)),
+            type=clean(name_of(kind)),
+            module=clean(str(module_of(kind))),
             message=message_of(self.error),
             notes=notes_of(self.error),
             frames=bare_frames(self.calls),
             link=self.link,
-            refuses=any(base.__name__ in REFUSALS for base in kind.__mro__),
+            refuses=any(name_of(base) in REFUSALS for base in bases_of(kind)),
             members=tuple(tuple(raised.info for raised in chain) for chain in self.members),
-            members_in_all=len(members_of(self.error)) if isinstance(self.error, BaseExceptionGroup) else 0,
+            members_in_all=len(members_of(self.error)) if issubclass(kind, BaseExceptionGroup) else 0,
         )
 
 
@@ -98,7 +98,7 @@ def _chain(error: BaseException, walk: _Walk, depth: int) -> list[Raised]:
 
 
 def _members(error: BaseException, walk: _Walk, depth: int) -> list[list[Raised]]:
-    if not isinstance(error, BaseExceptionGroup) or depth >= MAX_DEPTH:
+    if not issubclass(type(error), BaseExceptionGroup) or depth >= MAX_DEPTH:
         return []
     chains = (_chain(member, walk, depth + 1) for member in members_of(error)[:MAX_MEMBERS])
     return [chain for chain in chains if chain]

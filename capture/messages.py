@@ -27,8 +27,8 @@ TOO_MUCH = "<the message is left out: its __str__ waits for something or takes t
 
 # Read from the exception's own memory, whatever properties a class puts in front of it.
 _arguments_of: Callable[[BaseException], tuple[Any, ...]] = BaseException.__dict__["args"].__get__
-_said_by_group: Callable[[BaseException], str] = BaseExceptionGroup.__dict__["message"].__get__
-members_of: Callable[[BaseException], tuple[BaseException, ...]] = BaseExceptionGroup.__dict__["exceptions"].__get__
+_said_by_group: Callable[[Any], str] = BaseExceptionGroup.__dict__["message"].__get__
+members_of: Callable[[Any], tuple[BaseException, ...]] = BaseExceptionGroup.__dict__["exceptions"].__get__
 _files_of = (OSError.__dict__["filename"].__get__, OSError.__dict__["filename2"].__get__)
 _built_in = (OSError.__str__, ImportError.__str__, SyntaxError.__str__)
 _PLAIN = (str, bytes, int, float, bool, type(None))
@@ -44,7 +44,7 @@ def message_of(error: BaseException) -> str:
     """Return what the exception says, bounded and scrubbed; one that cannot be asked costs only its message."""
     try:
         text = _message(error, 0)
-    except Exception:  # noqa: BLE001  (whatever the site's own `__str__` raises)
+    except BaseException:  # noqa: BLE001  (whatever the site's own `__str__` raises, and be it SystemExit)
         text = UNREADABLE
     return scrub_text(text, limit=MAX_MESSAGE)
 
@@ -60,7 +60,7 @@ def notes_of(error: BaseException) -> tuple[str, ...]:
 
 def _message(error: BaseException, depth: int) -> str:
     says = type(error).__str__
-    if isinstance(error, BaseExceptionGroup):
+    if issubclass(type(error), BaseExceptionGroup):
         count = len(members_of(error))
         return f"{_start(_said_by_group(error))} ({count} sub-exception{'' if count == 1 else 's'})"
     if isinstance(says, types.FunctionType):
@@ -71,7 +71,7 @@ def _message(error: BaseException, depth: int) -> str:
     arguments = _arguments_of(error)
     if says in (BaseException.__str__, KeyError.__str__):
         return _by_its_arguments(error, depth)
-    if isinstance(error, OSError):
+    if issubclass(type(error), OSError):
         arguments += tuple(file_of(error) for file_of in _files_of)
     if says in _built_in and not all(_is_short(argument) for argument in arguments):
         return _by_its_arguments(error, depth)
@@ -83,7 +83,7 @@ def _by_its_arguments(error: BaseException, depth: int) -> str:
     if len(arguments) != 1:
         return describe(arguments) if arguments else ""
     only: Any = arguments[0]
-    if isinstance(error, KeyError):
+    if issubclass(type(error), KeyError):
         return repr(_start(only)) if type(only) is str else describe(only)
     if isinstance(only, str):
         return _start(only)

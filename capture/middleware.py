@@ -20,7 +20,7 @@ Response = HttpResponseBase
 GetResponse = Callable[[HttpRequest], Any]
 
 # A client that went away is no error. While the body is read Django says so by name; while a body is sent, the server's
-# connection breaks. (A refused connection is always one that the site itself made.)
+# connection breaks. (One that is refused the site itself made, and so it is where a client library has its own class.)
 GONE_CLIENTS = (UnreadablePostError, RequestAborted)
 BROKEN_CONNECTIONS = (BrokenPipeError, ConnectionResetError, ConnectionAbortedError, *GONE_CLIENTS)
 
@@ -122,13 +122,13 @@ def finish(noted: Scope, response: Any) -> None:
         error = noted.told[-1] if noted.told else logs.last_error(noted)
     if response.status_code >= 500:
         noted.held, noted.held_more = None, 0
-    if isinstance(error, GONE_CLIENTS) or (error is not None and noted.was_told(error)):
+    if issubclass(type(error), GONE_CLIENTS) or (error is not None and noted.was_told(error)):
         noted.event_id = ""  # so that what Django logs about this response later does not make a second one
     else:
         failure = Failure(
             error=error,
             request=noted.request,
-            status=response.status_code,
+            status=int(response.status_code),  # of whatever kind of number
             reason=noted.reason,
             noted=noted,
         )
@@ -137,7 +137,7 @@ def finish(noted: Scope, response: Any) -> None:
 
 
 def raised(noted: Scope, error: Exception) -> None:
-    """Capture an exception that Django was told to let through (DEBUG_PROPAGATE_EXCEPTIONS)."""
+    """Capture an exception that Django was told to let through (DEBUG_PROPAGATE_EXCEPTIONS). Never raises."""
     noted.held, noted.held_more = None, 0
     if not noted.was_told(error) and noted.event_id is None:
         noted.event_id = capture(Failure(error=error, request=noted.request, status=500, noted=noted)) or ""
@@ -149,7 +149,7 @@ def _watch(noted: Scope, response: StreamingHttpResponse) -> None:
     status, content = response.status_code, response.streaming_content
 
     def broke(error: Exception) -> None:
-        if not isinstance(error, BROKEN_CONNECTIONS) and not streaming.was_told(error):
+        if type(error) not in BROKEN_CONNECTIONS and not streaming.was_told(error):
             capture(Failure(error=error, request=streaming.request, status=status, noted=streaming))
 
     watch: Any = _watched_async if response.is_async else _watched

@@ -8,11 +8,13 @@ import logging
 import os
 import threading
 import time
+from dataclasses import replace
 
 from capture.builder import Draft, Failure
 from capture.conf import CaptureSettings, load
 from capture.event import encode
 from capture.journal import Count, Journal
+from capture.values import describe
 
 logger = logging.getLogger("capture")
 
@@ -41,12 +43,20 @@ class Pipeline:
         try:
             event_id = self._keep(failure)
         except Exception:  # noqa: BLE001  (the site comes first: whatever fails here is ours to swallow)
-            self.journal.drop("internal_error")
             self._complain()
-            event_id = None
+            event_id = self._keep_bare(failure)
         if self.recorder is not None:
             self.recorder.wake()
         return event_id
+
+    def _keep_bare(self, failure: Failure) -> str | None:
+        """Keep a failure without its exception, which could not be described: that something failed is known."""
+        try:
+            said = failure.message or f"{describe(type(failure.error))}, which could not be described"
+            return self._keep(replace(failure, error=None, noted=None, message=said))
+        except Exception:  # noqa: BLE001  (the request cannot be described either)
+            self.journal.drop("internal_error")
+            return None
 
     def after_fork(self) -> None:
         """Let go of what belongs to the parent process."""

@@ -107,15 +107,18 @@ def of_or_new(request: Any) -> Scope:
     return found
 
 
+_dict_of: Any = BaseException.__dict__["__dict__"].__get__  # whatever property a class puts in front of it
+
+
 def mark(error: BaseException) -> None:
     """Remember that there is an event of this exception, without keeping it alive."""
     with contextlib.suppress(Exception):
-        error.__dict__[_MARK] = time.monotonic()
+        _dict_of(error)[_MARK] = time.monotonic()
 
 
 def is_marked(error: BaseException) -> bool:
     """Return whether an event of this exception was captured just now, outside of a request."""
-    told = error.__dict__.get(_MARK)
+    told = _dict_of(error).get(_MARK)
     return isinstance(told, float) and time.monotonic() - told < MARKED_SECONDS
 
 

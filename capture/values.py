@@ -33,13 +33,16 @@ _PLAIN = (datetime.date, datetime.timedelta, decimal.Decimal, uuid.UUID, complex
 _TIMES = (datetime.datetime, datetime.time)
 _ZONES = (type(None), datetime.timezone, zoneinfo.ZoneInfo)  # any other time zone has a repr of its own
 _REDACTED = repr(REDACTED)
+# How a class says that the attributes of its objects lie in memory; anything else is code.
+_IN_MEMORY = (type(None), types.GetSetDescriptorType, types.MemberDescriptorType)
 _CALLABLE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 
-_bases_of: Any = type.__dict__["__mro__"].__get__
+# Read from the class's own memory, whatever properties its metaclass puts in front of it.
+bases_of: Any = type.__dict__["__mro__"].__get__
 _names_in: Any = type.__dict__["__dict__"].__get__
-_name_of: Any = type.__dict__["__name__"].__get__
+name_of: Any = type.__dict__["__name__"].__get__
 _qualified_name_of: Any = type.__dict__["__qualname__"].__get__
-_module_of: Any = type.__dict__["__module__"].__get__
+module_of: Any = type.__dict__["__module__"].__get__
 _arguments_of: Any = BaseException.__dict__["args"].__get__
 
 
@@ -86,12 +89,17 @@ def describe(value: Any) -> str:
     try:
         text = _describe(value, 0)
     except Exception:  # noqa: BLE001  (a hostile object must cost its own description and nothing else)
-        text = f"<{_name_of(type(value))}: cannot be described>"
+        text = f"<{name_of(type(value))}: cannot be described>"
     return scrub_text(text, limit=MAX_DESCRIPTION)
 
 
 def own_dict(value: Any) -> dict[str, Any]:
-    """Return the attributes of an object's own, asking nothing but its memory; empty where it has none."""
+    """Return the attributes of an object's own, asking nothing but its memory; empty where it has none.
+
+    A proxy's `__dict__` is a property, which would load what it stands for.
+    """
+    if type(of_class(type(value), "__dict__")) not in _IN_MEMORY:
+        return {}
     try:
         attributes = object.__getattribute__(value, "__dict__")
     except AttributeError:
@@ -101,7 +109,7 @@ def own_dict(value: Any) -> dict[str, Any]:
 
 def of_class(kind: type, name: str) -> Any:
     """Return what a class or one of its bases defines under a name, past any descriptor, or None."""
-    for base in _bases_of(kind):
+    for base in bases_of(kind):
         names = _names_in(base)
         if name in names:
             return names[name]
@@ -118,7 +126,7 @@ def _describe(value: Any, depth: int) -> str:
     if usual is not None:
         return usual(value, depth)
     if issubclass(kind, enum.Enum):
-        return f"{_name_of(kind)}.{own_dict(value).get('_name_')}"
+        return f"{name_of(kind)}.{own_dict(value).get('_name_')}"
     if issubclass(kind, int):
         return _integer(value, depth)
     if issubclass(kind, str):
@@ -129,7 +137,7 @@ def _describe(value: Any, depth: int) -> str:
         return _text(bytes(bytearray.__getitem__(value, slice(0, MAX_TEXT * 3))), bytearray.__len__(value))
     if kind in _TIMES and type(value.tzinfo) not in _ZONES:
         return f"{value.replace(tzinfo=None)!r} in a time zone of its own"
-    is_path = issubclass(kind, pathlib.PurePath) and str(_module_of(kind)).startswith("pathlib")
+    is_path = issubclass(kind, pathlib.PurePath) and str(module_of(kind)).startswith("pathlib")
     if kind in _PLAIN or kind in _TIMES or is_path:
         return repr(value)
     return _describe_container(value, kind, depth)
@@ -164,9 +172,9 @@ def _describe_container(value: Any, kind: type, depth: int) -> str:
         return "frozenset({" + _items(frozenset.__iter__(value), frozenset.__len__(value), depth) + "})"
     if issubclass(kind, BaseException):
         arguments = _arguments_of(value)
-        return f"{_name_of(kind)}(" + _items(arguments, len(arguments), depth) + ")"
+        return f"{name_of(kind)}(" + _items(arguments, len(arguments), depth) + ")"
     if issubclass(kind, type):
-        return f"<class {_module_of(value)}.{_qualified_name_of(value)}>"
+        return f"<class {module_of(value)}.{_qualified_name_of(value)}>"
     if issubclass(kind, types.ModuleType):
         return f"<module {own_dict(value).get('__name__')}>"
     if kind in _CALLABLE:
@@ -177,7 +185,7 @@ def _describe_container(value: Any, kind: type, depth: int) -> str:
 def _tuple(value: tuple[Any, ...], kind: type, depth: int) -> str:
     length, fields = tuple.__len__(value), None if kind is tuple else of_class(kind, "_fields")
     if type(fields) is tuple and len(fields) == length:  # a named tuple: its names tell what is secret
-        return f"{_name_of(kind)}" + _mapping(zip(fields, tuple.__iter__(value), strict=True), length, dict, depth)
+        return f"{name_of(kind)}" + _mapping(zip(fields, tuple.__iter__(value), strict=True), length, dict, depth)
     return "(" + _items(tuple.__iter__(value), length, depth) + ")"
 
 
@@ -229,16 +237,16 @@ def _mapping(items: Iterable[tuple[Any, Any]], length: int, kind: type, depth: i
     if length > _BREADTH[depth]:
         shown.append(f"… {length} in all")
     text = "{" + ", ".join(shown) + "}"
-    return text if kind is dict else f"{_name_of(kind)}({text})"
+    return text if kind is dict else f"{name_of(kind)}({text})"
 
 
 def _instance(value: Any, kind: type, depth: int) -> str:
     """Describe an object by its class and what lies in its `__dict__`, without calling anything of its own."""
-    name, attributes = _name_of(kind), own_dict(value)
+    name, attributes = name_of(kind), own_dict(value)
     meta: Any = of_class(kind, "_meta") if "_state" in attributes else None
     if meta is not None:
         return f"<{name} pk={_describe(key_of(attributes, meta), depth + 1)}>"
-    if depth > 0 or str(_module_of(kind)).startswith("django."):
+    if depth > 0 or str(module_of(kind)).startswith("django."):
         return f"<{name}>"
     public = [(key, item) for key, item in attributes.items() if not key.startswith("_")]
     shown = [
