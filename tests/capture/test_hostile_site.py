@@ -122,7 +122,7 @@ def test_it_is_logged_as_well(answer, captured, kind):
     def view(request):
         try:
             raise kind("rabbit")
-        except Exception:  # noqa: BLE001
+        except Exception:
             logger.exception("no price")
         return HttpResponse()
 
