@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 
 from capture.event import ExceptionInfo, TemplateFrame
@@ -106,6 +107,7 @@ def _application_lines(exception: ExceptionInfo) -> list[str]:
     return list(lines)[-MAX_FRAMES:]
 
 
+@lru_cache(maxsize=4096)
 def _collapsed(line: str) -> str:
     return _SPACE.sub(" ", line).strip()[:MAX_LINE]
 

@@ -14,18 +14,20 @@ from django.views.decorators.debug import coroutine_functions_to_sensitive_varia
 from capture import hooks
 from capture.event import Frame
 from capture.in_app import is_in_app
-from capture.scrub import clean, scrub_source
+from capture.scrub import clean, scrub_lines
 from capture.values import Budget, describe_locals, own_dict
 
 MAX_FRAMES = 60
 CONTEXT_LINES = 5
+
+_WRAPPER = "sensitive_variables_wrapper"
 
 Calls = list[tuple[FrameType, int]]
 
 
 def bare_frames(calls: Calls) -> tuple[Frame, ...]:
     """Return the frames without what only a whole event needs: source around each, and locals."""
-    return tuple(_place(frame, lineno).bare for frame, lineno in calls)
+    return tuple([_place(frame, lineno).bare for frame, lineno in calls])
 
 
 def whole_frames(calls: Calls, *, budget: Budget) -> tuple[Frame, ...]:
@@ -33,14 +35,17 @@ def whole_frames(calls: Calls, *, budget: Budget) -> tuple[Frame, ...]:
     frames = []
     hidden: str | Sequence[str] = ()
     for frame, lineno in calls:
-        hidden = _more_hidden(hidden, _hidden_in_coroutine(frame))
-        full = _place(frame, lineno).full
+        place = _place(frame, lineno)
+        full = place.full
+        if place.hidden:
+            hidden = _more_hidden(hidden, place.hidden)
         variables = _locals_of(frame) if full.in_app else None
         if variables is not None:
             full = msgspec.structs.replace(full, locals=describe_locals(variables, budget=budget, hidden=hidden))
         frames.append(full)
         # What a function hides is hidden in all that it calls as well, as in Django's own reports.
-        hidden = _more_hidden(hidden, _hidden_by_wrapper(frame))
+        if full.function == _WRAPPER:
+            hidden = _more_hidden(hidden, _hidden_by_wrapper(frame))
     return tuple(frames)
 
 
@@ -58,12 +63,13 @@ def calls_of(traceback: TracebackType | None) -> Calls:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A line of a function as a frame, without and with the source lines around it."""
+    """A line of a function as a frame, without and with the source lines around it, and what a coroutine hides."""
 
     code: CodeType  # kept, so that its id stays its own
     module: object
     bare: Frame
     full: Frame
+    hidden: str | Sequence[str]
 
 
 # (id of the code, line number) → what is the same in every event. A running process keeps the code that it loaded.
@@ -92,7 +98,8 @@ def _look_up(frame: FrameType, lineno: int, module: object) -> _Place:
         context_line=line,
         in_app=is_in_app(code.co_filename),
     )
-    return _Place(code, module, bare, msgspec.structs.replace(bare, pre_context=before, post_context=after))
+    full = msgspec.structs.replace(bare, pre_context=before, post_context=after)
+    return _Place(code, module, bare, full, _hidden_in_coroutine(code))
 
 
 def source(
@@ -106,7 +113,7 @@ def source(
     if not 0 < lineno <= len(lines):
         return (), "", ()
     start = max(0, lineno - 1 - CONTEXT_LINES)
-    block = [scrub_source(line.rstrip("\r\n")) for line in lines[start : lineno + CONTEXT_LINES]]
+    block = scrub_lines([line.rstrip("\r\n") for line in lines[start : lineno + CONTEXT_LINES]])
     at = lineno - 1 - start
     return tuple(block[:at]), block[at], tuple(block[at + 1 :])
 
@@ -127,16 +134,12 @@ def _more_hidden(hidden: str | Sequence[str], more: str | Sequence[str]) -> str 
 
 def _hidden_by_wrapper(frame: FrameType) -> str | Sequence[str]:
     """Return what `@sensitive_variables` hides of the next frame; its wrapper is the frame before."""
-    if frame.f_code.co_name != "sensitive_variables_wrapper":
-        return ()
-    wrapper = frame.f_locals.get("sensitive_variables_wrapper")
+    wrapper = frame.f_locals.get(_WRAPPER)
     return _names(own_dict(wrapper).get("sensitive_variables", ()))
 
 
-def _hidden_in_coroutine(frame: FrameType) -> str | Sequence[str]:
-    if not coroutine_functions_to_sensitive_variables:
-        return ()
-    code = frame.f_code
+def _hidden_in_coroutine(code: CodeType) -> str | Sequence[str]:
+    # Django enters it here when it decorates the function, which is before anybody can call it.
     return _names(coroutine_functions_to_sensitive_variables.get(hash(f"{code.co_filename}:{code.co_firstlineno}"), ()))
 
 

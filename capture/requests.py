@@ -71,7 +71,7 @@ def user_id_of(request: Any) -> str | None:
         user = known.get(name)
         if issubclass(type(user), LazyObject):
             user = own_dict(user).get("_wrapped")
-        key = _user_key(user)
+        key = _user_key(user) if user is not None else None
         if key is not None:
             return scrub_text(str(key), limit=64)
     return None

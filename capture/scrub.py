@@ -49,6 +49,7 @@ _DIGITS = re.compile("[0-9](?:[ -]?[0-9]){12}")  # as many as the shortest card 
 # Short texts in which nothing was found, so that what every request says again (a browser's name, a currency) is
 # looked at once. Never a text that held a secret.
 _harmless: set[str] = set()
+_plain: set[str] = set()  # the same of queries and URLs
 MAX_HARMLESS, MAX_HARMLESS_TEXT = 4_096, 200
 
 
@@ -121,6 +122,33 @@ def scrub_source(line: str) -> str:
     if not line:
         return line
     return _scrub(clean(line[:400]), _LITERAL, source=True)
+
+
+def scrub_lines(lines: Iterable[str]) -> list[str]:
+    """Return neighbouring lines of source code, each as `scrub_source` does.
+
+    Most source has none of what secrets have in them, which is found out for all lines at once.
+    """
+    cleaned = [clean(line[:400]) for line in lines]
+    text = "\n".join(cleaned)
+    lowered = text.lower()
+    if _may_have_any_shape(text, lowered):
+        return [scrub_source(line) for line in cleaned]
+    if not _has(lowered, _KEY_HINTS):
+        return cleaned
+    return [scrub_source(line) if '"' in line or "'" in line or "</" in line else line for line in cleaned]
+
+
+def _may_have_any_shape(text: str, lowered: str) -> bool:
+    """Return whether `_scrub_shapes` could find anything in the text or in a line of it."""
+    return (
+        "-----BEGIN" in text
+        or "bearer" in lowered
+        or "basic" in lowered
+        or ("://" in text and "@" in text)
+        or _may_have_shape(text)
+        or _DIGITS.search(text) is not None
+    )
 
 
 def _scrub(text: str, values: re.Pattern[str], *, source: bool = False) -> str:
@@ -285,7 +313,14 @@ def scrub_query(query: str, *, limit: int = 4_000) -> str:
 
 def _is_plain(text: str) -> bool:
     """Return whether nothing of a query or a URL is encoded, and nothing in it could be a secret."""
-    return "%" not in text and "+" not in text and not _has(text.lower(), _KEY_HINTS) and scrub_text(text) == text
+    if text in _plain:
+        return True
+    plain = "%" not in text and "+" not in text and not _has(text.lower(), _KEY_HINTS) and scrub_text(text) == text
+    if plain and len(text) <= MAX_HARMLESS_TEXT:
+        if len(_plain) >= MAX_HARMLESS:
+            _plain.clear()
+        _plain.add(text)
+    return plain
 
 
 def scrub_url(url: str, *, limit: int = 2_000) -> str:

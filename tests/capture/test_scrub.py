@@ -17,6 +17,7 @@ from capture.scrub import (
     REDACTED,
     clean,
     scrub_headers,
+    scrub_lines,
     scrub_mapping,
     scrub_query,
     scrub_source,
@@ -277,6 +278,11 @@ def test_the_cheap_look_finds_what_all_patterns_together_find(text):
     every = scrub._CARD.sub(scrub._redact_card, every)
     every = scrub._redact_keyed(scrub._COOKIE_LINE.sub(rf"\1{REDACTED}", every), scrub._VALUE)
     assert scrub_text(text) == scrub._ELEMENT.sub(scrub._redact_element, every)
+
+
+@given(st.lists(st.lists(st.sampled_from([*PIECES, "https://a@b", "x = "]), max_size=5).map("".join), max_size=11))
+def test_neighbouring_lines_are_scrubbed_as_each_alone(lines):
+    assert scrub_lines(lines) == [scrub_source(line) for line in lines]
 
 
 def test_what_is_remembered_holds_no_secret_and_stays_small():
