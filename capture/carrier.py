@@ -6,9 +6,10 @@ two that carry the same journal at once cannot both succeed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from sqlalchemy.engine import Engine
 from capture import spool
 from capture.conf import CaptureSettings
 from capture.errors import StoreError
+from capture.event import Event
 from capture.store.engine import open_engine
 from capture.store.failures import store_errors
 from capture.store.intake import Batch, Counted, take_in
@@ -154,7 +156,7 @@ class Carrier:
     def _take_in(self, name: str, chunk: spool.Chunk, rejected: dict[str, int]) -> tuple[Drained, bool]:
         records = () if rejected else chunk.records
         dropped = {**chunk.dropped, **rejected}
-        counted = _counted(records)
+        events = _in_order(records)
         taken = take_in(
             self.engine,
             Batch(
@@ -162,8 +164,7 @@ class Carrier:
                 start=chunk.start,
                 end=chunk.end,
                 seen=chunk.seen,
-                events=tuple(record.event for record in records if record.event is not None),
-                counted=counted,
+                events=events,
                 dropped=dropped,
                 folder=self._place,
             ),
@@ -171,7 +172,8 @@ class Carrier:
         )
         if taken.stale:
             return Drained(), False
-        unknown = sum(count.count for count in counted) - taken.counted  # counts of a fingerprint that nobody knows
+        counted = sum(one.count for one in events if isinstance(one, Counted))
+        unknown = counted - taken.counted  # counts of a fingerprint that nobody knows
         lost = sum(dropped.values()) + max(0, unknown)
         return Drained(taken.stored, taken.counted, lost, taken.duplicates, tuple(taken.new_bugs)), True
 
@@ -184,22 +186,22 @@ class Carrier:
         return self._known().get(name, (0, 0))
 
 
-def _counted(records: tuple[spool.Record, ...]) -> tuple[Counted, ...]:
-    """Return one row for each fingerprint, hour and version, so that a storm costs the database next to nothing."""
-    groups: dict[tuple[str, str, str | None, str, int], tuple[float, int]] = {}
-    for record in records:
-        if (count := record.count) is not None:
+def _in_order(records: Sequence[spool.Record]) -> list[Event | Counted]:
+    """Return events and counts in the order of the journal.
+
+    Counts are one for each fingerprint, hour and version, in the place of the last of them, so that a storm costs the
+    database next to nothing.
+    """
+    placed: list[tuple[int, Event | Counted]] = []
+    groups: dict[tuple[str, str, str | None, str, int], tuple[int, float, int]] = {}
+    for place, record in enumerate(records):
+        if record.event is not None:
+            placed.append((place, record.event))
+        elif (count := record.count) is not None:
             group = (count.project, count.key, count.release, count.environment, int(count.at // 3600))
-            latest, number = groups.get(group, (0.0, 0))
-            groups[group] = (max(latest, count.at), number + 1)
-    return tuple(
-        Counted(
-            project=project,
-            key=key,
-            at=datetime.fromtimestamp(at, UTC),
-            count=number,
-            release=release,
-            environment=environment,
-        )
-        for (project, key, release, environment, _hour), (at, number) in groups.items()
-    )
+            _place, latest, number = groups.get(group, (0, 0.0, 0))
+            groups[group] = (place, max(latest, count.at), number + 1)
+    for (project, key, release, environment, _hour), (place, latest, number) in groups.items():
+        at = datetime.fromtimestamp(latest, UTC)
+        placed.append((place, Counted(project, key, at, number, release, environment)))
+    return [one for _place, one in sorted(placed, key=itemgetter(0))]

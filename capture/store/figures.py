@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session
 
 from capture.event import Fingerprint, Part
@@ -101,6 +102,20 @@ def show(bug: Bug, figures: Figures) -> None:
         value = getattr(figures, name)
         if getattr(bug, name) != value:
             setattr(bug, name, value)
+
+
+def save_bugs(session: Session, sums: Iterable[tuple[Bug, Figures]], *, changed_at: datetime) -> None:
+    """Write figures into locked bugs in one statement: by their models it takes as long as storing four events each."""
+    rows: list[dict[str, Any]] = []
+    for bug, total_ in sums:
+        values = vars(total_) | {"changed_at": changed_at}
+        for name, value in values.items():
+            set_committed_value(bug, name, value)
+        rows.append({"the_id": bug.id, **values})
+    if rows:
+        table = table_of(Bug)
+        columns: dict[str, Any] = {name: sa.bindparam(name) for name in (*NAMES, "changed_at")}
+        session.connection().execute(sa.update(table).where(table.c.id == sa.bindparam("the_id")).values(columns), rows)
 
 
 def of_bugs(session: Session, bug_ids: Collection[int]) -> dict[int, list[Known]]:

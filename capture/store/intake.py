@@ -50,27 +50,25 @@ class Counted:
     environment: str = ""
 
 
+Keyed = tuple[Key, Event | Counted]
+
+
 @dataclass(frozen=True)
 class Batch:
     """The bytes `start` to `end` of a journal, decoded. `seen` is the journal's running total at `end`.
 
-    `folder` says where the journal lies. At most 10,000 events and counts, so that the ids of a batch fit into one
-    statement of either database.
+    `events`, full ones and counts, are in the order in which they were journaled, so that the outcome does not depend
+    on where a journal was cut into batches. `folder` says where the journal lies. At most 10,000 events and counts,
+    so that the ids of a batch fit into one statement of either database.
     """
 
     journal: str
     start: int
     end: int
     seen: int
-    events: Sequence[Event]
-    counted: Sequence[Counted] = ()
+    events: Sequence[Event | Counted]
     dropped: Mapping[str, int] = field(default_factory=dict)
     folder: str = ""
-
-    @property
-    def everything(self) -> list[Event | Counted]:
-        """Events and counts."""
-        return [*self.events, *self.counted]
 
 
 @dataclass(frozen=True)
@@ -106,22 +104,24 @@ def _take_in(session: Session, batch: Batch, now: datetime) -> Intake:
     if journal.offset != batch.start:
         return Intake(stale=True)
     fresh = _fresh(session, batch.events)
-    keys = _keys(fresh, batch.counted)
-    new_bugs = _create_missing(session, fresh, _stored(session, keys), now, keys=keys)
+    events = [(key, one) for key, one in fresh if isinstance(one, Event)]
+    keys = {key for key, _one in fresh}
+    new_bugs = _create_missing(session, events, _stored(session, keys), now, keys=keys)
     known = _locked_fingerprints(session, keys)
-    if any(_key(event) not in known for event in fresh):
+    if any(key not in known for key, _event in events):
         raise _Deleted
-    counted = [count for count in batch.counted if _key(count) in known]
-    bugs = lock_bugs(session, {known[key].bug_id for key in _keys(fresh, counted)})
-    stored = _store(session, fresh, known)
-    for bug_id, level in {known[_key(event)].bug_id: event.level for event in stored}.items():
-        bugs[bug_id].level = level
+    bugs = lock_bugs(session, {one.bug_id for one in known.values()})
+    inserted = _store(session, events, known)
+    for bug_id, level in {known[key].bug_id: event.level for key, event in events if event.id in inserted}.items():
+        if bugs[bug_id].level != level:
+            bugs[bug_id].level = level
     releases.note(session.connection(), _releases(batch))
-    reopened = count_up(session, bugs, list(_sightings(stored, counted, known)), now=now)
+    seen = list(_sightings(fresh, inserted, known))
+    reopened = count_up(session, bugs, seen, now=now)
     outcome = Intake(
-        stored=len(stored),
-        counted=sum(count.count for count in counted),
-        duplicates=len(batch.events) - len(stored),
+        stored=len(inserted),
+        counted=sum(one.times for one in seen if one.event is None),
+        duplicates=sum(isinstance(one, Event) for one in batch.events) - len(inserted),
         new_bugs=new_bugs,
         reopened=reopened,
     )
@@ -135,11 +135,12 @@ def record(session: Session, event: Event, *, by: Actor, reason: str, now: datet
 
     Its fingerprint must be new, and the numbers locked (see `capture.store.creation.lock_numbers`).
     """
-    (bug,) = _create(session, {_key(event): (event, _bug(event, now))}, by=by, reason=reason, now=now)
-    known = _locked_fingerprints(session, [_key(event)])
-    stored = _store(session, [event], known)
+    key = _key(event)
+    (bug,) = _create(session, {key: (event, _bug(event, now))}, by=by, reason=reason, now=now)
+    known = _locked_fingerprints(session, {key})
+    inserted = _store(session, [(key, event)], known)
     assert bug.id is not None
-    count_up(session, lock_bugs(session, [bug.id]), list(_sightings(stored, [], known)), now=now)
+    count_up(session, lock_bugs(session, [bug.id]), list(_sightings([(key, event)], inserted, known)), now=now)
     return bug
 
 
@@ -156,15 +157,19 @@ def _locked_journal(session: Session, batch: Batch, now: datetime) -> JournalRow
     return session.scalars(statement).one()
 
 
-def _fresh(session: Session, events: Sequence[Event]) -> list[Event]:
-    """Return the events whose ids are not stored yet, each id once."""
-    by_id: dict[str, Event] = {}
-    for event in events:
-        by_id.setdefault(event.id, event)
+def _fresh(session: Session, events: Sequence[Event | Counted]) -> list[Keyed]:
+    """Return, with their keys, the counts and those events whose ids are not stored yet, each id once."""
+    wanted = {event.id for event in events if isinstance(event, Event)}
     ids = table_of(Occurrence).c.id
-    for stored in session.connection().scalars(sa.select(ids).where(ids.in_(list(by_id)))):
-        del by_id[stored]
-    return list(by_id.values())
+    wanted.difference_update(session.connection().scalars(sa.select(ids).where(ids.in_(wanted))))
+    fresh: list[Keyed] = []
+    for one in events:
+        if isinstance(one, Event):
+            if one.id not in wanted:
+                continue
+            wanted.discard(one.id)
+        fresh.append((_key(one), one))
+    return fresh
 
 
 def _stored(session: Session, keys: Collection[Key]) -> set[Key]:
@@ -181,13 +186,13 @@ def _locked_fingerprints(session: Session, keys: Collection[Key]) -> dict[Key, K
 
 
 def _create_missing(
-    session: Session, events: Sequence[Event], stored: set[Key], now: datetime, *, keys: set[Key]
+    session: Session, events: Sequence[tuple[Key, Event]], stored: set[Key], now: datetime, *, keys: set[Key]
 ) -> tuple[int, ...]:
     """Create a bug for each fingerprint without one, and return the new numbers. `keys` are all of the batch."""
     first: dict[Key, Event] = {}
-    for event in events:
-        if _key(event) not in stored:
-            first.setdefault(_key(event), event)
+    for key, event in events:
+        if key not in stored:
+            first.setdefault(key, event)
     if not first:
         return ()
     creation.lock_numbers(session)
@@ -249,51 +254,49 @@ def _route(event: Event) -> str | None:
     return f"{event.job.kind} {event.job.name}"[:PATH] if event.job is not None else None
 
 
-def _store(session: Session, events: Sequence[Event], known: Mapping[Key, Known]) -> list[Event]:
-    """Store the events and return those that were really inserted: another journal may hold the same ids."""
+def _store(session: Session, events: Sequence[tuple[Key, Event]], known: Mapping[Key, Known]) -> set[str]:
+    """Store the events; return the ids of those that were really inserted: another journal may hold the same."""
     rows: list[bulk.Row] = []
     plain = payloads.are_plain(session.connection())
-    for event in events:
-        one = known[_key(event)]
+    for key, event in events:
+        one = known[key]
         path = event.request.path[:PATH] if event.request else ""
         where = event.environment[:WORD]
         payload = payloads.pack(event, plain=plain)
         release, user = _word(event.release), _word(event.user_id)
         rows.append((event.id, one.bug_id, one.id, _utc(event.at), event.status, where, release, path, user, payload))
-    if not rows:
-        return []
-    inserted = bulk.insert(session.connection(), rows)
-    return [event for event in events if event.id in inserted]
+    return bulk.insert(session.connection(), rows) if rows else set()
 
 
 def _releases(batch: Batch) -> dict[tuple[str, str], datetime]:
     """Return when each project's releases were first seen in the batch."""
     seen: dict[tuple[str, str], datetime] = {}
-    for one in batch.everything:
+    for one in batch.events:
         if one.release:
             key, at = (storable(one.project), storable(one.release[:WORD])), _utc(one.at)
             seen[key] = min(seen.get(key, at), at)
     return seen
 
 
-def _sightings(events: Sequence[Event], counted: Sequence[Counted], known: Mapping[Key, Known]) -> Iterator[Sighting]:
-    for event in events:
-        one = known[_key(event)]
-        where = event.environment[:WORD]
-        yield Sighting(one.id, one.bug_id, _utc(event.at), 1, _word(event.release), where, event.id)
-    for count in counted:
-        one = known[_key(count)]
-        where = count.environment[:WORD]
-        yield Sighting(one.id, one.bug_id, _utc(count.at), count.count, _word(count.release), where)
+def _sightings(fresh: Iterable[Keyed], inserted: Collection[str], known: Mapping[Key, Known]) -> Iterator[Sighting]:
+    for key, seen in fresh:
+        if (one := known.get(key)) is None:
+            continue  # a count of a fingerprint without a bug
+        at, release, where = _utc(seen.at), _word(seen.release), seen.environment[:WORD]
+        if isinstance(seen, Counted):
+            yield Sighting(one.id, one.bug_id, at, seen.count, release, where)
+        elif seen.id in inserted:
+            yield Sighting(one.id, one.bug_id, at, 1, release, where, seen.id)
 
 
 def _enter(session: Session, journal: JournalRow, batch: Batch, outcome: Intake, now: datetime) -> None:
     """Enter the batch in the journal's part of the ledger."""
     dropped = Counter(journal.dropped)
     dropped.update(batch.dropped)
-    dropped["unknown_fingerprint"] += sum(count.count for count in batch.counted) - outcome.counted
+    dropped["unknown_fingerprint"] -= outcome.counted
+    dropped["unknown_fingerprint"] += sum(one.count for one in batch.events if isinstance(one, Counted))
     dropped["duplicate"] += outcome.duplicates
-    journal.project = journal.project or next((_key(seen)[0] for seen in batch.everything), "")
+    journal.project = journal.project or next((_key(seen)[0] for seen in batch.events), "")
     journal.folder = batch.folder
     journal.offset = batch.end
     journal.seen = max(journal.seen, batch.seen)
@@ -313,13 +316,11 @@ def _storable_key(project: str, key: str) -> Key:
     return storable(project), storable(key)
 
 
-def _keys(events: Iterable[Event], counted: Iterable[Counted]) -> set[Key]:
-    return {_key(event) for event in events} | {_key(count) for count in counted}
-
-
 def _word(text: str | None) -> str | None:
     return None if text is None else text[:WORD]
 
 
 def _utc(at: datetime) -> datetime:
+    if at.tzinfo is UTC:
+        return at
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)

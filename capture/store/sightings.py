@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session
@@ -17,14 +17,13 @@ from capture.store.tables import Bug, Occurrence, Tally, Transition, table_of
 CAPTURE = lifecycle.Actor("system", "capture")
 
 
-@dataclass(frozen=True)
-class Sighting:
-    """`count` events of one fingerprint, seen at one time in one release. `event` is the id of a stored one."""
+class Sighting(NamedTuple):
+    """An event of one fingerprint, or `times` of them, at one time in one release. `event` is the id of a stored one."""
 
     fingerprint_id: int
     bug_id: int
     at: datetime
-    count: int
+    times: int
     release: str | None
     environment: str
     event: str | None = None
@@ -58,22 +57,21 @@ def count_up(
     reopened: list[int] = []
     for sighting in sightings:
         bug, fingerprints = bugs[sighting.bug_id], of_bug[sighting.bug_id]
-        tallies[sighting.fingerprint_id, sighting.at.replace(minute=0, second=0, microsecond=0)] += sighting.count
+        tallies[sighting.fingerprint_id, sighting.at.replace(minute=0, second=0, microsecond=0)] += sighting.times
         if bug.state == "closed" and earlier.is_recurrence(bug, sighting):
             _reopen(session, bug, sighting, holds=earlier.holds(bug, sighting), now=now)
             reopened.append(bug.number)
         elif bug.state == "muted":
-            why = waking.count_down(bug, count=sighting.count, release=sighting.release, now=now)
+            why = waking.count_down(bug, count=sighting.times, release=sighting.release, now=now)
             if why is not None:
                 waking.wake(session, bug, why, now=now)
         seen = fingerprints[sighting.fingerprint_id].figures
-        seen.note(sighting.at, sighting.count, sighting.release, sighting.environment)
+        seen.note(sighting.at, sighting.times, sighting.release, sighting.environment)
         if bug.state == "closed":  # the next sighting is judged by what the bug shows then
             figures.show(bug, figures.total([one.figures for one in fingerprints.values()]))
     touched = {sighting.fingerprint_id: sighting.bug_id for sighting in sightings}
-    for bug_id in sorted(set(touched.values())):
-        figures.show(bugs[bug_id], figures.total([one.figures for one in of_bug[bug_id].values()]))
-        bugs[bug_id].changed_at = now
+    sums = {bug_id: figures.total([one.figures for one in of_bug[bug_id].values()]) for bug_id in touched.values()}
+    figures.save_bugs(session, [(bugs[bug_id], sums[bug_id]) for bug_id in sorted(sums)], changed_at=now)
     figures.save(session, [of_bug[bug_id][fingerprint_id] for fingerprint_id, bug_id in sorted(touched.items())])
     _add_tallies(session, tallies)
     session.flush()

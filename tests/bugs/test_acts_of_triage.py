@@ -97,7 +97,7 @@ def test_counted_events_wake_a_bug_as_well(store: Engine) -> None:
     from capture.store.intake import Batch, take_in
 
     acts.mute(store, [1], acts.MuteTerms(events=40), **ADA)
-    take_in(store, Batch("j", 0, 1, 41, [], [Counted("clinic", "aa", NOW + HOUR, 41)]), now=NOW + HOUR)
+    take_in(store, Batch("j", 0, 1, 41, [Counted("clinic", "aa", NOW + HOUR, 41)]), now=NOW + HOUR)
     assert row(store).state == "open"
 
 

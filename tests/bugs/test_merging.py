@@ -235,7 +235,7 @@ class Life:
         at = NOW + timedelta(minutes=minutes)
         event = make_event(key=key, at=at, release=release, environment=environment)
         counts = [Counted("clinic", key, at, counted, release, environment)] if counted else []
-        take_in(self.engine, Batch(f"j{len(self.own)}", 0, 1, 1 + counted, [event], counts), now=NOW)
+        take_in(self.engine, Batch(f"j{len(self.own)}", 0, 1, 1 + counted, [event, *counts]), now=NOW)
         self.own.append((key, at, release, environment, 1 + counted))
 
     def act(self, what: str, first: Any, second: int) -> None:

@@ -53,7 +53,7 @@ def carry(any_engine: Engine) -> Callable[..., intake.Intake]:
         start = ends.get(journal, 0)
         counted, dropped = more.get("counted", ()), more.get("dropped", {})
         ends[journal] = start + len(events) + sum(c.count for c in counted) + sum(dropped.values())
-        batch = intake.Batch(journal, start, ends[journal], ends[journal], events, counted, dropped)
+        batch = intake.Batch(journal, start, ends[journal], ends[journal], [*events, *counted], dropped)
         return intake.take_in(any_engine, batch, now=now)
 
     return carry

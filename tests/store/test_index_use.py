@@ -51,7 +51,7 @@ def test_no_batch_reads_a_whole_table(engine: Engine) -> None:
     batch: list[Any] = [make_event(key=key, at=later, release="next") for key in ("aa", "bb", "dd")]
     counted = [Counted("clinic", "cc", later, 5, "next")]
     with plans(engine) as found:
-        outcome = take_in(engine, Batch("j", 1, 2, 12, [*batch, moved], counted), now=later)
+        outcome = take_in(engine, Batch("j", 1, 2, 12, [*batch, moved, *counted]), now=later)
         assert (outcome.stored, outcome.counted) == (4, 5)
     assert len(found) > 10
     assert [plan for plan in found if plan.startswith(tuple(f"SCAN {table}" for table in LARGE))] == []

@@ -132,7 +132,7 @@ def test_more_than_can_be_looked_at_in_one_go(any_engine: Engine, rows: Rows, mo
 @pytest.mark.usefixtures("small")
 def test_counts_alone_give_nothing_to_prune(any_engine: Engine) -> None:
     fill(any_engine, [0, 1])
-    take_in(any_engine, Batch("k", 0, 1, 900, [], [Counted("clinic", "aa", NOW, 900)]), now=NOW)
+    take_in(any_engine, Batch("k", 0, 1, 900, [Counted("clinic", "aa", NOW, 900)]), now=NOW)
     assert Pruner(any_engine, keep=8, now=lambda: NOW).round(seconds=60).occurrences == 0
 
 
