@@ -18,7 +18,7 @@ CAPTURE = lifecycle.Actor("system", "capture")
 
 
 class Sighting(NamedTuple):
-    """An event of one fingerprint, or `times` of them, at one time in one release. `event` is the id of a stored one."""
+    """An event of one fingerprint, or `times` of them at one time in one release; `event` is the id of a stored one."""
 
     fingerprint_id: int
     bug_id: int
