@@ -122,6 +122,13 @@ SETTINGS: tuple[Setting, ...] = (
         "auto",
         "whether evidence lets tests use the network: off, on, or auto: off, unless they fail for want of a service",
     ),
+    Setting(
+        "tests.at_once",
+        "WORKBENCH_TESTS_AT_ONCE",
+        int,
+        2,
+        "so many runs of evidence at the same time, 1 or 2; two only where each has a network of its own",
+    ),
 )
 
 
@@ -140,6 +147,7 @@ class Config:
     repo: Path
     state_dir: Path
     values: Mapping[str, Value] = field(repr=False)
+    views: Mapping[str, Value] = field(default_factory=dict, repr=False)  # of the bug list, as they are written
 
     @property
     def database_url(self) -> str:
@@ -177,7 +185,9 @@ def load(
     repo = _checkout(start / named) if named else _checkout(start)
 
     values: dict[str, Value] = {setting.key: Value(setting.default, "default") for setting in SETTINGS}
+    views: dict[str, Value] = {}
     for path, table in _files(repo):
+        views |= _views(table, path)
         values |= {key: Value(_typed(key, raw, str(path)), path.name) for key, raw in _flat(table, path)}
     for setting in SETTINGS:
         if environ.get(setting.variable):
@@ -186,7 +196,7 @@ def load(
             )
     for key, raw in flags.items():
         values[key] = Value(_typed(key, raw, "the command line"), "flag")
-    return Config(repo=repo, state_dir=state_dir(environ), values=values)
+    return Config(repo=repo, state_dir=state_dir(environ), values=values, views=views)
 
 
 def state_dir(environ: Mapping[str, str] | None = None) -> Path:
@@ -220,6 +230,14 @@ def _files(repo: Path) -> list[tuple[Path, dict[str, Any]]]:
             raise ConfigurationError(f"{path}: [tool.workbench] is not a table.", cure="Write it as a table.")
         tables.append((path, table))
     return tables
+
+
+def _views(table: dict[str, Any], path: Path) -> dict[str, Value]:
+    """Take the views out of a file's table. What each of them says is for the list to judge."""
+    views = table.pop("views", {})
+    if not isinstance(views, dict):
+        raise ConfigurationError(f"{path}: views is not a table.", cure='Write [tool.workbench.views] Name = "filter".')
+    return {name: Value(value, path.name) for name, value in views.items()}
 
 
 def _flat(table: dict[str, Any], path: Path, prefix: str = "") -> list[tuple[str, Any]]:

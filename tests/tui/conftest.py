@@ -88,7 +88,8 @@ def settle() -> Callable[[Any], Any]:
             await pilot.pause(0.01)
             screens = [screen for screen in app.screen_stack if isinstance(screen, PlaceScreen)]
             if app.failure is not None or (
-                app.is_open and not any(screen._reading or screen._then for screen in screens)
+                app.is_open
+                and not any(screen._reading or screen._then or getattr(screen, "is_behind", False) for screen in screens)
             ):
                 await pilot.pause(0.01)
                 return

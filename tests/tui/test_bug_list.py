@@ -56,7 +56,7 @@ async def test_the_list_shows_what_each_bug_is(
     assert first.split()[-3:] == ["?", "asks", "you"]
     assert "20h   16m" in first
     assert "#41" in next(row for row in shown.splitlines() if "B-002" in row)
-    assert "5 bugs  ● 2 open  ◆ 1 fixing  ◇ 1 review  ✓ 1 closed" in shown
+    assert "4 bugs  ● 2 open  ◆ 1 fixing  ◇ 1 review" in shown
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36), (170, 50)])
@@ -66,7 +66,7 @@ async def test_rows_fit_the_terminal(
     app = make_app()
     async with app.run_test(size=size) as pilot:
         await settle(pilot)
-        widths = {app.screen.query_one(BugList).line_at(index).width for index in range(5)}
+        widths = {app.screen.query_one(BugList).line_at(index).width for index in range(4)}
     assert widths == {size[0] - 2}
 
 
@@ -147,7 +147,7 @@ async def test_the_filter_narrows_while_typing_and_escape_clears_it(
     app = make_app()
     async with app.run_test(size=(100, 24)) as pilot:
         await settle(pilot)
-        await pilot.press("slash", *"zerodiv")
+        await pilot.press("7", "slash", *"zerodiv")
         await settle(pilot)
         assert [row.number for row in app.screen.query_one(BugList).rows] == [5]
         await pilot.press("enter")
@@ -319,11 +319,13 @@ async def test_a_filter_for_a_state_that_does_not_exist_names_those_that_do(
         await pilot.press("slash", *"state:opne")
         await settle(pilot)
         shown = text_of(app.screen)
-        assert "▸state:opne◂" in shown
+        lines = shown.splitlines()
+        typed = next(index for index, text in enumerate(lines) if "state:opne" in text and "^" in lines[index + 1])
+        assert lines[typed].index("state:opne") == lines[typed + 1].index("^" * len("state:opne"))
         assert "state: takes one of open, fixing, review, closed, muted, not “opne”. Did you mean open?" in shown
         await pilot.press(*["backspace"] * 2, *"en")
         await settle(pilot)
-        assert "▸" not in text_of(app.screen)
+        assert "^" not in text_of(app.screen)
         assert {row.state for row in app.screen.query_one(BugList).rows} == {"open"}
 
 
@@ -336,7 +338,11 @@ async def test_a_long_list_is_read_a_piece_at_a_time(
         await settle(pilot)
         bugs = app.screen.query_one(BugList)
         assert (bugs.line_count, len(bugs.rows)) == (2_000, READ_AHEAD)
-        for keys, title in ((["G"], "Bug number 1999"), (["ctrl+u"] * 60, "Bug number 1399"), (["g"], "Bug number 0")):
+        for keys, title in (
+            (["G"], "Bug number 1999"),
+            (["ctrl+u"] * 60, f"Bug number {1999 - 60 * (bugs.size.height // 2)}"),
+            (["g"], "Bug number 0"),
+        ):
             await pilot.press(*keys)
             await settle(pilot)
             assert bugs.selected is not None
@@ -408,7 +414,7 @@ async def test_a_narrow_list_leaves_the_first_time_to_the_page_and_the_room_to_t
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
-        _, columns, *rows = text_of(app.screen).splitlines()
+        _, _, columns, *rows = text_of(app.screen).splitlines()
     assert " first " not in columns
-    assert " last " in columns
+    assert "▼seen" in columns
     assert any("REHEARSAL  KeyError: 'ra" in row for row in rows)

@@ -10,12 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from capture.store.tables import Bug, BugLabel, FingerprintRow, FixSession, Issue, Tally, table_of
+from capture.store.tables import Bug, BugLabel, FingerprintRow, FixSession, Issue, Occurrence, Tally, table_of
 from workbench.bugs.rows import BugRow, IssueLink, SessionRow
 
 BUG, FINGERPRINT, ISSUE, SESSION, TALLY = (table_of(model) for model in (Bug, FingerprintRow, Issue, FixSession, Tally))
-LABEL = table_of(BugLabel)
-TREND_HOURS = 24
+LABEL, OCCURRENCE = table_of(BugLabel), table_of(Occurrence)
+TREND_HOURS, TREND_DAYS = 24, 14
 _NAMED = 1_000  # so many ids are named in a statement; for more, reading all of the day's tallies costs no more
 
 # Its own, also while it is merged into another bug.
@@ -52,15 +52,15 @@ _SESSIONS = sa.select(
 
 
 def bugs(connection: Connection, condition: sa.ColumnElement[bool], *, now: datetime) -> list[BugRow]:
-    """Return the bugs for which `condition` holds, the last seen first, in three statements."""
+    """Return the bugs for which `condition` holds, the last seen first, in four statements."""
     statement = _LINES.where(condition).order_by(BUG.c.last_seen.desc(), BUG.c.number.desc())
     return _lines(connection, connection.execute(statement).mappings().all(), now)
 
 
-def of_ids(connection: Connection, ids: Sequence[int], *, now: datetime) -> list[BugRow]:
-    """Return the bugs with these ids, in their order, in three statements."""
+def of_ids(connection: Connection, ids: Sequence[int], *, now: datetime, days: bool = False) -> list[BugRow]:
+    """Return the bugs with these ids, in their order, in four statements; with `days`, in one more."""
     found = {row["id"]: row for row in connection.execute(_LINES.where(BUG.c.id.in_(ids))).mappings()}
-    return _lines(connection, [found[id_] for id_ in ids if id_ in found], now)
+    return _lines(connection, [found[id_] for id_ in ids if id_ in found], now, days=days)
 
 
 def sessions(connection: Connection, condition: sa.ColumnElement[bool]) -> list[SessionRow]:
@@ -69,10 +69,20 @@ def sessions(connection: Connection, condition: sa.ColumnElement[bool]) -> list[
     return [SessionRow(**row) for row in connection.execute(statement).mappings()]
 
 
-def _lines(connection: Connection, rows: Sequence[Any], now: datetime) -> list[BugRow]:
+def _lines(connection: Connection, rows: Sequence[Any], now: datetime, *, days: bool = False) -> list[BugRow]:
     ids = [row["id"] for row in rows]
-    trends, labels = _trends(connection, ids, now), _labels(connection, ids)
-    return [_line(row, trends[row["id"]], labels[row["id"]]) for row in rows]
+    trends, labels, users = _trends(connection, ids, now), _labels(connection, ids), _users(connection, ids)
+    by_day = _days(connection, ids, now) if days else {}
+    return [
+        _line(
+            row,
+            trend=tuple(trends[row["id"]]),
+            labels=tuple(labels[row["id"]]),
+            users=users.get(row["id"], 0),
+            days=tuple(by_day[row["id"]]) if days else (),
+        )
+        for row in rows
+    ]
 
 
 def _trends(connection: Connection, ids: Sequence[int], now: datetime) -> dict[int, list[int]]:
@@ -92,6 +102,35 @@ def _trends(connection: Connection, ids: Sequence[int], now: datetime) -> dict[i
     return trends
 
 
+def _days(connection: Connection, ids: Sequence[int], now: datetime) -> dict[int, list[int]]:
+    """Return the events of each of the last days by bug id, the last 24 hours last; the database adds them up."""
+    this_hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    begins = [this_hour + timedelta(hours=1) - timedelta(days=TREND_DAYS - day) for day in range(TREND_DAYS)]
+    day = sa.case(*((TALLY.c.hour >= begins[index], index) for index in reversed(range(TREND_DAYS))), else_=0)
+    statement = (
+        sa.select(FINGERPRINT.c.bug_id, day.label("day"), sa.func.sum(TALLY.c.count))
+        .join(FINGERPRINT, FINGERPRINT.c.id == TALLY.c.fingerprint_id)
+        .where(TALLY.c.hour.between(begins[0], this_hour), FINGERPRINT.c.bug_id.in_(ids))
+        .group_by(FINGERPRINT.c.bug_id, sa.literal_column("day"))
+    )
+    found: dict[int, list[int]] = defaultdict(lambda: [0] * TREND_DAYS)
+    for bug_id, index, count in connection.execute(statement):
+        found[bug_id][index] += int(count)
+    return found
+
+
+def _users(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
+    """Return how many different users met each bug, by bug id, along the index of those events that have one."""
+    statement = (
+        sa.select(OCCURRENCE.c.bug_id, sa.func.count(sa.distinct(OCCURRENCE.c.user_id)))
+        .where(OCCURRENCE.c.user_id.is_not(None))
+        .group_by(OCCURRENCE.c.bug_id)
+    )
+    if len(ids) <= _NAMED:
+        statement = statement.where(OCCURRENCE.c.bug_id.in_(ids))
+    return {row[0]: row[1] for row in connection.execute(statement)}
+
+
 def _labels(connection: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
     """Return the labels by bug id."""
     statement = sa.select(LABEL).order_by(LABEL.c.name)
@@ -103,11 +142,11 @@ def _labels(connection: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
     return labels
 
 
-def _line(row: Any, trend: list[int], labels: list[str]) -> BugRow:
+def _line(row: Any, **counted: Any) -> BugRow:
     issue = None
     if row["issue_number"] is not None:
         issue = IssueLink(row["issue_repository"], row["issue_number"], row["issue_url"], row["issue_state"])
     given = {name: row[name] for name in BugRow.__dataclass_fields__ if name in row}
     if given["mute_releases"] is not None:
         given["mute_releases"] = tuple(given["mute_releases"])
-    return BugRow(**given, trend=tuple(trend), labels=tuple(labels), release=row["last_release"], issue=issue)
+    return BugRow(**given, **counted, release=row["last_release"], issue=issue)

@@ -8,21 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from capture.event import LEVELS
 from capture.store.lifecycle import STATES
 from workbench.bugs import lines
 from workbench.bugs.filters import Whose, asks, condition, fields_of, parse
-from workbench.bugs.lines import BUG, ISSUE
+from workbench.bugs.lines import BUG, FINGERPRINT, ISSUE, LABEL, OCCURRENCE, SESSION, TALLY, TREND_DAYS, TREND_HOURS
 from workbench.bugs.order import LATEST_FIRST, Order
 from workbench.bugs.rows import BugRow
 from workbench.bugs.store import reading
 
 _ISSUE_NUMBER = sa.select(ISSUE.c.number).where(ISSUE.c.bug_id == BUG.c.id).scalar_subquery()
-# What the list can be sorted by. What is not known sorts as nothing.
+_USERS = (
+    sa.select(sa.func.count(sa.distinct(OCCURRENCE.c.user_id)))
+    .where(OCCURRENCE.c.bug_id == BUG.c.id, OCCURRENCE.c.user_id.is_not(None))
+    .scalar_subquery()
+)
+_FIRST_LABEL = sa.select(sa.func.min(LABEL.c.name)).where(LABEL.c.bug_id == BUG.c.id).scalar_subquery()
+_SESSION = (
+    sa.select(SESSION.c.state)
+    .where(SESSION.c.bug_id == BUG.c.id)
+    .order_by(SESSION.c.started_at.desc(), SESSION.c.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+# What the list can be sorted by; see also `_along`. What is not known sorts as nothing.
 ORDERS: Mapping[str, sa.ColumnElement[object]] = {
     "number": BUG.c.number,
     "state": sa.case({state: place for place, state in enumerate(STATES)}, value=BUG.c.state),
@@ -36,7 +50,25 @@ ORDERS: Mapping[str, sa.ColumnElement[object]] = {
     "release": sa.func.coalesce(BUG.c.last_release, ""),
     "assigned": sa.func.coalesce(BUG.c.assignee, ""),
     "issue": sa.func.coalesce(_ISSUE_NUMBER, 0),
+    "level": sa.case({level: place for place, level in enumerate(LEVELS)}, value=BUG.c.level, else_=0),
+    "users": sa.func.coalesce(_USERS, 0),
+    "labels": sa.func.coalesce(_FIRST_LABEL, ""),
+    "session": sa.func.coalesce(_SESSION, ""),
 }
+_SPANS = {"trend": timedelta(hours=TREND_HOURS), "days": timedelta(days=TREND_DAYS)}
+SORTABLE = frozenset({*ORDERS, *_SPANS})
+
+
+def _along(order: Order, now: datetime) -> sa.ColumnElement[object]:
+    """Return what the list is sorted by: for trends, how many events there were in their time."""
+    if order.by not in _SPANS:
+        return ORDERS[order.by]
+    counted = (
+        sa.select(sa.func.sum(TALLY.c.count))
+        .join(FINGERPRINT, FINGERPRINT.c.id == TALLY.c.fingerprint_id)
+        .where(FINGERPRINT.c.bug_id == BUG.c.id, TALLY.c.hour > now - _SPANS[order.by])
+    )
+    return sa.func.coalesce(counted.scalar_subquery(), 0)
 
 
 # What the indexes of the list know: fields of filters, and orders.
@@ -97,11 +129,18 @@ def position(engine: Engine, question: Question, number: int, *, now: datetime) 
 
 
 def window(
-    engine: Engine, question: Question, *, start: int = 0, size: int, around: int | None = None, now: datetime
+    engine: Engine,
+    question: Question,
+    *,
+    start: int = 0,
+    size: int,
+    around: int | None = None,
+    days: bool = False,
+    now: datetime,
 ) -> Window:
     """Return `size` lines from `start` on, or with the bug `around` in the middle where it is in the list.
 
-    A window that reaches past an end of the list is moved to lie inside it.
+    A window that reaches past an end of the list is moved to lie inside it. With `days`, its rows have the last days.
     """
     with reading(engine) as connection:
         asked = question.condition(now, is_sorted=False)
@@ -111,11 +150,11 @@ def window(
             start = start if found is None else found - size // 2
         start = max(0, min(start, total - size))
         ids = _ids(connection, question, start, size, total, now=now)
-        return Window(start, tuple(lines.of_ids(connection, ids, now=now)), total)
+        return Window(start, tuple(lines.of_ids(connection, ids, now=now, days=days)), total)
 
 
 def _position(connection: Connection, question: Question, number: int, *, now: datetime) -> int | None:
-    column, where = ORDERS[question.order.by], question.condition(now)
+    column, where = _along(question.order, now), question.condition(now)
     own = connection.execute(sa.select(column).where(where, BUG.c.number == number)).first()
     if own is None:
         return None
@@ -129,7 +168,7 @@ def _ids(connection: Connection, question: Question, start: int, size: int, tota
     from_the_end = start > total // 2
     is_descending = question.order.is_descending != from_the_end
     skipped = max(total - start - size, 0) if from_the_end else start
-    along = (ORDERS[question.order.by], BUG.c.number)
+    along = (_along(question.order, now), BUG.c.number)
     statement = (
         sa.select(BUG.c.id)
         .where(question.condition(now))
@@ -139,3 +178,30 @@ def _ids(connection: Connection, question: Question, start: int, size: int, tota
     )
     ids = list(connection.scalars(statement))
     return ids[::-1] if from_the_end else ids
+
+
+_KNOWN: Mapping[str, sa.ColumnElement[str]] = {
+    "env": BUG.c.environment,
+    "project": BUG.c.project,
+    "release": BUG.c.last_release,
+    "assigned": BUG.c.assignee,
+    "type": BUG.c.exception_type,
+    "route": BUG.c.route,
+    "label": LABEL.c.name,
+}
+
+
+def known(engine: Engine, *, most: int = 200) -> dict[str, list[str]]:
+    """Return values of fields that the database holds, at most so many each: what a filter can be completed with."""
+    found = {}
+    with reading(engine) as connection:
+        for field, column in _KNOWN.items():
+            statement = sa.select(column).where(column.is_not(None), column != "").distinct().order_by(column)
+            found[field] = list(connection.scalars(statement.limit(most)))
+    return found
+
+
+def is_empty(engine: Engine) -> bool:
+    """Return True where there is no bug at all."""
+    with reading(engine) as connection:
+        return connection.scalar(sa.select(BUG.c.id).limit(1)) is None

@@ -22,7 +22,10 @@ class IssueLink:
 
 @dataclass(frozen=True)
 class BugRow:
-    """One line of the bug list. `trend` holds the events of each of the last 24 hours, oldest first."""
+    """One line of the bug list. `trend` holds the events of each of the last 24 hours, oldest first.
+
+    `days` holds those of the last 14 days, where a list asks for them.
+    """
 
     number: int
     state: str
@@ -52,6 +55,9 @@ class BugRow:
     mute_until: datetime | None = None
     mute_events: int | None = None  # so many more wake it
     mute_releases: tuple[str, ...] | None = None  # an event of any other release wakes it
+    level: str = "error"  # of the latest event
+    users: int = 0  # different ones, in its stored events
+    days: tuple[int, ...] = ()
 
     @property
     def label(self) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from workbench.bugs.rows import BugPage, BugRow, EvidenceView, RelatedBug, SessionRow
+    from workbench.bugs.stats import Stats
 
 
 def bug(row: BugRow) -> dict[str, Any]:
@@ -26,6 +27,8 @@ def bug(row: BugRow) -> dict[str, Any]:
         "route": row.route,
         "count": row.count,
         "trend": list(row.trend),
+        "level": row.level,
+        "users": row.users,
         "first_seen": row.first_seen,
         "last_seen": row.last_seen,
         "project": row.project,
@@ -89,6 +92,42 @@ def evidence(view: EvidenceView) -> dict[str, Any]:
         "runs": list(view.runs),
         "started_at": view.started_at,
         "ended_at": view.ended_at,
+    }
+
+
+def stats(found: Stats) -> dict[str, Any]:
+    """Return the figures of `bugs stats --json`. `hours` are those of the last two days, the oldest first."""
+    from capture.store.lifecycle import STATES, label
+
+    ledger, outbox, span = found.ledger, found.outbox, found.hours
+    return {
+        "bugs": found.bugs,
+        "states": {state: found.states.get(state, 0) for state in STATES},
+        "new": found.new,
+        "recurring": found.recurring,
+        "hours": [{"at": span.start + place * span.step, "events": events} for place, events in enumerate(span.counts)],
+        "routes": [{"route": route.route, "events": route.events} for route in found.routes],
+        "signed_off": found.signed_off,
+        "seconds_to_sign_off": found.to_sign_off and found.to_sign_off.total_seconds(),
+        "cost_usd": {"today": found.cost.today, "week": found.cost.week, "all": found.cost.all},
+        "sessions": found.cost.sessions,
+        "ledger": {
+            "seen": ledger.seen,
+            "stored": ledger.stored,
+            "counted": ledger.counted,
+            "dropped": ledger.dropped,
+            "balanced": ledger.balanced,
+        },
+        "outbox": {
+            "due": outbox.due,
+            "parked": outbox.parked,
+            "done": outbox.done,
+            "overdue_since": outbox.overdue,
+            "given_up": [
+                {"id": row.id, "bug": label(row.bug), "kind": row.kind, "attempts": row.attempts, "why": row.outcome}
+                for row in outbox.given_up
+            ],
+        },
     }
 
 

@@ -207,6 +207,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("open", "enter", "open", "Look", ("bug",), _always, 10),
     Action("filter", "slash", "filter", "Look", ("list",), _always, 50, "/"),
     Action("clear", "escape", "let go of the marks, or clear the filter", "Look", ("list",), _filtered, None, "esc"),
+    Action("view", "tab", "next view", "Look", ("list",)),
+    Action("view_back", "shift+tab", "previous view", "Look", ("list",)),
+    Action("view_number", "1,2,3,4,5,6,7,8,9", "go to a view by its number", "Look", ("list",), shown="1…9"),
+    Action("save_view", "w", "save the filter as a view, or take a view off", "Look", ("list",)),
+    Action("columns", "C", "choose the columns", "Look", ("list",)),
     Action("sort_next", "greater_than_sign", "sort by the next column", "Look", ("list",), _always, None, ">"),
     Action("sort_previous", "less_than_sign", "sort by the column before", "Look", ("list",), _always, None, "<"),
     Action("sort_reverse", "equals_sign", "turn the order around", "Look", ("list",), _always, None, "="),
@@ -278,6 +283,7 @@ MOVES: tuple[Action, ...] = (
     Action("rightwards", "l,right", "right in long lines", "Move", ("any",)),
 )
 FOOTER_MOST = 8
+NUMBERED = frozenset({"section_number", "view_number"})  # what these do depends on which of their keys is pressed
 # While words are typed, all other keys are letters.
 SUBMIT = Action("submit", "enter", "done", "Go", ())
 

@@ -138,7 +138,9 @@ class WorkbenchApp(App[None], inherit_bindings=False):
 
     def on_store_changed(self) -> None:
         """Show what changed."""
-        self._reload()
+        place = self._place()
+        if place is not None:
+            place.store_changed()
 
     def on_told(self, event: Told) -> None:
         """Pass on what a thread said."""

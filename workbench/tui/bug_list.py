@@ -9,21 +9,17 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from workbench.tui.lines import Ink, Line, Span, cell, line
+from workbench.tui.columns import Chosen, Fitted, fitted, row_line
+from workbench.tui.lines import Line, line
 from workbench.tui.pane import Pane
-from workbench.tui.words import age, session_mark, short_count, sparkline, state_mark
+from workbench.tui.words import age
 
 if TYPE_CHECKING:
     from workbench.bugs.listing import Window
-    from workbench.bugs.order import Order
     from workbench.bugs.rows import BugRow
 
-NARROW = 100
-ROOMY = 150
+EDGES = 2  # the cursor's mark and the scrollbar, whose place is always kept
 READ_AHEAD = 300  # lines that are held, around what is in sight
-REHEARSAL = " REHEARSAL "
-# Session states that say more than the bug's own state does.
-_TELLING = frozenset({"starting", "working", "needs_input", "waiting", "quiet", "failed", "interrupted"})
 
 
 class BugList(Pane):
@@ -46,6 +42,27 @@ class BugList(Pane):
         self._start, self._total = 0, 0
         self._rows: tuple[BugRow, ...] = ()
         self._marks: dict[int, BugRow] = {}
+        self.chosen = Chosen()
+        self._fitted: tuple[object, tuple[Fitted, ...]] = (None, ())
+
+    @property
+    def room(self) -> int:
+        """Cells that a line has, also before the list is laid out: the heading above it is drawn with it."""
+        return max(self.screen.size.width - EDGES, 1)
+
+    @property
+    def columns(self) -> tuple[Fitted, ...]:
+        """The columns that there is room for."""
+        longest = max((len(row.label) for row in self._rows), default=0)
+        fits = (self.room, self.chosen, longest)
+        if self._fitted[0] != fits:
+            self._fitted = fits, fitted(self.room, self.chosen, longest=longest)
+        return self._fitted[1]
+
+    def choose(self, chosen: Chosen) -> None:
+        """Show other columns."""
+        self.chosen = chosen
+        self.refresh()
 
     @property
     def line_count(self) -> int:
@@ -82,8 +99,7 @@ class BugList(Pane):
         row = self.row(index)
         if row is None or self.now is None:
             return line((" …", "muted"))
-        drawn = row_line(row, self.room, self.now)
-        return with_mark(drawn) if row.number in self._marks else drawn
+        return row_line(row, self.columns, self.now, is_marked=row.number in self._marks)
 
     def mark(self, rows: Sequence[BugRow]) -> None:
         """Mark bugs; where all of them are marked, let go of them."""
@@ -160,103 +176,3 @@ class BugList(Pane):
         self.now = now
         if stale:
             self.refresh()
-
-
-def with_mark(drawn: Line) -> Line:
-    """Return a bug's line with a mark behind its number, where there is a blank otherwise."""
-    number, _blank, *rest = drawn.spans
-    return Line((number, ("✔", "key"), *rest), drawn.key, drawn.section)
-
-
-def heading_line(width: int, order: Order) -> Line:
-    """Return the line above the columns, with a mark at the one that the list is sorted by."""
-    arrow = "▼" if order.is_descending else "▲"
-
-    def titled(by: str, word: str) -> str:
-        return f"{arrow}{word}" if order.by == by else word
-
-    return _columns(
-        width,
-        number=titled("number", "bug"),
-        state=(titled("state", "state"), "muted"),
-        title=titled("title", "title"),
-        route=titled("route", "route"),
-        count=titled("count", "count"),
-        trend="last 24 h",
-        first=titled("first", "first"),
-        last=titled("last", "seen"),
-        issue=titled("issue", "issue"),
-        session=("session", "muted"),
-        ink="muted",
-    )
-
-
-def row_line(row: BugRow, width: int, now: datetime) -> Line:
-    """Return `row` in columns for `width` cells."""
-    glyph, ink = state_mark(row.state)
-    word, again = row.state, " ↻" if row.is_recurrence else ""
-    session: tuple[str, Ink] = ("", "muted")
-    if row.session_state in _TELLING:
-        session_glyph, session_word, session_ink = session_mark(row.session_state)
-        session = (f"{session_glyph} {session_word}", session_ink)
-        if width < NARROW and row.state == "fixing":
-            word, ink = session_word, session_ink
-    route = " ".join(part for part in (row.method, row.route) if part)
-    return _columns(
-        width,
-        number=row.label,
-        state=(f"{glyph} {word}{again}", ink),
-        title=row.title,
-        route=route,
-        count=short_count(row.count),
-        trend=row.trend,
-        first=age(row.first_seen, now),
-        last=age(row.last_seen, now),
-        issue=f"#{row.issue.number}" if row.issue else "–",
-        session=session,
-        ink="",
-        is_rehearsal=row.session_rehearsal is not None and row.state in ("fixing", "review"),
-    )
-
-
-def _columns(
-    width: int,
-    *,
-    number: str,
-    state: tuple[str, Ink],
-    title: str,
-    route: str,
-    count: str,
-    trend: str | tuple[int, ...],
-    first: str,
-    last: str,
-    issue: str,
-    session: tuple[str, Ink],
-    ink: Ink,
-    is_rehearsal: bool = False,
-) -> Line:
-    trend_width = 24 if width >= ROOMY else 12 if width >= NARROW else 9
-    bars = cell(trend if isinstance(trend, str) else sparkline(trend, trend_width), trend_width)
-    # A narrow list needs the room for its titles; the page of the bug says since when.
-    seen_first: list[Span] = [(cell(first, 5, right=True), "muted"), (" ", "")] if width >= NARROW else []
-    tail: list[Span] = [
-        (cell(count, 5, right=True), ink),
-        ("  ", ""),
-        (bars, ink or "accent"),
-        (" ", ""),
-        *seen_first,
-        (cell(last, 5, right=True), ink),
-        ("  ", ""),
-        (cell(issue, 5), "muted"),
-    ]
-    if width >= NARROW:
-        tail += [(" ", ""), (cell(session[0], 13), session[1])]
-    head: list[Span] = [(cell(number, 6), ink or "muted"), (" ", ""), (cell(state[0], 13), state[1]), (" ", "")]
-    middle = width - sum(len(text) for text, _ in head) - sum(len(text) for text, _ in tail) - 2
-    route_width = min(middle // 3, 40) if width >= ROOMY else 0
-    badge: list[Span] = [(REHEARSAL, "rehearsal"), (" ", "")] if is_rehearsal else []
-    title_width = middle - route_width - (len(REHEARSAL) + 1 if is_rehearsal else 0)
-    body: list[Span] = [*badge, (cell(title, max(title_width, 4)), ink or "")]
-    if route_width:
-        body.append((cell(f" {route}", route_width), "muted"))
-    return line(*head, *body, "  ", *tail)

@@ -45,19 +45,24 @@ class Launch:
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked of the list."""
+    """What is asked of the list; with `days`, also for the last days of its bugs."""
 
     filter: str = ""
     order: Order = LATEST_FIRST
+    days: bool = False
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A piece of the list as an answer. `counts` holds how many bugs there are by state."""
+    """A piece of the list as an answer. `counts` holds how many bugs there are by state.
+
+    `is_empty` says that there are no bugs at all, whatever is asked.
+    """
 
     asked: Asked
     counts: Mapping[str, int]
     window: Window
+    is_empty: bool = False
 
 
 def wrong_filter(text: str) -> FilterError | None:
@@ -118,8 +123,17 @@ class Desk:
         from workbench.bugs import listing
 
         question, now = listing.Question(asked.filter, asked.order, self.person), self.clock()
-        window = listing.window(self.engine, question, start=start, size=size, around=around, now=now)
-        return Listed(asked, listing.counts(self.engine, question, now=now), window)
+        counts = listing.counts(self.engine, question, now=now)
+        window = listing.window(self.engine, question, start=start, size=size, around=around, days=asked.days, now=now)
+        return Listed(asked, counts, window, window.total == 0 and listing.is_empty(self.engine))
+
+    def known(self) -> dict[str, list[str]]:
+        """Return values that a filter can be completed with; only those that can be typed as they are."""
+        from workbench.bugs import listing
+        from workbench.text import plain
+
+        found = listing.known(self.engine)
+        return {field: [each for each in values if plain(each, 100) == each] for field, values in found.items()}
 
     def ledger(self) -> Ledger:
         """Return seen, stored, counted and dropped."""

@@ -20,7 +20,7 @@ class ActionCommands(Provider):
             return
         here = place.here()
         for action in actions.at(place.PLACE):
-            if action.id in ("palette", "section_number"):
+            if action.id == "palette" or action.id in actions.NUMBERED:
                 continue
             name = f"{action.group.lower()}: {action.label}"
             help_text = f"{action.key}  {action.why_not(here)}".rstrip()

@@ -32,8 +32,8 @@ def bindings(place: Place) -> list[BindingType]:
     """Return the keys of a place, from the table of actions."""
     made: list[BindingType] = []
     for action in actions.at(place):
-        if action.id == "section_number":
-            made += [Binding(key, f"section_number({key})", show=False) for key in action.keys.split(",")]
+        if action.id in actions.NUMBERED:
+            made += [Binding(key, f"{action.id}({key})", show=False) for key in action.keys.split(",")]
         else:
             made.append(Binding(action.keys, f"do('{action.id}')", action.label, show=False, id=f"{place}.{action.id}"))
     return made
@@ -111,6 +111,10 @@ class PlaceScreen(Screen[None]):
             return
         self._reading = True
         self.load(self.read, self._was_read, group="read", failed=self._was_not_read)
+
+    def store_changed(self) -> None:
+        """Somebody wrote to the store: read again."""
+        self.reload()
 
     def _was_read(self, result: Any) -> None:
         self._reading = False

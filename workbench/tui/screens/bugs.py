@@ -2,63 +2,59 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
+from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Input
 
-from workbench.bugs.order import Order
 from workbench.text import plain
 from workbench.tui.actions import Here
 from workbench.tui.bars import Bar
-from workbench.tui.bug_list import READ_AHEAD, BugList, heading_line
-from workbench.tui.desk import Asked, Listed, wrong_filter
+from workbench.tui.bug_list import READ_AHEAD, BugList
+from workbench.tui.columns import heading_line
+from workbench.tui.desk import Asked, Listed
 from workbench.tui.document import Document
+from workbench.tui.filter_box import FilterBox, Suggestions
 from workbench.tui.lines import Line, Span, line
 from workbench.tui.pane import Pane
 from workbench.tui.place import bindings
-from workbench.tui.screens.acts import BugActs
+from workbench.tui.screens.list_views import ListViews
+from workbench.tui.tabs import Heading, Tabs
 from workbench.tui.words import plural, state_mark
 
 if TYPE_CHECKING:
     from workbench.bugs.rows import BugRow
 
-LIST_EDGES = 2  # the cursor's mark and the scrollbar, whose place is always kept
 MOST_MARKED = 1_000  # as many as one act takes
 STATES = ("open", "fixing", "review", "closed", "muted")
-SORTABLE = ("last", "first", "count", "number", "state", "title", "route", "env", "release", "assigned", "issue")
-ALPHABETIC = ("number", "state", "title", "route", "env", "assigned")
+# Between two readings because others wrote: a storm of events must not keep the keys waiting. What a reading takes is
+# at most a tenth of the time, and an error shows within a second all the same.
+SOONEST, LATEST, SHARE = 0.4, 2.0, 10
 
 
-class BugsScreen(BugActs):
-    """All bugs, newest first."""
+class BugsScreen(ListViews):
+    """Bugs, the latest first unless another order is asked for."""
 
     PLACE = "list"
     BINDINGS: ClassVar[list[BindingType]] = bindings("list")
 
     def __init__(self) -> None:
         super().__init__()
-        self._filter = ""
-        self._order = Order()
         self._shown: Listed | None = None
-        self._wrong = ""  # what is wrong with the filter as it is typed
+        self._began = self._ended = 0.0  # the last reading
+        self._later: Timer | None = None
 
     def body(self) -> Iterable[Widget]:
-        """Return the filter, the columns and the list, or what stands in for an empty one."""
-        filter_input = Input(placeholder="words, or state:review count:>100 seen:<24h !route:/api/*", id="filter")
-        filter_input.cursor_blink = False
-        yield filter_input
-        yield Bar(id="columns")
+        """Return the views, the filter, the columns and the list, or what stands in for an empty one."""
+        yield Tabs(id="views")
+        yield FilterBox(id="filter")
+        yield Suggestions(id="suggestions")
+        yield Heading(id="columns")
         yield BugList(id="main")
         yield Document(id="empty", has_cursor=False)
-
-    @property
-    def bugs(self) -> BugList:
-        """The list."""
-        return self.query_one(BugList)
 
     @property
     def bug(self) -> BugRow | None:
@@ -69,16 +65,43 @@ class BugsScreen(BugActs):
         """Return the selected bug, and those that are marked."""
         return Here(
             bug=self.bug,
-            filtered=self.query_one("#filter", Input).has_class("-shown"),
+            filtered=self.box.has_class("-shown"),
             marked=self.bugs.marked,
             can_undo=bool(self.workbench.undoable),
         )
+
+    def reload(self) -> None:
+        """Read again, with the views of the configuration as soon as they can be read."""
+        if self.workbench.is_open:
+            self.settle_views()
+            self._began = time.monotonic()
+        super().reload()
+
+    def store_changed(self) -> None:
+        """Read again, soon: many changes in a short time are one."""
+        if self._later is not None:
+            return
+        pause = min(max(SHARE * (self._ended - self._began), SOONEST), LATEST)
+        wait = self._ended + pause - time.monotonic()
+        if wait > 0:
+            self._later = self.set_timer(wait, self._catch_up)
+        else:
+            self.reload()
+
+    def _catch_up(self) -> None:
+        self._later = None
+        self.reload()
+
+    @property
+    def _asked(self) -> Asked:
+        wants_days = any(place.column.id == "days" for place in self.bugs.columns)
+        return Asked(self.whole_filter, self._order, wants_days)
 
     def read(self) -> Listed:
         """Read how many bugs match the filter, and those around the cursor."""
         bugs, desk = self.bugs, self.workbench.desk
         top = max(round(bugs.scroll_y) - READ_AHEAD // 2, 0)
-        asked = Asked(self._filter, self._order)
+        asked = self._asked
         if self._shown is None or self._shown.asked != asked or bugs.is_at_start:
             return desk.listed(asked, start=0, size=READ_AHEAD)
         selected = bugs.selected
@@ -86,7 +109,9 @@ class BugsScreen(BugActs):
 
     def arrived(self, result: Listed) -> None:
         """Show them without moving the cursor from its bug."""
-        is_new = self._shown is not None and self._shown.asked != result.asked
+        self._ended = time.monotonic()
+        before = self._shown.asked if self._shown is not None else result.asked
+        is_new = (before.filter, before.order) != (result.asked.filter, result.asked.order)
         self._shown = result
         self.bugs.show(result.window, self.workbench.clock(), is_new=is_new)
         self.draw()
@@ -112,9 +137,11 @@ class BugsScreen(BugActs):
         self.bugs.tick(self.workbench.clock())
         has_rows = self._shown is not None and self._shown.window.total > 0
         self.bugs.display = has_rows
-        columns = self.query_one("#columns", Bar)
+        columns = self.query_one(Heading)
         columns.display = has_rows
-        columns.show(heading_line(self.size.width - LIST_EDGES, self._order))
+        columns.columns = self.bugs.columns
+        columns.show(heading_line(columns.columns, self._order))
+        self.offer_tabs()
         empty = self.query_one("#empty", Document)
         empty.display = not has_rows
         empty.show(self._stand_in())
@@ -144,8 +171,14 @@ class BugsScreen(BugActs):
         if self._filter:
             return [
                 line(""),
-                line(f"  No bug matches “{plain(self._filter, 200)}”."),
-                line(("  esc", "key"), (" clears the filter.", "muted")),
+                line(f"  No bug matches “{plain(self._filter, 200)}” in the view {self._view.name}."),
+                line(("  esc", "key"), (" clears the filter.   ", "muted"), *self._way_to_all()),
+            ]
+        if not self._shown.is_empty:
+            return [
+                line(""),
+                line(f"  No bug is in the view {self._view.name}."),
+                line((f"  It shows {plain(self._view.filter or 'all', 200)}.   ", "muted"), *self._way_to_all()),
             ]
         return [
             line(""),
@@ -157,6 +190,13 @@ class BugsScreen(BugActs):
             line(("  Try it on a sample site:       ", "muted"), "workbench demo"),
         ]
 
+    def _way_to_all(self) -> tuple[Span, ...]:
+        """Return which key shows everything, where one does."""
+        place = next((place for place, view in enumerate(self._views.views, 1) if not view.filter), 10)
+        if place > 9 or not self._view.filter:
+            return ()
+        return (str(place), "key"), (f" shows {self._views.views[place - 1].name}.", "muted")
+
     def on_pane_moved(self, _event: Pane.Moved) -> None:
         """Other keys may work for another bug."""
         self._moved()
@@ -165,6 +205,12 @@ class BugsScreen(BugActs):
         """Open the bug."""
         self.action_do("open")
 
+    def do_dashboard(self) -> None:
+        """Show all bugs in figures."""
+        from workbench.tui.screens.dashboard import DashboardScreen
+
+        self.app.push_screen(DashboardScreen())
+
     def do_open(self) -> None:
         """Open the page of the selected bug."""
         from workbench.tui.screens.bug import BugScreen
@@ -172,43 +218,12 @@ class BugsScreen(BugActs):
         assert self.bug is not None
         self.app.push_screen(BugScreen(self.bug.number))
 
-    def do_filter(self) -> None:
-        """Let a filter be typed."""
-        box = self.query_one("#filter", Input)
-        box.add_class("-shown")
-        box.focus()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter while typing; a filter that means nothing (yet) says so, and leaves the list as it is."""
-        text = event.value
-        wrong = wrong_filter(text)
-        if wrong is not None:
-            self._wrong = wrong.message
-            marked = f"{text[: wrong.start]}▸{text[wrong.start : wrong.end]}◂{text[wrong.end :]}"
-            self.say(marked, "warn", cure=wrong.message, stays=True)
-            return
-        if self._wrong:
-            self._wrong = ""
-            self.say("")
-        if text != self._filter:
-            self._filter = text
-            self.reload()
-
-    def on_input_submitted(self, _event: Input.Submitted) -> None:
-        """Back to the list with the filter on."""
-        if not self._filter:
-            self.query_one("#filter", Input).remove_class("-shown")
-        self.bugs.focus()
-
     def do_clear(self) -> None:
-        """Let go of the marks; without any, take the filter off."""
-        if self.bugs.marked:
+        """Let go of the marks; without any, or while one is typed, take the filter off."""
+        if self.bugs.marked and not self.box.has_focus:
             self.acted()
             return
-        box = self.query_one("#filter", Input)
-        box.remove_class("-shown")
-        box.value = self._filter = ""
-        self.bugs.focus()
+        self.drop_filter()
         self.reload()
 
     def do_mark(self) -> None:
@@ -220,7 +235,7 @@ class BugsScreen(BugActs):
 
     def do_mark_all(self) -> None:
         """Mark all bugs of the list, as many as one act takes; where all are marked, let go of them."""
-        asked = Asked(self._filter, self._order)
+        asked = self._asked
 
         def mark(all_: Listed) -> None:
             self.bugs.mark(all_.window.rows)
@@ -229,25 +244,6 @@ class BugsScreen(BugActs):
                 self.say(f"Marked the first {len(all_.window.rows):,} of {all_.window.total:,}.", "warn")
 
         self.load(lambda: self.workbench.desk.listed(asked, start=0, size=MOST_MARKED), mark, group="mark")
-
-    def do_sort_next(self) -> None:
-        """Sort by the next column."""
-        self._sort(1)
-
-    def do_sort_previous(self) -> None:
-        """Sort by the column before."""
-        self._sort(-1)
-
-    def do_sort_reverse(self) -> None:
-        """Turn the order around."""
-        self._order = replace(self._order, is_descending=not self._order.is_descending)
-        self.reload()
-
-    def _sort(self, by: int) -> None:
-        column = SORTABLE[(SORTABLE.index(self._order.by) + by) % len(SORTABLE)]
-        self._order = Order(column, column not in ALPHABETIC)
-        self.say(f"Sorted by {column}; = turns the order around.")
-        self.reload()
 
     def acted(self) -> None:
         """Let go of the marks."""

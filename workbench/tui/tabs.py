@@ -1,0 +1,86 @@
+"""The saved views as tabs, by number and by mouse, and the heading whose words can be clicked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from textual import events
+from textual.message import Message
+
+from workbench.text import plain
+from workbench.tui.bars import Bar
+from workbench.tui.columns import Fitted, column_at
+from workbench.tui.lines import Span, cell, line
+
+NAME = 24  # cells of a name, at most
+GAP = 2
+NUMBERED = 9  # tabs that have a key
+
+
+class Tabs(Bar):
+    """One line of names; the one that is shown stands out."""
+
+    @dataclass
+    class Picked(Message):
+        """A tab was clicked."""
+
+        index: int
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
+        super().__init__(id=id)
+        self._places: list[tuple[int, int, int]] = []
+
+    def offer(self, names: Sequence[str], shown: int, width: int) -> None:
+        """Show the tabs; where they do not fit, those around the one that is shown."""
+        shortened = [cell(name, min(cell_len(plain(name, NAME)), NAME)) for name in names]
+        words = [f"{index + 1} {name}" if index < NUMBERED else name for index, name in enumerate(shortened)]
+        first = _first(words, shown, width)
+        spans: list[Span] = [("‹ ", "muted")] if first else []
+        self._places = []
+        column = 2 if first else 0
+        for index in range(first, len(words)):
+            size = cell_len(words[index])
+            if index > first and column + size > width - (2 if index + 1 < len(words) else 0):
+                spans.append(("›", "muted"))
+                break
+            number, blank, name = words[index].partition(" ") if index < NUMBERED else ("", "", words[index])
+            is_shown = index == shown
+            spans += [(number + blank, "key" if is_shown else "muted"), (name, "heading" if is_shown else "muted")]
+            spans.append((" " * GAP, ""))
+            self._places.append((column, column + size, index))
+            column += size + GAP
+        self.show(line(*spans))
+
+    def on_click(self, event: events.Click) -> None:
+        """Pick the tab under the mouse."""
+        for start, end, index in self._places:
+            if start <= event.x - 1 < end:
+                self.post_message(self.Picked(index))
+
+
+def _first(words: Sequence[str], shown: int, width: int) -> int:
+    """Return from which tab on there is room for the one that is shown."""
+    first = 0
+    while first < shown and sum(cell_len(word) + GAP for word in words[first : shown + 1]) > width - 4:
+        first += 1
+    return first
+
+
+class Heading(Bar):
+    """The words above the columns; a click on one sorts by its column."""
+
+    @dataclass
+    class Sorted(Message):
+        """The heading of a column was clicked; `by` is the order along it."""
+
+        by: str
+
+    columns: Sequence[Fitted] = ()
+
+    def on_click(self, event: events.Click) -> None:
+        """Sort by the column under the mouse."""
+        column = column_at(self.columns, event.x - 1)
+        if column is not None and column.order:
+            self.post_message(self.Sorted(column.order))
