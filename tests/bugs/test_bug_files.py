@@ -48,6 +48,13 @@ def test_the_front_matter_is_for_programs(page: BugPage) -> None:
         "last_seen": "2026-11-22T12:00:00+00:00",
         "releases": ["4f2d1c0"],
         "issue": "https://github.com/o/r/issues/7",
+        "title": "KeyError: 'rabbit' in price_of",
+        "kind": "exception",
+        "type": "KeyError",
+        "status": 500,
+        "method": "GET",
+        "route": "/api/visits/<int:pk>/price/",
+        "fix_commit": None,
     }
     assert "- Issue: [o/r issue 7](<https://github.com/o/r/issues/7>)" in text
 

@@ -56,7 +56,7 @@ def write(page: BugPage, directory: Path) -> Path:
 
 
 def _text(page: BugPage, old: str | None) -> str:
-    front, parts = sections.front_matter(page), sections.sections(page)
+    front, parts = sections.front_matter(page), sections.sections(page, is_new=old is None)
     return weave(old or "", front, parts) + (_NOTES if old is None else "")
 
 

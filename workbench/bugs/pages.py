@@ -39,12 +39,13 @@ def page(connection: Connection, number: int, *, now: datetime) -> BugPage | Non
         return None
     bug = connection.execute(sa.select(lines.BUG).where(lines.BUG.c.number == number)).one()
     bug_id, occurrences = bug.id, _occurrences(connection, bug.id)
+    event = _latest_event(connection, bug_id)
     transition, sign_off, owed = table_of(Transition), table_of(SignOff), table_of(OutboxRow)
     note, act = table_of(Note), table_of(ActRow)
     return BugPage(
         row=found[0],
-        fingerprints=_fingerprints(connection, bug_id),
-        event=_latest_event(connection, bug_id),
+        fingerprints=_fingerprints(connection, bug_id, event),
+        event=event,
         occurrences=occurrences,
         history=_rows(connection, TransitionRow, transition, bug_id, transition.c.id),
         sessions=tuple(lines.sessions(connection, lines.SESSION.c.bug_id == bug_id)),
@@ -69,15 +70,20 @@ def _rows(
     return tuple(row_type(**row) for row in connection.execute(statement).mappings())
 
 
-def _fingerprints(connection: Connection, bug_id: int) -> tuple[tuple[str, tuple[Part, ...]], ...]:
+def _fingerprints(connection: Connection, bug_id: int, event: Event | None) -> tuple[tuple[str, tuple[Part, ...]], ...]:
     table = lines.FINGERPRINT
+    # One that came from a bug file has no parts of its own.
+    told = {event.fingerprint.key: event.fingerprint.parts} if event else {}
     # Its own first, also while it is merged into another bug; then those of the bugs that were merged into it.
     statement = (
         sa.select(table.c.key, table.c.parts)
         .where(sa.or_(table.c.home_id == bug_id, table.c.bug_id == bug_id))
         .order_by((table.c.home_id != bug_id), table.c.id)
     )
-    return tuple((key, msgspec.convert(parts, tuple[Part, ...])) for key, parts in connection.execute(statement))
+    return tuple(
+        (key, msgspec.convert(parts, tuple[Part, ...]) or told.get(key, ()))
+        for key, parts in connection.execute(statement)
+    )
 
 
 def _latest(bug_id: int, columns: Sequence[Any], limit: int) -> sa.Select[Any]:

@@ -41,16 +41,25 @@ def front_matter(page: BugPage) -> dict[str, str]:
         "last_seen": row.last_seen.isoformat(timespec="seconds"),
         "releases": list(releases)[:RELEASES],
         "issue": row.issue.url if row.issue else None,
+        "title": row.title,
+        "kind": row.kind,
+        "type": row.exception_type,
+        "status": row.status_code,
+        "method": row.method,
+        "route": row.route,
+        "fix_commit": next((one.commit for one in page.sign_offs if one.decision == "verified"), None),
     }
     return {key: _json(value) for key, value in values.items()}
 
 
-def sections(page: BugPage) -> dict[str, str]:
-    """Return the text of each generated section by its name, in their order."""
+def sections(page: BugPage, *, is_new: bool = True) -> dict[str, str]:
+    """Return the text of each generated section by its name, in their order.
+
+    Where no event is stored, as of a bug that came from its file, a file that exists keeps what it says of one.
+    """
     parts = {
         "summary": _summary(page),
-        "stack": _stack(page.event),
-        "request": _request(page.event),
+        **({"stack": _stack(page.event), "request": _request(page.event)} if is_new or page.event else {}),
         "history": "\n".join(["## History", "", *(_step(step) for step in page.history[-HISTORY:])]),
         "sign-off": _sign_offs(page),
     }

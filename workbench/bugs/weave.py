@@ -35,6 +35,12 @@ def weave(text: str, front: Mapping[str, str], sections: Mapping[str, str]) -> s
     return woven
 
 
+def front_lines(text: str) -> list[str]:
+    """Return the lines of the front matter, none where there is none."""
+    found = _FRONT.match(text)
+    return found["lines"].splitlines() if found else []
+
+
 def generated(text: str) -> Iterator[tuple[str, int, int]]:
     """Yield the name, start and end of each generated section: a begin marker followed by its own end marker."""
     begun: re.Match[str] | None = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workbench.cli import repro, shapes, triage
+from workbench.cli import importing, repro, shapes, triage
 from workbench.cli.given import given, now
 from workbench.cli.output import emit, line_width, note, say, say_lines, table, text_argument
 from workbench.cli.pager import paged
@@ -110,16 +110,40 @@ def show(ctx: typer.Context, bug: BUG, as_json: JSON = False, no_pager: NO_PAGER
 
         at = now()
         page = queries.bug_page(engine, queries.parse_number(bug), now=at)
-    if as_json:
-        emit(shapes.page(page))
-        return
+        if as_json:
+            emit(shapes.page(page))
+            return
+        from workbench.bugs import occurrences, over_time, varying
+        from workbench.tui.documents.figures import Figures
+
+        number = page.row.number
+        window = occurrences.window(engine, number)
+        figures = Figures(over_time.of_bug(engine, number, now=at), varying.of_bug(engine, number))
     from workbench.tui.documents.bug import View, head_lines, page_lines
     from workbench.tui.lines import BLANK
 
     width = line_width()
     with paged(wanted=not no_pager):
         say_lines([*head_lines(page, width, at), BLANK])
-        say_lines(page_lines(page, View(width=width, now=at, event=page.event, keys=False)))
+        view = View(width=width, now=at, event=page.event, keys=False, window=window, figures=figures, by="days")
+        say_lines(page_lines(page, view))
+
+
+@app.command(epilog=taught("workbench bugs stats --json", "0, also when there are no bugs."))
+def stats(ctx: typer.Context, as_json: JSON = False, no_pager: NO_PAGER = False) -> None:
+    """Show all bugs in figures: the dashboard."""
+    with given(ctx).store() as engine:
+        from workbench.bugs import stats as figures
+
+        at = now()
+        found = figures.stats(engine, now=at)
+    if as_json:
+        emit(shapes.stats(found))
+        return
+    from workbench.tui.documents.dashboard import dashboard_lines
+
+    with paged(wanted=not no_pager):
+        say_lines(dashboard_lines(found, line_width(), at, keys=False))
 
 
 @app.command(
@@ -167,5 +191,6 @@ def brief(ctx: typer.Context, bug: BUG) -> None:
         say(plain(line, len(line) + 1))  # exactly: nothing is cut
 
 
+importing.add_to(app)
 repro.add_to(app)
 triage.add_to(app)

@@ -35,11 +35,11 @@ class Given:
         return config.load(flags=self.flags)
 
     @contextmanager
-    def store(self) -> Iterator[Engine]:
-        """The shared database, for as long as the command needs it."""
+    def store(self, *, create: bool = False) -> Iterator[Engine]:
+        """The shared database, for as long as the command needs it; with `create`, made where there is none."""
         from workbench.bugs.store import open_store
 
-        engine = open_store(self.config)
+        engine = open_store(self.config, create=create)
         try:
             yield engine
         finally:

@@ -35,9 +35,9 @@ def repro(
     write: Annotated[bool, typer.Option("--write", help="Also put the test into the checkout.")] = False,
     as_json: JSON = False,
 ) -> int:
-    """Write a failing test from the recorded request, or from the call that failed, and try it.
+    """Write a failing test from what was recorded, and try it.
 
-    The test is run on a clean copy of the code, with `tests.command` of the settings, and what it shows is said as it
+    It sends the recorded request, or makes the call that failed. It is run on a clean copy of the code, with `tests.command` of the settings, and what it shows is said as it
     is: the database of the site was not recorded, so a test may well show nothing. Without --write it is only printed.
     """
     call = given(ctx)
