@@ -36,8 +36,9 @@ def import_(
 ) -> int:
     """Rebuild a database from bug files.
 
-    Numbers, states, counts, issues, history and sign-offs are brought back. Bugs that the database has are left as they are. A file whose number or fault belongs to another bug is refused.
-    What files do not hold is not brought back: stored events, fix sessions, evidence.
+    Numbers, states, counts, issues, history and sign-offs are brought back. Bugs that the database has are left as they
+    are. A file whose number or fault belongs to another bug is refused. What files do not hold is not brought back:
+    stored events, fix sessions, evidence.
     """
     from workbench.bugs.importing import import_files
     from workbench.text import plain
