@@ -37,8 +37,9 @@ def repro(
 ) -> int:
     """Write a failing test from what was recorded, and try it.
 
-    It sends the recorded request, or makes the call that failed. It is run on a clean copy of the code, with `tests.command` of the settings, and what it shows is said as it
-    is: the database of the site was not recorded, so a test may well show nothing. Without --write it is only printed.
+    It sends the recorded request, or makes the call that failed. It is run on a clean copy of the code, with
+    `tests.command` of the settings, and what it shows is said as it is: the database of the site was not recorded, so a
+    test may well show nothing. Without --write it is only printed.
     """
     call = given(ctx)
     number, event = _event(call, bug)
