@@ -11,9 +11,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from capture.store import releases
 from capture.store.intake import Counted, Intake
 from capture.store.lifecycle import Actor
-from capture.store.tables import ActRow, OutboxRow, table_of
+from capture.store.tables import ActRow, Bug, OutboxRow, table_of
 from capture.testing import NOW, make_event
 from workbench.bugs import acts, queries
 from workbench.bugs.acts.muting import span
@@ -440,3 +441,35 @@ def test_events_that_arrive_during_a_deletion_are_a_new_bug(store: Engine, carry
     numbers = [row.number for row in queries.list_bugs(store, now=NOW)]
     assert 3 not in numbers
     assert sorted(numbers)[:2] == [1, 2]
+
+
+# --- coming back after a closing by hand ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def came_back(store: Engine, carry_into: Carry) -> Engine:
+    """B-001 was signed off with the commit f1x, and came back in the release "two", which holds it."""
+    with store.begin() as connection:
+        releases.answer(connection, {("f1x", "two"): True}, now=NOW)
+        connection.execute(sa.update(table_of(Bug)).where(table_of(Bug).c.number == 1).values(fix_commit="f1x"))
+    carry_into(store, make_event(key="aa", release="two", at=NOW + HOUR))
+    return store
+
+
+def test_a_closing_by_hand_is_not_judged_by_the_fix_that_failed(came_back: Engine, carry_into: Carry) -> None:
+    acts.close(came_back, [1], "fixed", reason="set the price list right", by="Ada", now=NOW + 2 * HOUR)
+    later = NOW + 3 * HOUR
+    assert carry_into(came_back, make_event(key="aa", release="two", at=later), now=later).reopened == ()
+    assert carry_into(came_back, make_event(key="aa", release="three", at=later), now=later).reopened == (1,)
+
+
+def test_undoing_a_closing_by_hand_brings_the_signed_fix_back(came_back: Engine) -> None:
+    done = acts.close(came_back, [1], "fixed", reason="elsewhere", by="Ada", now=NOW + 2 * HOUR)
+    assert fix_of(came_back) is None
+    acts.undo(came_back, done.acts, by="Ada", now=NOW + 3 * HOUR)
+    assert fix_of(came_back) == "f1x"
+
+
+def fix_of(engine: Engine) -> str | None:
+    with engine.connect() as connection:
+        return connection.scalar(sa.select(table_of(Bug).c.fix_commit).where(table_of(Bug).c.number == 1))

@@ -61,6 +61,8 @@ def close(
             _check(bug, as_)
             step(session, bug, "closed", by=by, reason=said, now=now, closed_as=as_)
             bug.duplicate_of = duplicate_of
+            # An earlier fix that was signed off says nothing about what closes the bug now.
+            bug.fix_commit = bug.quiet_until = None
         comment = f"Closed by {by} as {said}."
         rows = enter(session, "close", bugs, was, by=by, reason=said, now=now, comment=comment)
     return changed(rows, was, f"{named(was)} closed: {what}.", "")

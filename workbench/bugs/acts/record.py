@@ -104,6 +104,8 @@ def picture(session: Session, bug: Bug) -> dict[str, Any]:
         "mute_until": bug.mute_until and bug.mute_until.isoformat(),
         "mute_events": bug.mute_events,
         "mute_releases": bug.mute_releases,
+        "fix_commit": bug.fix_commit,
+        "quiet_until": bug.quiet_until and bug.quiet_until.isoformat(),
         "assignee": bug.assignee,
         "labels": list(labels),
         "issue": issue and {name: getattr(issue, name) for name in ("repository", "number", "url", "state")},

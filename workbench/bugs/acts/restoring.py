@@ -12,7 +12,11 @@ from capture.store.tables import Bug
 from workbench.bugs.acts.linking import put_issue
 from workbench.bugs.acts.record import set_labels, step
 
-_PLAIN = ("is_recurrence", "closed_as", "duplicate_of", "merged_into", "mute_events", "mute_releases", "assignee")
+_PLAIN = (
+    *("is_recurrence", "closed_as", "duplicate_of", "merged_into", "mute_events", "mute_releases", "assignee"),
+    "fix_commit",
+)
+_TIMES = ("mute_until", "quiet_until")
 
 
 def restore(session: Session, bug: Bug, values: dict[str, Any], *, by: str, reason: str, now: datetime) -> None:
@@ -29,9 +33,9 @@ def restore(session: Session, bug: Bug, values: dict[str, Any], *, by: str, reas
     for name in _PLAIN:
         if name in values:
             setattr(bug, name, values[name])
-    if "mute_until" in values:
-        until = values["mute_until"]
-        bug.mute_until = datetime.fromisoformat(until) if until else None
+    for name in _TIMES:
+        if name in values:
+            setattr(bug, name, datetime.fromisoformat(values[name]) if values[name] else None)
     if "labels" in values:
         set_labels(session, bug, values["labels"])
     if "issue" in values:
