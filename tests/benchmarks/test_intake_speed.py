@@ -1,7 +1,9 @@
 """Intake of full 5 KB events, bugs and tallies included, against raw inserts of the same rows in the same run.
 
 The raw side has the rows of our own tables, finished, and the same schema with all its indexes: it does nothing but
-insert them. "From events" has it encode and compress the payloads as well, as a hand-written writer would have to.
+insert them, with the events as they are ("plain", which has the bar) or compressed as ours. "From events" has it
+encode and compress the payloads as well, as a hand-written writer would have to. Best of some rounds by turns, since
+a busy machine slows down whoever happens to run.
 """
 
 from __future__ import annotations
@@ -20,12 +22,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from capture.event import Event
+from capture.event import Event, encode
 from capture.store import payloads
+from capture.store.engine import open_engine
 from capture.store.intake import Batch, take_in
+from capture.store.migrate import upgrade
+from capture.store.tables import metadata
 from capture.testing import NOW, make_event
 
-EVENTS, BATCH, FAULTS = 10_000, 200, 50
+EVENTS, BATCH, FAULTS, ROUNDS = 10_000, 200, 50, 3
 TABLES = ("bug", "fingerprint", "journal", "outbox", "transition", "occurrence", "tally")
 WORDS = [f"{what}_{part}" for what in ("visit", "owner", "pet", "price", "clinic") for part in ("id", "name", "list")]
 
@@ -67,67 +72,104 @@ def cut(events: list[Any]) -> list[list[Any]]:
     return [events[start : start + BATCH] for start in range(0, len(events), BATCH)]
 
 
-def make_payloads(batch: list[Event], *, plain: bool) -> None:
-    """Make the payloads as the rows have them."""
-    for event in batch:
-        payloads.pack(event, plain=plain)
+def pack_all(events: list[Event], *, plain: bool) -> list[bytes]:
+    """Return the payloads of events, as the rows have them."""
+    return [encode(event) if plain else payloads.pack(event, plain=False) for event in events]
 
 
-def test_intake_on_sqlite(engine: Engine, tmp_path: Path, report: Callable[..., None]) -> None:
-    events = cut(full_events(EVENTS))
-    figure = ours(engine, events)
-    source = sqlite3.connect(str(engine.url.database))
-    found = {name: source.execute(f"SELECT * FROM {name}").fetchall() for name in TABLES}  # noqa: S608
-    schema = source.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite%'")
-    statements = [row[0] for row in schema]
-    source.close()
-    for what, with_payloads in (("from events", True), ("finished rows", False)):
-        raw = sqlite3.connect(tmp_path / f"{what}.db", isolation_level=None)
-        for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", *statements):
-            raw.execute(statement)
-        began = time.perf_counter()
-        for name in TABLES:
-            marks = ", ".join("?" * len(found[name][0]))
-            for index, batch in enumerate(cut(found[name])):
-                raw.execute("BEGIN IMMEDIATE")
-                if with_payloads and name == "occurrence":
-                    make_payloads(events[index], plain=False)
-                raw.executemany(f"INSERT INTO {name} VALUES ({marks})", batch)  # noqa: S608
-                raw.execute("COMMIT")
-        theirs = EVENTS / (time.perf_counter() - began)
-        raw.close()
-        bar, met = ("≥ 0.4", figure >= 0.4 * theirs) if with_payloads else ("", None)
-        report("intake, SQLite", figure, f"raw sqlite3, {what}", theirs, "events/s", bar=bar, met=met)
+def tell(report: Callable[..., None], database: str, ours: list[float], raw: dict[str, list[float]]) -> None:
+    """Report the best round of each side; "plain" has the bar."""
+    figure = max(ours)
+    for what, rounds in raw.items():
+        theirs = max(rounds)
+        bar, met = ("≥ 0.4", figure >= 0.4 * theirs) if what.endswith("plain") else ("", None)
+        report(f"intake, {database}", figure, what, theirs, "events/s", bar=bar, met=met)
+
+
+def test_intake_on_sqlite(tmp_path: Path, report: Callable[..., None]) -> None:
+    events = full_events(EVENTS)
+    plain = {event.id: encode(event) for event in events}
+    figures: list[float] = []
+    raw: dict[str, list[float]] = {}
+    for turn in range(ROUNDS):
+        engine = open_engine(f"sqlite:///{tmp_path / f'ours-{turn}.db'}", create=True)
+        upgrade(engine)
+        figures.append(ours(engine, cut(events)))
+        engine.dispose()
+        source = sqlite3.connect(str(engine.url.database))
+        found = {name: source.execute(f"SELECT * FROM {name}").fetchall() for name in TABLES}  # noqa: S608
+        schema = source.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite%'")
+        statements = [row[0] for row in schema]
+        source.close()
+        finished = found["occurrence"]
+        for what in ("plain", "compressed", "from events"):
+            found["occurrence"] = [(*row[:-1], plain[row[0]]) for row in finished] if what == "plain" else finished
+            path = tmp_path / f"{what}-{turn}.db"
+            done = insert_raw(path, statements, found, events if what == "from events" else [])
+            raw.setdefault(f"raw sqlite3, {what}", []).append(done)
+            path.unlink()
+    tell(report, "SQLite", figures, raw)
+
+
+def insert_raw(path: Path, schema: list[str], tables: dict[str, list[Any]], events: list[Event]) -> float:
+    """Insert finished rows into a new database, packing `events` on the way; return events a second."""
+    raw = sqlite3.connect(path, isolation_level=None)
+    for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", *schema):
+        raw.execute(statement)
+    began = time.perf_counter()
+    for name, rows in tables.items():
+        marks = ", ".join("?" * len(rows[0]))
+        for index, batch in enumerate(cut(rows)):
+            raw.execute("BEGIN IMMEDIATE")
+            if events and name == "occurrence":
+                pack_all(cut(events)[index], plain=False)
+            raw.executemany(f"INSERT INTO {name} VALUES ({marks})", batch)  # noqa: S608
+            raw.execute("COMMIT")
+    seconds = time.perf_counter() - began
+    raw.close()
+    return EVENTS / seconds
 
 
 @pytest.mark.postgres
 def test_intake_on_postgresql(postgres_engine: Engine, report: Callable[..., None]) -> None:
-    events = cut(full_events(EVENTS))
-    figure = ours(postgres_engine, events)
+    events = full_events(EVENTS)
+    figures: list[float] = []
+    raw: dict[str, list[float]] = {}
+    ours_only = ", ".join(f'"{name}"' for name in metadata.tables)
     with postgres_engine.begin() as connection:
-        occurrences = [tuple(row) for row in connection.execute(sa.text("SELECT * FROM occurrence"))]
         connection.execute(sa.text("CREATE TABLE raw (LIKE occurrence INCLUDING ALL)"))
     try:
-        for what, with_payloads in (("from events", True), ("finished rows", False)):
+        for _turn in range(ROUNDS):
             with postgres_engine.begin() as connection:
-                connection.execute(sa.text("TRUNCATE raw"))
-            began = time.perf_counter()
-            for index, batch in enumerate(cut(occurrences)):
-                if with_payloads:
-                    make_payloads(events[index], plain=True)
-                with (
-                    postgres_engine.begin() as connection,
-                    connection.connection.cursor() as cursor,
-                    cursor.copy("COPY raw FROM STDIN") as copy,
-                ):
-                    for row in batch:
-                        copy.write_row(row)
-            theirs = EVENTS / (time.perf_counter() - began)
-            bar, met = ("≥ 0.4", figure >= 0.4 * theirs) if with_payloads else ("", None)
-            report("intake, PostgreSQL", figure, f"psycopg COPY, {what}", theirs, "events/s", bar=bar, met=met)
+                connection.execute(sa.text(f"TRUNCATE {ours_only} RESTART IDENTITY CASCADE"))
+            figures.append(ours(postgres_engine, cut(events)))
+            with postgres_engine.begin() as connection:
+                finished = [tuple(row) for row in connection.execute(sa.text("SELECT * FROM occurrence"))]
+            for what in ("plain", "from events"):  # the server compresses what comes plain
+                done = copy_raw(postgres_engine, finished, events if what == "from events" else [])
+                raw.setdefault(f"psycopg COPY, {what}", []).append(done)
     finally:
         with postgres_engine.begin() as connection:
             connection.execute(sa.text("DROP TABLE raw"))
+    tell(report, "PostgreSQL", figures, raw)
+
+
+def copy_raw(engine: Engine, rows: list[Any], events: list[Event]) -> float:
+    """Copy finished rows into the empty table `raw`, packing `events` on the way; return events a second."""
+    with engine.begin() as connection:
+        connection.execute(sa.text("TRUNCATE raw"))
+    began = time.perf_counter()
+    for index, batch in enumerate(cut(rows)):
+        if events:
+            pack_all(cut(events)[index], plain=True)
+        with (
+            engine.begin() as connection,
+            connection.connection.cursor() as cursor,
+            cursor.copy("COPY raw FROM STDIN") as copy,
+        ):
+            for row in batch:
+                copy.write_row(row)
+    return EVENTS / (time.perf_counter() - began)
 
 
 _BURST = """
