@@ -15,6 +15,7 @@ from capture import hooks
 from capture.event import Frame
 from capture.in_app import is_in_app
 from capture.scrub import clean, scrub_lines
+from capture.secrets_apart import MAX_BELOW
 from capture.values import Budget, describe_locals, own_dict
 
 MAX_FRAMES = 60
@@ -112,10 +113,11 @@ def source(
         return (), "", ()
     if not 0 < lineno <= len(lines):
         return (), "", ()
-    start = max(0, lineno - 1 - CONTEXT_LINES)
+    # Above what is shown may stand the key of a value that is.
+    start = max(0, lineno - 1 - CONTEXT_LINES - MAX_BELOW)
     block = scrub_lines([line.rstrip("\r\n") for line in lines[start : lineno + CONTEXT_LINES]])
     at = lineno - 1 - start
-    return tuple(block[:at]), block[at], tuple(block[at + 1 :])
+    return tuple(block[max(0, at - CONTEXT_LINES) : at]), block[at], tuple(block[at + 1 :])
 
 
 def _locals_of(frame: FrameType) -> Mapping[str, Any] | None:

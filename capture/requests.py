@@ -39,7 +39,7 @@ _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 def host_of(request: Any) -> str:
     """Return the host that the client named, valid or not; `get_host` would raise on a bad one."""
     meta = request.META
-    return clean(str(meta.get("HTTP_HOST") or meta.get("SERVER_NAME") or ""))[:255]
+    return scrub_text(str(meta.get("HTTP_HOST") or meta.get("SERVER_NAME") or ""), limit=255)
 
 
 def own_referer(request: Any) -> str:
@@ -53,12 +53,17 @@ def own_referer(request: Any) -> str:
 
 def path_of(request: Any) -> str:
     """Return the path, with the values of secret URL parameters (`/reset/<token>/`) redacted."""
-    path = str(request.path)[: MAX_PATH * 2]
+    return scrub_text(_without_secret_parts(request, str(request.path)[: MAX_PATH * 2]), limit=MAX_PATH)
+
+
+def _without_secret_parts(request: Any, text: str) -> str:
+    """Redact the values of secret URL parameters in a path, or in the URL of the same page in a header."""
     match = getattr(request, "resolver_match", None)
     for name, value in (getattr(match, "kwargs", None) or {}).items():
-        if isinstance(value, str) and len(value) > 3 and isinstance(name, str) and is_secret_key(name):
-            path = path.replace(value, REDACTED)
-    return scrub_text(path, limit=MAX_PATH)
+        if type(value) in (str, int, uuid.UUID) and isinstance(name, str) and is_secret_key(name):
+            part = str(value)
+            text = text.replace(part, REDACTED) if len(part) > 3 else text
+    return text
 
 
 def user_id_of(request: Any) -> str | None:
@@ -98,11 +103,11 @@ def describe(request: Any, *, route: str | None, path: str, body_max: int, lean:
         scheme="https" if request.META.get("wsgi.url_scheme", "") == "https" or _is_https(request) else "http",
         host=host_of(request),
         query=scrub_query(str(request.META.get("QUERY_STRING", ""))),
-        headers={} if lean else scrub_headers(_headers(request.META)),
-        content_type=clean(str(getattr(request, "content_type", "") or ""))[:200],
+        headers={} if lean else scrub_headers(_headers(request)),
+        content_type=scrub_text(str(getattr(request, "content_type", "") or ""), limit=200),
         body=body,
         body_note=note,
-        referer=scrub_url(str(request.META.get("HTTP_REFERER", ""))),
+        referer=_without_secret_parts(request, scrub_url(str(request.META.get("HTTP_REFERER", "")))),
         view=clean(str(getattr(match, "_func_path", "") or ""))[:300],
     )
 
@@ -154,8 +159,9 @@ def _is_https(request: Any) -> bool:
         return False
 
 
-def _headers(meta: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(_header_name(key[:100]), str(value)) for key, value in meta.items() if key.startswith("HTTP_")]
+def _headers(request: Any) -> list[tuple[str, str]]:
+    headers = [(_header_name(key[:100]), str(value)) for key, value in request.META.items() if key.startswith("HTTP_")]
+    return [(name, _without_secret_parts(request, value) if name == "Referer" else value) for name, value in headers]
 
 
 @lru_cache(maxsize=256)

@@ -11,9 +11,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus, urlsplit, urlunsplit
 
+from capture.secret_keys import REDACTED as REDACTED
 from capture.secret_keys import is_secret_key, words_of
+from capture.secrets_apart import may_be_key_material, redact_apart, redact_below
 
-REDACTED = "[redacted]"
+# What a mapping calls the key of a pair: {"name": "password", "value": "x"}.
+NAMING_KEYS = ("name", "key", "field")
 MAX_DEPTH = 8
 MAX_ITEMS = 100
 MAX_TEXT = 8_192
@@ -32,10 +35,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 # What each family of patterns below has in it. Plain searches for these decide which of them are worth running, since
 # a regular expression of the same words takes ten times as long, and most text has none of them.
-_SHAPE_HINTS = ("eyJ", "AKIA", "ASIA", "AIza")
-_UNDERSCORE_HINTS = tuple(words_of("sk_ rk_ ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ whsec_ npm_ hf_"))
-_HYPHEN_HINTS = tuple(words_of("sk- rk- glpat- xox pypi-"))
-_DOT_HINTS = ("ya29.", "SG.")
+_UNDERSCORE_ENDS = ("sk", "rk", "ghp", "gho", "ghu", "ghs", "ghr", "pat", "whsec", "npm", "hf")
+_HYPHEN_ENDS = ("sk", "rk", "glpat", "pypi")
+_DOT_ENDS = ("ya29", "SG")
 _KEY_HINTS = tuple(
     words_of(
         """
@@ -50,7 +52,7 @@ _DIGITS = re.compile("[0-9](?:[ -]?[0-9]){12}")  # as many as the shortest card 
 # looked at once. Never a text that held a secret.
 _harmless: set[str] = set()
 _plain: set[str] = set()  # the same of queries and URLs
-MAX_HARMLESS, MAX_HARMLESS_TEXT = 4_096, 200
+MAX_HARMLESS, MAX_HARMLESS_TEXT = 2_048, 500
 
 
 def _has(text: str, hints: Iterable[str]) -> bool:
@@ -61,13 +63,25 @@ def _has(text: str, hints: Iterable[str]) -> bool:
 
 
 def _may_have_shape(text: str) -> bool:
-    """Return whether a key of a well-known make could be in the text."""
+    """Return whether a key of a well-known make could be in the text.
+
+    A search for one character takes a tenth of one for a word, so it comes first; what ends in front of a character is
+    asked of the pieces between.
+    """
     return (
-        _has(text, _SHAPE_HINTS)
-        or ("_" in text and _has(text, _UNDERSCORE_HINTS))
-        or ("-" in text and _has(text, _HYPHEN_HINTS))
-        or ("." in text and _has(text, _DOT_HINTS))
+        ("J" in text and "eyJ" in text)
+        or ("A" in text and ("AKIA" in text or "ASIA" in text or "AIza" in text))
+        or ("_" in text and _has_end(text.split("_"), _UNDERSCORE_ENDS))
+        or ("-" in text and ("xox" in text or _has_end(text.split("-"), _HYPHEN_ENDS)))
+        or ("." in text and _has_end(text.split("."), _DOT_ENDS))
     )
+
+
+def _has_end(pieces: Iterable[str], ends: tuple[str, ...]) -> bool:
+    for piece in pieces:  # noqa: SIM110  (as above)
+        if piece.endswith(ends):
+            return True
+    return False
 
 
 _PEM = re.compile(
@@ -94,7 +108,11 @@ _DSN = re.compile(
 _COOKIE_LINE = re.compile(r"\b((?:set-)?cookie[\"']?\s{0,3}[:=]\s{0,3}[\"']?)([^\n\"']+)", re.IGNORECASE)
 _QUOTED = r"(?:[bBuUrR]?\"(?:[^\"\\\n]|\\.)*\"?|[bBuUrR]?'(?:[^'\\\n]|\\.)*'?)"
 _KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]{0,60}+)[\\\"'\]]{0,8}\s{0,3}(?:=>|:=|[:=](?!=))\s{0,3}")
-_VALUE = re.compile(rf"{_QUOTED}|(?:(?:bearer|basic|token|digest|apikey)\s+)?[^\s\"'&;<>]+", re.IGNORECASE)
+# In the `repr` of a text of several lines the next one begins after a written "\n".
+_NEXT_KEY = r"(?:r\\)?n[ \t]{0,8}-?[ \t]?[\"']?[\w.-]{1,60}[\"']?[ \t]{0,3}[:=]"
+_VALUE = re.compile(
+    rf"{_QUOTED}|(?:(?:bearer|basic|token|digest|apikey)\s+)?(?:[^\s\"'&;<>\\]|\\(?!{_NEXT_KEY}))+", re.IGNORECASE
+)
 _LITERAL = re.compile(_QUOTED)
 _ESCAPED_QUOTE = re.compile(r"\\+[\"']")
 _ELEMENT = re.compile(r"<([A-Za-z_][\w:.-]{0,60}+)((?:\s[^<>]{0,200})?>)([^<]{1,2000})(?=</)")
@@ -125,7 +143,7 @@ def scrub_source(line: str) -> str:
 
 
 def scrub_lines(lines: Iterable[str]) -> list[str]:
-    """Return neighbouring lines of source code, each as `scrub_source` does.
+    """Return neighbouring lines of source code, each as `scrub_source` does, without values on a line below their key.
 
     Most source has none of what secrets have in them, which is found out for all lines at once.
     """
@@ -133,27 +151,30 @@ def scrub_lines(lines: Iterable[str]) -> list[str]:
     text = "\n".join(cleaned)
     lowered = text.lower()
     if _may_have_any_shape(text, lowered):
-        return [scrub_source(line) for line in cleaned]
-    if not _has(lowered, _KEY_HINTS):
-        return cleaned
-    return [scrub_source(line) if '"' in line or "'" in line or "</" in line else line for line in cleaned]
+        shown = [scrub_source(line) for line in cleaned]
+    else:
+        shown = [_scrub_keys(line, line.lower(), _LITERAL, source=True) for line in cleaned]
+    return redact_below(shown) if _has(lowered, _KEY_HINTS) or may_be_key_material(cleaned) else shown
 
 
 def _may_have_any_shape(text: str, lowered: str) -> bool:
     """Return whether `_scrub_shapes` could find anything in the text or in a line of it."""
     return (
-        "-----BEGIN" in text
+        ("-" in text and "-----BEGIN" in text)
         or "bearer" in lowered
         or "basic" in lowered
-        or ("://" in text and "@" in text)
+        or ("@" in text and "://" in text)
         or _may_have_shape(text)
-        or _DIGITS.search(text) is not None
+        or (sum(map(text.count, "0123456789")) >= 13 and _DIGITS.search(text) is not None)
     )
 
 
 def _scrub(text: str, values: re.Pattern[str], *, source: bool = False) -> str:
     lowered = text.lower()
-    text = _scrub_shapes(text, lowered)
+    return _scrub_keys(_scrub_shapes(text, lowered), lowered, values, source=source)
+
+
+def _scrub_keys(text: str, lowered: str, values: re.Pattern[str], *, source: bool) -> str:
     if source and '"' not in text and "'" not in text and "</" not in text:
         return text  # only a literal is the value of a key in source code
     if (":" in text or "=" in text or "</" in text) and _has(lowered, _KEY_HINTS):
@@ -162,13 +183,15 @@ def _scrub(text: str, values: re.Pattern[str], *, source: bool = False) -> str:
         text = _redact_keyed(text, values)
         if "</" in text:
             text = _ELEMENT.sub(_redact_element, text)
+    if not source and ("--" in text or "@" in text or "name=" in text):
+        text = redact_apart(text)
     return text
 
 
 def _scrub_shapes(text: str, lowered: str) -> str:
     if "-----BEGIN" in text:
         text = _PEM.sub(REDACTED, text)
-    if "://" in text and "@" in text:
+    if "@" in text and "://" in text:
         text = _DSN.sub(lambda match: f"{match[1] or match[2]}:{REDACTED}@", text)
     if _may_have_shape(text):
         text = _SHAPES.sub(REDACTED, text)
@@ -284,14 +307,21 @@ def _scrub_items(value: Iterable[Any], depth: int) -> list[Any]:
 def scrub_mapping(mapping: Mapping[Any, Any], *, depth: int = 0) -> dict[str, Any]:
     """Return the mapping with the values of secret keys redacted, and every other value scrubbed."""
     result: dict[str, Any] = {}
+    is_pair = "value" in mapping and is_named_secret(mapping)
     for index, (key, value) in enumerate(mapping.items()):
         if index >= MAX_ITEMS:
             result["…"] = f"{len(mapping) - MAX_ITEMS} more"
             break
         name = key if isinstance(key, str) else str(key)[:200] if isinstance(key, int | float) else type(key).__name__
-        secret = is_secret_key(name) and value is not None and not isinstance(value, bool) and value != ""
+        is_secret = is_secret_key(name) or (is_pair and name == "value")
+        secret = is_secret and value is not None and not isinstance(value, bool) and value != ""
         result[scrub_text(name, limit=200)] = REDACTED if secret else scrub_value(value, depth=depth + 1)
     return result
+
+
+def is_named_secret(mapping: Mapping[Any, Any]) -> bool:
+    """Return whether a mapping is a pair such as {"name": "password", "value": "x"}."""
+    return any(isinstance(name := mapping.get(key), str) and is_secret_key(name) for key in NAMING_KEYS)
 
 
 def scrub_query(query: str, *, limit: int = 4_000) -> str:

@@ -6,6 +6,8 @@ import re
 from functools import lru_cache
 from itertools import pairwise
 
+REDACTED = "[redacted]"
+
 
 def words_of(text: str) -> frozenset[str]:
     """Return the words of a text that lists them."""

@@ -18,7 +18,7 @@ from itertools import islice
 from time import perf_counter
 from typing import Any
 
-from capture.scrub import REDACTED, scrub_text
+from capture.scrub import NAMING_KEYS, REDACTED, scrub_text
 from capture.secret_keys import is_secret_key
 
 MAX_DEPTH = 3
@@ -223,9 +223,11 @@ def _is_secret_name(name: Any) -> bool:
 def _mapping(items: Iterable[tuple[Any, Any]], length: int, kind: type, depth: int) -> str:
     if depth >= MAX_DEPTH:
         return "{…}" if length else "{}"
-    shown, size = [], 0
+    shown, size, is_pair = [], 0, False
     for key, item in islice(items, _BREADTH[depth]):
-        if _is_secret_name(key) and not _tells_nothing(item):
+        if type(key) is str and key in NAMING_KEYS:
+            is_pair = _is_secret_name(item)
+        if (_is_secret_name(key) or (is_pair and type(key) is str and key == "value")) and not _tells_nothing(item):
             text = _REDACTED
         else:
             usual = _USUAL.get(type(item))

@@ -26,6 +26,7 @@ from capture.scrub import (
     scrub_value,
 )
 from capture.secret_keys import _SECRET_PAIRS, _SECRET_WORDS, is_secret_key
+from capture.secrets_apart import redact_below
 
 JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7bq\nZZZZ\n-----END RSA PRIVATE KEY-----"
@@ -281,8 +282,8 @@ def test_the_cheap_look_finds_what_all_patterns_together_find(text):
 
 
 @given(st.lists(st.lists(st.sampled_from([*PIECES, "https://a@b", "x = "]), max_size=5).map("".join), max_size=11))
-def test_neighbouring_lines_are_scrubbed_as_each_alone(lines):
-    assert scrub_lines(lines) == [scrub_source(line) for line in lines]
+def test_neighbouring_lines_are_scrubbed_as_each_alone_and_then_below_their_keys(lines):
+    assert scrub_lines(lines) == redact_below([scrub_source(line) for line in lines])
 
 
 def test_what_is_remembered_holds_no_secret_and_stays_small():
