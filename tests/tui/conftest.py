@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -12,15 +14,18 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, select
+from textual._context import active_app
 from tui.seeded_store import FINISHED, seed
 
-from capture.store import migrate
 from capture.store.engine import open_engine
 from capture.store.tables import EvidenceRow, FixSession
 from capture.testing import NOW
 from workbench import config
 from workbench.tui.app import WorkbenchApp
 from workbench.tui.place import PlaceScreen
+
+SETTLE_SECONDS = 30.0
+QUIET_ROUNDS = 5  # of the event loop, more than a message needs to get from one queue to the next
 
 
 class Clock:
@@ -42,18 +47,31 @@ def clinic(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(clinic: Path) -> Iterator[Engine]:
+def store(clinic: Path, sqlite_template: Path) -> Iterator[Engine]:
     """An empty store in the folder."""
-    engine = open_engine(f"sqlite:///{clinic / 'workbench.db'}", create=True)
-    migrate.prepare(engine)
+    path = clinic / "workbench.db"
+    shutil.copyfile(sqlite_template, path)
+    engine = open_engine(f"sqlite:///{path}")
     yield engine
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def seeded_template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the story in it, to be copied and not opened."""
+    path = tmp_path_factory.mktemp("seeded") / "workbench.db"
+    shutil.copyfile(sqlite_template, path)
+    engine = open_engine(f"sqlite:///{path}")
+    seed(engine, now=NOW)
+    engine.dispose()
+    return path
+
+
 @pytest.fixture
-def seeded(store: Engine) -> Engine:
+def seeded(store: Engine, clinic: Path, seeded_template: Path) -> Engine:
     """The store with its story."""
-    seed(store, now=NOW)
+    store.dispose()  # no connection may be open on the file that goes
+    shutil.copyfile(seeded_template, clinic / "workbench.db")
     return store
 
 
@@ -84,18 +102,56 @@ def settle() -> Callable[[Any], Any]:
 
     async def wait(pilot: Any) -> None:
         app = pilot.app
-        for _ in range(400):
-            await pilot.pause(0.01)
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < deadline:
+            await pilot.pause(0.005)
             screens = [screen for screen in app.screen_stack if isinstance(screen, PlaceScreen)]
             if app.failure is not None or (
                 app.is_open
-                and not any(screen._reading or screen._then or getattr(screen, "is_behind", False) for screen in screens)
+                and not any(
+                    screen._reading or screen._then or getattr(screen, "is_behind", False) for screen in screens
+                )
+                and await at_rest(app, within=0)
             ):
-                await pilot.pause(0.01)
                 return
         raise AssertionError("the screen did not settle")
 
     return wait
+
+
+@pytest.fixture(autouse=True)
+def keys_by_condition(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the pilot wait until what it pressed was handled.
+
+    Textual takes a process that gets no processor for one that has nothing to do, and goes on too early.
+    """
+
+    async def wait_for_idle(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
+        await at_rest(active_app.get(), within=max_sleep)
+
+    monkeypatch.setattr("textual.app.wait_for_idle", wait_for_idle)
+    monkeypatch.setattr("textual.pilot.wait_for_idle", wait_for_idle)
+
+
+async def at_rest(app: Any, *, within: float) -> bool:
+    """Wait until no message is on its way in the app and no thread of it works; say whether that came to be."""
+    deadline = time.monotonic() + within
+    quiet = 0
+    while quiet < QUIET_ROUNDS:
+        await asyncio.sleep(0)
+        if not (_has_messages(app) or any(not worker.is_finished for worker in app.workers)):
+            quiet += 1
+        elif time.monotonic() < deadline or (not within and _has_messages(app)):
+            quiet = 0
+            await asyncio.sleep(0.001)
+        else:
+            return False
+    return True
+
+
+def _has_messages(app: Any) -> bool:
+    screens = (node for screen in app.screen_stack for node in screen.walk_children(with_self=True))
+    return any(pump._message_queue is not None and not pump._message_queue.empty() for pump in (app, *screens))
 
 
 @pytest.fixture
