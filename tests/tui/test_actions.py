@@ -15,6 +15,8 @@ from workbench.tui import actions
 from workbench.tui.actions import ACTIONS, FOOTER_MOST, PLACES, Here
 from workbench.tui.screens.bug import BugScreen
 from workbench.tui.screens.bugs import BugsScreen
+from workbench.tui.screens.compare import CompareScreen
+from workbench.tui.screens.dashboard import DashboardScreen
 from workbench.tui.screens.evidence import EvidenceScreen
 from workbench.tui.screens.help import help_lines
 from workbench.tui.screens.session import SessionScreen
@@ -23,6 +25,8 @@ from workbench.tui.screens.signoff import SignOffScreen
 SCREENS = {
     "list": BugsScreen,
     "bug": BugScreen,
+    "compare": CompareScreen,
+    "dashboard": DashboardScreen,
     "session": SessionScreen,
     "evidence": EvidenceScreen,
     "signoff": SignOffScreen,

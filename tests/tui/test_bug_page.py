@@ -211,7 +211,7 @@ async def test_sections_are_reached_by_number_and_tab(
         for key in ("3", "tab", "shift+tab", "shift+tab", "shift+tab", "shift+tab", "tab", "9"):
             await pilot.press(key)
             seen.append(document.section)
-        assert seen == ["request", "occurrences", "request", "stack", "why", "history", "why", "why"]
+        assert seen == ["request", "over time", "request", "stack", "why", "history", "why", "history"]
 
 
 async def test_enter_unfolds_the_frames_of_libraries_and_folds_ours(
@@ -315,11 +315,11 @@ async def test_what_went_wrong_leaves_the_status_line_when_it_works_again(
     app = make_app()
     async with app.run_test(size=(100, 24)) as pilot:
         await settle(pilot)
-        real = app.desk.bugs
-        monkeypatch.setattr(app.desk, "bugs", lambda _text: (_ for _ in ()).throw(RuntimeError("gone [/b] away")))
+        real = app.desk.listed
+        monkeypatch.setattr(app.desk, "listed", lambda *_a, **_k: (_ for _ in ()).throw(RuntimeError("gone [/b] away")))
         app.screen.reload()  # type: ignore[attr-defined]
         await eventually(lambda: "✗ RuntimeError: gone [/b] away" in text_of(app.screen))
-        monkeypatch.setattr(app.desk, "bugs", real)
+        monkeypatch.setattr(app.desk, "listed", real)
         await eventually(lambda: "✗" not in text_of(app.screen))
 
 

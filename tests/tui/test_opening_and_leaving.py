@@ -140,7 +140,7 @@ async def test_the_palette_offers_every_action_and_does_it(
     seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, eventually: Any, text_of: Any
 ) -> None:
     app = make_app()
-    async with app.run_test(size=(100, 40)) as pilot:
+    async with app.run_test(size=(100, 120)) as pilot:
         await settle(pilot)
         await pilot.press("ctrl+p")
         await eventually(lambda: "decide: sign-off" in text_of(app.screen))

@@ -133,14 +133,19 @@ def approvals(engine: Engine, session_id: str) -> list[ApprovalRow]:
 
 def ledger(engine: Engine) -> Ledger:
     """Return the ledger over all journals."""
+    with reading(engine) as connection:
+        return ledger_of(connection)
+
+
+def ledger_of(connection: Connection) -> Ledger:
+    """Return the ledger over all journals."""
     journal = table_of(JournalRow)
     seen = stored = counted = 0
     dropped: Counter[str] = Counter()
     statement = sa.select(journal.c.seen, journal.c.stored, journal.c.counted, journal.c.dropped)
-    with reading(engine) as connection:
-        for row in connection.execute(statement):
-            seen, stored, counted = seen + row.seen, stored + row.stored, counted + row.counted
-            dropped.update(row.dropped)
+    for row in connection.execute(statement):
+        seen, stored, counted = seen + row.seen, stored + row.stored, counted + row.counted
+        dropped.update(row.dropped)
     return Ledger(seen, stored, counted, dict(dropped))
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from capture.event import Event
 from workbench import evidence
+from workbench.bugs.source_files import candidates
 from workbench.config import Config
 from workbench.evidence import EvidenceRequest, RecordedFault, Reproduction
 from workbench.evidence.split import is_test_file
@@ -106,23 +107,17 @@ def _try(
     return Attempt(written, path, base, commit, evidence.reproduce(request, progress=progress))
 
 
-def _candidates(paths: Sequence[str], event: Event) -> Iterator[str]:
-    """Yield the files of the repository that the failed frame may be in: those whose ends agree most."""
+def _candidates(paths: Sequence[str], event: Event) -> list[str]:
+    """Return the files of the repository that the failed frame may be in."""
     try:
-        recorded = PurePosixPath(failed_in(event).filename.replace("\\", "/")).parts
+        return candidates(failed_in(event).filename, paths)
     except CannotWrite:
-        return
-    for length in range(len(recorded), 0, -1):
-        end = "/".join(recorded[-length:])
-        found = [path for path in paths if path == end or path.endswith(f"/{end}")]
-        if found:
-            yield from found
-            return
+        return []
 
 
 def _source(repository: Repository, base: str, paths: Sequence[str], event: Event) -> str:
     frame = failed_in(event)
-    found = list(_candidates(paths, event))
+    found = _candidates(paths, event)
     if not found:
         raise CannotWrite(f"{frame.module} is not in the repository")
     if len(found) > 1:

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from workbench.bugs.rows import BugRow, SessionRow
 
-Place = Literal["list", "bug", "session", "evidence", "signoff", "help", "any"]
+Place = Literal["list", "bug", "compare", "dashboard", "session", "evidence", "signoff", "help", "any"]
 PLACES: dict[Place, str] = {
     "list": "Bug list",
     "bug": "Bug",
+    "compare": "Two occurrences",
+    "dashboard": "Dashboard",
     "session": "Fix session",
     "evidence": "Evidence",
     "signoff": "Sign-off",
@@ -38,6 +40,8 @@ class Here:
     filtered: bool = False
     marked: tuple[BugRow, ...] = ()  # the bugs that were marked, where any are
     can_undo: bool = False  # something was done in this session
+    has_occurrence: bool = False  # an event is stored, and shown
+    on_parked: bool = False  # the cursor is on an owed action that was given up
 
     @property
     def bugs(self) -> tuple[BugRow, ...]:
@@ -146,6 +150,14 @@ def _issue(here: Here) -> str:
     return "" if here.bug.issue else f"{here.bug.label} has no issue on GitHub."
 
 
+def _occurrence(here: Here) -> str:
+    return "" if here.has_occurrence else "No occurrence is stored, or none has been read (yet)."
+
+
+def _parked(here: Here) -> str:
+    return "" if here.on_parked else "The cursor is not on a parked action."
+
+
 def _asked(here: Here) -> str:
     return "" if here.asks else "The agent asks for nothing now."
 
@@ -229,14 +241,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("reopen", "X", "reopen", "Triage", ("list", "bug"), _reopen),
     Action("delete", "D", "delete", "Triage", ("list", "bug"), _one_bug),
     Action("undo", "u", "undo the last act", "Triage", ("list", "bug"), _undo),
-    Action("section", "tab", "next section", "Look", ("bug", "signoff"), _always, 50),
-    Action("section_back", "shift+tab", "previous section", "Look", ("bug", "signoff")),
+    Action("section", "tab", "next section", "Look", ("bug", "signoff", "compare", "dashboard"), _always, 50),
+    Action("section_back", "shift+tab", "previous section", "Look", ("bug", "signoff", "compare", "dashboard")),
     Action(
         "section_number",
         "1,2,3,4,5,6,7,8,9",
         "go to a section by its number",
         "Look",
-        ("bug", "signoff"),
+        ("bug", "signoff", "compare", "dashboard"),
         _always,
         None,
         "1…9",
@@ -244,6 +256,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("newer", "left_square_bracket", "newer occurrence", "Look", ("bug",), _always, None, "["),
     Action("older", "right_square_bracket", "older occurrence", "Look", ("bug",), _always, None, "]"),
     Action("unfold", "z", "unfold or fold library frames", "Look", ("bug",)),
+    Action("plot", "p", "plot by the hour or by the day", "Look", ("bug",)),
+    Action("compare", "c", "keep an occurrence, or compare it with the kept one", "Look", ("bug",), _occurrence),
+    Action("only_different", "z", "hide or show what is the same", "Look", ("compare",), _always, 20),
     Action("fix", "f", "fix", "Fix", ("list", "bug"), _fix, 20),
     Action("session", "s", "session", "Fix", ("list", "bug"), _session, 25),
     Action("allow", "a", "allow", "Fix", ("session",), _asked, 10, hides=True),
@@ -253,17 +268,31 @@ ACTIONS: tuple[Action, ...] = (
     Action("unlock", "U", "skip the test phase, or unlock its test", "Fix", ("session",), _phased),
     Action("send_back", "B", "send the agent back to its test, with a word", "Fix", ("session",), _phased),
     Action("resume", "r", "resume", "Fix", ("session", "bug", "list"), _resumable, 26, hides=True),
-    Action("evidence", "e", "evidence", "Decide", ("list", "bug", "session"), _evidence, 30),
+    Action("evidence", "E,e", "evidence", "Decide", ("list", "session"), _evidence, 30),
+    Action("evidence", "E", "evidence", "Decide", ("bug",), _evidence, 30),
     Action("signoff", "v", "sign-off", "Decide", ("list", "bug", "session", "evidence"), _review, 31),
     Action("sign", "y", "sign off", "Decide", ("signoff",), _undecided, 10, hides=True),
     Action("decline", "N", "leave undecided", "Decide", ("signoff",), _undecided),
     Action("note", "n", "add a note", "Decide", ("signoff",), _undecided, 12, hides=True),
     Action("reject", "x", "reject with a reason", "Decide", ("signoff",), _undecided, 11, hides=True),
     Action("merge", "c", "copy the merge command", "Take along", ("signoff",), _always, 95),
+    Action("edit", "e", "open the frame's file in your editor", "Take along", ("bug",), _occurrence),
     Action("issue", "o", "open the issue in a browser", "Take along", ("list", "bug", "signoff"), _issue),
     Action("copy", "y", "copy: number, curl line, stack …", "Take along", ("list", "bug"), _bug),
     Action("copy", "y", "copy the branch", "Take along", ("session", "evidence")),
-    Action("back", "escape", "back", "Go", ("bug", "session", "evidence", "signoff", "help"), _always, 70, "esc"),
+    Action("dashboard", "d", "dashboard", "Go", ("list",), _always, 60),
+    Action("open", "enter", "open", "Look", ("dashboard",), _always, 10),
+    Action("retry", "r", "retry a parked action", "Decide", ("dashboard",), _parked, 20),
+    Action(
+        "back",
+        "escape",
+        "back",
+        "Go",
+        ("bug", "compare", "dashboard", "session", "evidence", "signoff", "help"),
+        _always,
+        70,
+        "esc",
+    ),
     Action("help", "question_mark", "help", "Go", ("any",), _always, 80, "?"),
     Action("palette", "ctrl+p", "all actions", "Go", ("any",), shown="ctrl+p"),
     Action("quit", "q", "quit", "Go", ("any",), _always, 90),

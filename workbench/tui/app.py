@@ -123,7 +123,8 @@ class WorkbenchApp(App[None], inherit_bindings=False):
         self.post_message(message)  # safe from any thread, and without effect once the app is gone
 
     def _place(self) -> PlaceScreen | None:
-        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, PlaceScreen)), None)
+        places = [screen for screen in self.screen_stack if isinstance(screen, PlaceScreen) and screen.is_mounted]
+        return places[-1] if places else None
 
     def _reload(self) -> None:
         place = self._place()

@@ -10,6 +10,7 @@ import getpass
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.bugs.order import LATEST_FIRST, Order
@@ -17,15 +18,19 @@ from workbench.bugs.order import LATEST_FIRST, Order
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
-    from capture.event import Event
+    from capture.event import Event, Frame
+    from workbench.bugs import occurrences
     from workbench.bugs.acts import Done
     from workbench.bugs.filters import FilterError
     from workbench.bugs.listing import Window
+    from workbench.bugs.occurrences import Edge
     from workbench.bugs.queries import Ledger, Watcher
     from workbench.bugs.rows import ApprovalRow, BugPage, SessionRow, SignOffRow, TranscriptRow
+    from workbench.bugs.stats import Stats
     from workbench.config import Config
     from workbench.fixing import Terms
     from workbench.signoff import Proposal
+    from workbench.tui.documents.figures import Figures
 
 Clock = Callable[[], datetime]
 
@@ -41,6 +46,15 @@ class Launch:
     rehearse: str = ""
     test_first: bool = True
     unsandboxed: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """A line of a file of the checkout; `path` is taken from `root`."""
+
+    root: Path
+    path: str
+    line: int
 
 
 @dataclass(frozen=True)
@@ -123,8 +137,9 @@ class Desk:
         from workbench.bugs import listing
 
         question, now = listing.Question(asked.filter, asked.order, self.person), self.clock()
-        counts = listing.counts(self.engine, question, now=now)
-        window = listing.window(self.engine, question, start=start, size=size, around=around, days=asked.days, now=now)
+        counts, window = listing.listed(
+            self.engine, question, start=start, size=size, around=around, days=asked.days, now=now
+        )
         return Listed(asked, counts, window, window.total == 0 and listing.is_empty(self.engine))
 
     def known(self) -> dict[str, list[str]]:
@@ -147,6 +162,31 @@ class Desk:
 
         return queries.bug_page(self.engine, number, now=self.clock())
 
+    def occurrences(self, number: int, beside: Edge | None) -> occurrences.Window:
+        """Return a window on the stored events of a bug."""
+        from workbench.bugs import occurrences
+
+        return occurrences.window(self.engine, number, beside=beside)
+
+    def figures(self, number: int) -> Figures:
+        """Return when the events of a bug happened and what differs between them."""
+        from workbench.bugs import over_time, varying
+        from workbench.tui.documents.figures import Figures
+
+        return Figures(over_time.of_bug(self.engine, number, now=self.clock()), varying.of_bug(self.engine, number))
+
+    def stats(self) -> Stats:
+        """Return all bugs in figures."""
+        from workbench.bugs import stats
+
+        return stats.stats(self.engine, now=self.clock())
+
+    def retry(self, owed_id: int) -> None:
+        """Let an owed action that was given up be tried again."""
+        from workbench.tracker import outbox
+
+        outbox.retry(self.engine, owed_id, now=self.clock())
+
     def act(self, kind: str, *given: Any, **words: Any) -> Done:
         """Do one of the acts of `workbench.bugs.acts`, as this person and now."""
         from workbench.bugs import acts
@@ -165,6 +205,38 @@ class Desk:
         from workbench.bugs import queries
 
         return queries.event(self.engine, occurrence_id)
+
+    def sources(self, event: Event, frame: Frame | None) -> list[Source]:
+        """Return the files of the checkout that a frame may be in; without one, the application's innermost frame.
+
+        Raises `NotFound` where there is none.
+        """
+        from workbench.bugs.source_files import candidates, line_of
+        from workbench.errors import NotFound
+        from workbench.git import Repository
+
+        surfaced = event.surfaced
+        if frame is None and surfaced is not None:
+            frame = next((each for each in reversed(surfaced.frames) if each.in_app), None)
+        if frame is None:
+            raise NotFound("No frame of the application was recorded.", cure="Put the cursor on a frame of the stack.")
+        if not frame.in_app:
+            raise NotFound(
+                f"{frame.filename} belongs to a library.", cure="Only files of the application are in the checkout."
+            )
+        repository = Repository.open(self.config.repo)
+        found = []
+        for path in candidates(frame.filename, repository.all_files("HEAD")):
+            file = repository.root / path
+            if file.is_file():
+                lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+                found.append(Source(repository.root, path, line_of(lines, frame.lineno, frame.context_line)))
+        if not found:
+            raise NotFound(
+                f"No file of the checkout is {frame.filename}.",
+                cure=f"The checkout is {repository.root}; another one is given with --repo.",
+            )
+        return found
 
     def latest_session(self, number: int) -> SessionRow | None:
         """Return the latest fix session of a bug."""

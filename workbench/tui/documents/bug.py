@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -11,12 +10,14 @@ from typing import TYPE_CHECKING
 from workbench.text import plain, plain_lines
 from workbench.tui.documents.breadcrumbs import breadcrumb_lines
 from workbench.tui.documents.evidence import summary_lines
+from workbench.tui.documents.figures import By, Figures, over_time_lines, varying_lines
+from workbench.tui.documents.history import history_lines
+from workbench.tui.documents.occurrences import occurrence_lines
 from workbench.tui.documents.outside import outside_lines
 from workbench.tui.documents.stack import stack_lines
-from workbench.tui.documents.triage import act_line, note_lines, other_acts, related_lines, standing
+from workbench.tui.documents.triage import note_lines, related_lines, standing
 from workbench.tui.lines import BLANK, Line, Span, cell, heading, line, paragraphs
 from workbench.tui.words import (
-    age,
     ago,
     clock_time,
     money,
@@ -29,22 +30,32 @@ from workbench.tui.words import (
 
 if TYPE_CHECKING:
     from capture.event import Event, Request
-    from workbench.bugs.rows import BugPage, OccurrenceRow, SessionRow
+    from workbench.bugs.occurrences import Window
+    from workbench.bugs.rows import BugPage, SessionRow
 
-SECTIONS = ("why", "stack", "request", "breadcrumbs", "occurrences", "fix", "outside", "history")
-OCCURRENCES_SHOWN = 200
+SECTIONS = (
+    "why", "stack", "request", "breadcrumbs", "over time", "varies", "occurrences", "fix", "outside", "history",
+)  # fmt: skip
 BODY_LINES = 40
 
 
 @dataclass(frozen=True)
 class View:
-    """How the page is looked at: which occurrence is open, what is unfolded, how wide, when, and with keys or not."""
+    """How the page is looked at: which occurrence is open, what is unfolded, how wide, when, and with keys or not.
+
+    `window` is the part of the stored occurrences that is shown, None for the latest; `kept` the one that another is
+    to be compared with; `figures` is None until they are read.
+    """
 
     width: int
     now: datetime
     event: Event | None
     unfolded: frozenset[str] = frozenset()
     keys: bool = True
+    window: Window | None = None
+    kept: str = ""
+    figures: Figures | None = None
+    by: By = "hours"
 
 
 def head_lines(page: BugPage, width: int, now: datetime) -> list[Line]:
@@ -94,10 +105,10 @@ def _links(page: BugPage) -> Line:
 def page_lines(page: BugPage, view: View) -> list[Line]:
     """Return the whole page."""
     out: list[Line] = []
-    for section in (_why, _notes, _stack, _request, _breadcrumbs, _occurrences, _fix):
+    for section in (_why, _notes, _stack, _request, _breadcrumbs, _over_time, _varying, _occurrences, _fix):
         if lines := list(section(page, view)):
             out += [*lines, BLANK]
-    out += [*outside_lines(page, view.width), BLANK, *_history(page, view), BLANK]
+    out += [*outside_lines(page, view.width), BLANK, *history_lines(page, view.width), BLANK]
     return out[:-1]
 
 
@@ -153,10 +164,14 @@ def _stack(page: BugPage, view: View) -> Iterator[Line]:
 
 def _which(page: BugPage, view: View) -> str:
     assert view.event is not None
-    for index, seen in enumerate(page.occurrences):
+    rows, before = page.occurrences, 0
+    stored = len(rows)
+    if view.window is not None:
+        rows, before, stored = view.window.rows, view.window.newer, view.window.stored
+    for index, seen in enumerate(rows, before + 1):
         if seen.id == view.event.id:
             keys = " · [ newer  ] older" if view.keys else ""
-            return f"occurrence {index + 1} of {len(page.occurrences)}, {ago(seen.at, view.now)}{keys}"
+            return f"occurrence {index:,} of {stored:,}, {ago(seen.at, view.now)}{keys}"
     return f"occurrence of {ago(view.event.at, view.now)}"
 
 
@@ -233,27 +248,18 @@ def _table(values: dict[str, str], width: int) -> Iterator[Line]:
             yield line(" " * 18, *piece.spans)
 
 
+def _over_time(_page: BugPage, view: View) -> Iterator[Line]:
+    return over_time_lines(view.figures, view.by, view.width, keys=view.keys)
+
+
+def _varying(_page: BugPage, view: View) -> Iterator[Line]:
+    return varying_lines(view.figures, view.width)
+
+
 def _occurrences(page: BugPage, view: View) -> Iterator[Line]:
-    yield heading("Occurrences", section="occurrences", note="enter shows one" if view.keys else "")
-    if not page.occurrences:
-        yield line(("  None is stored any more.", "muted"))
-    for seen in page.occurrences[:OCCURRENCES_SHOWN]:
-        yield _occurrence(seen, view)
-    if page.row.count > len(page.occurrences):
-        counted = page.row.count - len(page.occurrences)
-        yield line((f"  {plural(counted, 'more event')} counted without being stored", "muted"))
-
-
-def _occurrence(seen: OccurrenceRow, view: View) -> Line:
-    is_open = view.event is not None and view.event.id == seen.id
-    return line(
-        ("  ❱ " if is_open else "    ", "here"),
-        (f"{age(seen.at, view.now):>4}  ", "muted"),
-        (f"{seen.status_code or '–'!s:>3}  ", "bad" if (seen.status_code or 0) >= 500 else ""),
-        cell(seen.path, max(view.width - 48, 12)),
-        (f"  {cell(seen.release or '–', 9)} {cell(seen.environment, 12)}", "muted"),
-        (f" {plain(seen.user_id, 20)}" if seen.user_id else "", "muted"),
-        key=f"occurrence:{seen.id}",
+    shown = view.event.id if view.event else ""
+    return occurrence_lines(
+        page, view.window, shown=shown, kept=view.kept, now=view.now, width=view.width, keys=view.keys
     )
 
 
@@ -264,6 +270,7 @@ def _fix(page: BugPage, view: View) -> Iterator[Line]:
         yield line(("  Nobody has worked on it. ", "muted"), *launch)
     for session in page.sessions:
         yield _session(session, view.now)
+    yield from _attempts(page.sessions)
     if page.evidence is not None:
         yield BLANK
         yield from summary_lines(page.evidence, view.width, key="evidence")
@@ -275,6 +282,20 @@ def _fix(page: BugPage, view: View) -> Iterator[Line]:
         )
         yield from paragraphs(plain_lines(sign_off.note, most=6) if sign_off.note else [], view.width, indent="      ")
     yield from _fix_releases(page, view)
+
+
+def _attempts(sessions: Sequence[SessionRow]) -> Iterator[Line]:
+    """Yield what all attempts cost together; what rehearsals say they cost was never paid."""
+    real = [session for session in sessions if session.rehearsal is None]
+    if len(sessions) < 2:
+        return
+    rehearsed = plural(len(sessions) - len(real), "rehearsal")
+    yield line(
+        ("  = ", "muted"),
+        f"{plural(len(real), 'attempt')}, {money(sum(session.cost_usd for session in real))}",
+        (f"  {short_count(sum(session.tokens for session in real))} tokens", "muted"),
+        (f" · {rehearsed} beside, not paid for" if len(real) < len(sessions) else "", "muted"),
+    )
 
 
 def _session(session: SessionRow, now: datetime) -> Line:
@@ -289,25 +310,6 @@ def _session(session: SessionRow, now: datetime) -> Line:
         plain(session.activity, 120),
         key=f"session:{session.id}",
     )
-
-
-def _history(page: BugPage, view: View) -> Iterator[Line]:
-    yield heading("History", section="history")
-    acts = deque(other_acts(page))
-    for step in page.history:
-        while acts and acts[0].at <= step.at:
-            yield act_line(acts.popleft())
-        was = f"{step.from_state} → " if step.from_state else ""
-        glyph, ink = state_mark(step.to_state)
-        yield line(
-            (f"  {clock_time(step.at)}  ", "muted"),
-            f"{was}",
-            (f"{glyph} {step.to_state}", ink),
-            (f"  by {step.actor_kind} {plain(step.actor, 80)}", "muted"),
-        )
-        yield from paragraphs([plain(step.reason)] if step.reason else [], view.width, indent="      ", ink="muted")
-    for act in acts:
-        yield act_line(act)
 
 
 def _fix_releases(page: BugPage, view: View) -> Iterator[Line]:

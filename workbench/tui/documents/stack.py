@@ -33,6 +33,24 @@ def stack_lines(event: Event, width: int, unfolded: frozenset[str]) -> list[Line
     return out
 
 
+def frame_at(event: Event, key: str) -> Frame | None:
+    """Return the frame that the line with `key` is about, or None for a line of anything else."""
+    kind, _, place = key.partition(":")
+    position, _, index = place.partition(":")
+    if kind != "frame" or not (position.isdigit() and index.isdigit()):
+        return None
+    frames = next((error.frames for at, error in enumerate(_in_order(event.exceptions)) if at == int(position)), ())
+    return frames[int(index)] if int(index) < len(frames) else None
+
+
+def _in_order(chain: Sequence[ExceptionInfo]) -> Iterator[ExceptionInfo]:
+    """Yield exceptions in the order in which they are shown."""
+    for exception in chain:
+        yield exception
+        for member in exception.members:
+            yield from _in_order(member)
+
+
 def _chain(
     chain: Sequence[ExceptionInfo], place: str, positions: Iterator[int], width: int, unfolded: frozenset[str]
 ) -> list[Line]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.text import plain, plain_lines
 from workbench.tui.lines import Line, Span, heading, line, paragraphs
-from workbench.tui.words import ago, clock_time, plural, state_mark
+from workbench.tui.words import ago, plural, state_mark
 
 if TYPE_CHECKING:
     from workbench.bugs.rows import ActView, BugPage, BugRow
@@ -67,23 +67,8 @@ def note_lines(page: BugPage, width: int, now: datetime) -> Iterator[Line]:
         yield from paragraphs(plain_lines(note.text, most=NOTE_LINES), width, indent="    ")
 
 
-def other_acts(page: BugPage) -> list[ActView]:
-    """Return the acts that the history of states does not tell of, the oldest first."""
-    return [act for act in reversed(page.acts) if "state" not in act.after and act.kind != "note"]
-
-
-def act_line(act: ActView) -> Line:
-    """Return an act as a line of the history."""
-    undone = f"  undone by {plain(act.undone_by, 80)}" if act.undone_by else ""
-    return line(
-        (f"  {clock_time(act.at)}  ", "muted"),
-        _words(act),
-        (f"  by person {plain(act.actor, 80)}", "muted"),
-        (undone, "warn"),
-    )
-
-
-def _words(act: ActView) -> str:
+def act_words(act: ActView) -> str:
+    """Return what somebody did, in words."""
     was, is_ = act.before, act.after
     if "assignee" in is_:
         return f"assigned to {plain(is_['assignee'] or 'nobody', 80)}"
@@ -93,7 +78,9 @@ def _words(act: ActView) -> str:
         return plain(f"labelled {' '.join(come + gone)}", 200)
     if "issue" in is_:
         return f"linked to {_issue(is_['issue'])}" if is_["issue"] else f"unlinked from {_issue(was['issue'])}"
-    return plain(f"{act.kind} {act.reason}", 200)
+    if act.kind == "note":
+        return "wrote a note"
+    return plain(act.kind if act.kind in ("merge", "unmerge") else f"{act.kind} {act.reason}", 200)
 
 
 def _issue(issue: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual.binding import BindingType
 from textual.widget import Widget
@@ -16,14 +16,20 @@ from workbench.tui.lines import line
 from workbench.tui.pane import Pane
 from workbench.tui.place import bindings
 from workbench.tui.screens.acts import BugActs
+from workbench.tui.screens.editing import Editing
 from workbench.tui.screens.sections import Sections
 
 if TYPE_CHECKING:
     from capture.event import Event
+    from workbench.bugs.occurrences import Edge, Window
     from workbench.bugs.rows import BugPage, BugRow
+    from workbench.tui.documents.figures import By, Figures
+
+Read = tuple["BugPage", "Window"]
+Side = Literal["newer", "older"]
 
 
-class BugScreen(BugActs, Sections):
+class BugScreen(BugActs, Sections, Editing):
     """One bug."""
 
     PLACE = "bug"
@@ -35,6 +41,11 @@ class BugScreen(BugActs, Sections):
         self._page: BugPage | None = None
         self._event: Event | None = None  # of an older occurrence; None: the latest
         self._unfolded: frozenset[str] = frozenset()
+        self._window: Window | None = None
+        self._beside: Edge | None = None  # where the window begins; None: with the latest
+        self._kept = ""  # the occurrence that another is to be compared with
+        self._figures: Figures | None = None
+        self._by: By = "hours"
 
     def body(self) -> Iterable[Widget]:
         """Return the head, the sections and the page."""
@@ -47,11 +58,22 @@ class BugScreen(BugActs, Sections):
         """The bug that is shown."""
         return self._page.row if self._page else None
 
+    @property
+    def event(self) -> Event | None:
+        """The event of the occurrence that is shown."""
+        return self._event or (self._page.event if self._page else None)
+
     def here(self) -> Here:
         """Return the bug and whether it has evidence."""
         has_evidence = bool(self._page and self._page.evidence)
         latest = self._page.sessions[0] if self._page and self._page.sessions else None
-        return Here(bug=self.bug, session=latest, has_evidence=has_evidence, can_undo=bool(self.workbench.undoable))
+        return Here(
+            bug=self.bug,
+            session=latest,
+            has_evidence=has_evidence,
+            can_undo=bool(self.workbench.undoable),
+            has_occurrence=self.event is not None,
+        )
 
     def event_at_hand(self, page: BugPage) -> Event | None:
         """Return the event of the occurrence that is shown."""
@@ -61,13 +83,21 @@ class BugScreen(BugActs, Sections):
         """Go back: there is no page any more."""
         self.do_back()
 
-    def read(self) -> BugPage:
-        """Read the page."""
-        return self.workbench.desk.page(self._number)
+    def read(self) -> Read:
+        """Read the page, and the occurrences that are looked at."""
+        desk, beside = self.workbench.desk, self._beside
+        return desk.page(self._number), desk.occurrences(self._number, beside)
 
-    def arrived(self, result: BugPage) -> None:
-        """Show it."""
-        self._page = result
+    def arrived(self, result: Read) -> None:
+        """Show it, and read the figures where there are new events."""
+        is_new = self._page is None or self._page.row.count != result[0].row.count
+        self._page, self._window = result
+        self.draw()
+        if is_new or self._figures is None:
+            self.load(lambda: self.workbench.desk.figures(self._number), self._figures_arrived, group="figures")
+
+    def _figures_arrived(self, figures: Figures) -> None:
+        self._figures = figures
         self.draw()
 
     def draw(self) -> None:
@@ -78,8 +108,16 @@ class BugScreen(BugActs, Sections):
             return
         now = self.workbench.clock()
         self.query_one("#head", Bar).show(*pages.head_lines(self._page, self.size.width - 2, now))
-        event = self._event or self._page.event
-        view = pages.View(width=self.document.room, now=now, event=event, unfolded=self._unfolded)
+        view = pages.View(
+            width=self.document.room,
+            now=now,
+            event=self.event,
+            unfolded=self._unfolded,
+            window=self._window,
+            kept=self._kept,
+            figures=self._figures,
+            by=self._by,
+        )
         self.document.show(pages.page_lines(self._page, view))
         self.draw_sections()
 
@@ -97,6 +135,8 @@ class BugScreen(BugActs, Sections):
             self.document.go_to_key(chosen.key)
         elif kind == "occurrence":
             self._show_occurrence(name)
+        elif kind == "window":
+            self._turn("newer" if name == "newer" else "older")
         elif kind == "session":
             self.show_session(name)
         elif kind == "evidence":
@@ -109,24 +149,67 @@ class BugScreen(BugActs, Sections):
         self._unfolded ^= {"fold:all"}
         self.draw()
 
+    def do_plot(self) -> None:
+        """Plot by the day instead of by the hour, or the other way round, and show it."""
+        self._by = "days" if self._by == "hours" else "hours"
+        self.draw()
+        self.document.go_to_section("over time")
+        self.draw_sections()
+
+    # --- occurrences -------------------------------------------------------------------------------------------
+
     def do_newer(self) -> None:
         """Show the next newer occurrence."""
-        self._walk(-1)
+        self._walk("newer")
 
     def do_older(self) -> None:
         """Show the next older occurrence."""
-        self._walk(1)
+        self._walk("older")
 
-    def _walk(self, by: int) -> None:
-        if self._page is None:
+    def _walk(self, side: Side) -> None:
+        if self._window is None:
             return
-        ids = [seen.id for seen in self._page.occurrences]
-        shown = self._event or self._page.event
-        place = (ids.index(shown.id) if shown and shown.id in ids else 0) + by
+        ids = [seen.id for seen in self._window.rows]
+        shown = self.event
+        place = (ids.index(shown.id) if shown and shown.id in ids else 0) + (1 if side == "older" else -1)
         if 0 <= place < len(ids):
             self._show_occurrence(ids[place])
+        elif self._has_more(side):
+            self._turn(side, is_shown=True)
         else:
-            self.say("This is the newest occurrence." if by < 0 else "This is the oldest stored occurrence.")
+            newest, oldest = "This is the newest occurrence.", "This is the oldest stored occurrence."
+            self.say(newest if side == "newer" else oldest)
+
+    def _has_more(self, side: Side) -> bool:
+        window = self._window
+        if window is None or not window.rows:
+            return False
+        return window.newer > 0 if side == "newer" else window.stored > window.newer + len(window.rows)
+
+    def _turn(self, side: Side, *, is_shown: bool = False) -> None:
+        """Look at the occurrences beyond an end of those that are looked at; with `is_shown`, show the nearest."""
+        from workbench.bugs.occurrences import SIZE, Edge
+
+        if self._window is None or not self._window.rows:
+            return
+        end = self._window.rows[0 if side == "newer" else -1]
+        # Close to the latest, the window begins with the latest again, and new ones are seen as they arrive.
+        is_latest = side == "newer" and self._window.newer <= SIZE
+        self._beside = None if is_latest else Edge(end.at, end.id, side)
+
+        def show(window: Window) -> None:
+            self._window = window
+            self.draw()
+            if is_shown:
+                ids = [seen.id for seen in window.rows]
+                nearest = ids.index(end.id) - 1 if end.id in ids else (-1 if side == "newer" else 0)
+                self._show_occurrence(ids[nearest])
+            else:
+                self.document.go_to_section("occurrences")
+                self.draw_sections()
+
+        beside = self._beside
+        self.load(lambda: self.workbench.desk.occurrences(self._number, beside), show, group="window")
 
     def _show_occurrence(self, occurrence_id: str) -> None:
         def show(event: Event) -> None:
@@ -136,3 +219,37 @@ class BugScreen(BugActs, Sections):
             self.draw_sections()
 
         self.load(lambda: self.workbench.desk.event(occurrence_id), show, group="event")
+
+    def do_compare(self) -> None:
+        """Keep the occurrence under the cursor, or the one that is shown; with one kept, compare the two."""
+        chosen = self.document.chosen
+        kind, _, name = (chosen.key if chosen else "").partition(":")
+        picked = name if kind == "occurrence" else self.event.id if self.event else ""
+        if not self._kept:
+            self._kept = picked
+            self.say("Kept for comparison: c on another occurrence compares the two, on this one lets go of it.")
+        elif self._kept == picked:
+            self._kept = ""
+            self.say("Let go of the occurrence.")
+        else:
+            self._compare(self._kept, picked)
+        self.draw()
+
+    def _compare(self, one: str, other: str) -> None:
+        from workbench.tui.screens.compare import CompareScreen
+
+        assert self.bug is not None
+        bug, desk = self.bug, self.workbench.desk
+
+        def show(events: tuple[Event, Event]) -> None:
+            self._kept = ""
+            self.draw()
+            self.app.push_screen(CompareScreen(bug, *events))
+
+        self.load(lambda: (desk.event(one), desk.event(other)), show, group="event")
+
+    def do_edit(self) -> None:
+        """Open the file of the frame under the cursor, or of the innermost of the application."""
+        chosen = self.document.chosen
+        if self.event is not None:
+            self.edit(self.event, chosen.key if chosen else "")

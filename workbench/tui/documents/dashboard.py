@@ -1,0 +1,141 @@
+"""All bugs in figures, as lines: what needs a look, how the site does, and whether our own work gets done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from workbench.text import plain
+from workbench.tui.documents.outside import OWED_WORDS
+from workbench.tui.documents.plot import bars, plot_lines
+from workbench.tui.lines import BLANK, Ink, Line, Span, heading, line, paragraphs
+from workbench.tui.words import ago, money, plural, state_mark
+
+if TYPE_CHECKING:
+    from workbench.bugs.queries import Ledger
+    from workbench.bugs.stats import Outbox, Stats
+
+STATES = ("open", "fixing", "review", "closed", "muted")
+
+
+def dashboard_lines(stats: Stats, width: int, now: datetime, *, keys: bool = True) -> list[Line]:
+    """Return the dashboard."""
+    parts = (
+        _bugs(stats),
+        _hours(stats, width),
+        _routes(stats, width),
+        _fixes(stats),
+        _ledger(stats.ledger),
+        _outbox(stats.outbox, width, now, keys=keys),
+    )
+    out: list[Line] = []
+    for part in parts:
+        out += [*part, BLANK]
+    return out[:-1]
+
+
+def _bugs(stats: Stats) -> Iterator[Line]:
+    yield heading("Bugs", section="bugs", note=f"{stats.bugs:,} in all")
+    if not stats.bugs:
+        yield line(("  None yet: ", "muted"), "manage.py capture_test", (" in your site makes one.", "muted"))
+        return
+    spans: list[Span] = [("  ", "")]
+    for state in STATES:
+        glyph, ink = state_mark(state)
+        spans.append(
+            (f"{glyph} {stats.states.get(state, 0):,} {state}   ", ink if stats.states.get(state) else "muted")
+        )
+    yield line(*spans)
+    yield line(
+        (f"  {stats.new:,} new", "strong" if stats.new else "muted"),
+        (" within a day   ", "muted"),
+        (f"↻ {stats.recurring:,} recurring", "bad" if stats.recurring else "muted"),
+        (" after a sign-off", "muted"),
+    )
+
+
+def _hours(stats: Stats, width: int) -> Iterator[Line]:
+    span = stats.hours
+    note = f"two days, UTC: {plural(sum(span.counts), 'event')}, {span.counts[-1]:,} in this hour"
+    yield heading("Errors per hour", section="errors", note=note)
+    yield from plot_lines(span, width)
+
+
+def _routes(stats: Stats, width: int) -> Iterator[Line]:
+    yield heading("Top routes", section="routes", note="events within a day")
+    if not stats.routes:
+        yield line(("  No event of a route within a day.", "muted"))
+    of = sum(stats.hours.counts[-24:])
+    yield from bars([(route.route, route.events) for route in stats.routes], of, width)
+
+
+def _fixes(stats: Stats) -> Iterator[Line]:
+    yield heading("Fixes", section="fixes")
+    if stats.to_sign_off is None:
+        yield line(("  No fix has been signed off yet.", "muted"))
+    else:
+        signed = plural(stats.signed_off, "sign-off")
+        yield line(
+            ("  from first seen to sign-off  ", "muted"),
+            (_long(stats.to_sign_off), "strong"),
+            (f"  (median of {signed})", "muted"),
+        )
+    cost = stats.cost
+    yield line(
+        ("  agents cost  ", "muted"),
+        (money(cost.today), "strong"),
+        (" today (UTC)  ", "muted"),
+        money(cost.week),
+        (" in 7 days  ", "muted"),
+        money(cost.all),
+        (f" in all, {plural(cost.sessions, 'session')}; rehearsals cost nothing", "muted"),
+    )
+
+
+def _long(span: timedelta) -> str:
+    """Return a span of time as people say it: 45 minutes, 7.5 hours, 12 days."""
+    for size, word in ((86_400 * 2, "days"), (3_600, "hours"), (60, "minutes")):
+        if span.total_seconds() >= size:
+            amount = span.total_seconds() / (86_400 if word == "days" else size)
+            return f"{amount:.0f} {word}" if amount >= 10 else f"{amount:.1f} {word}"
+    return f"{span.total_seconds():.0f} seconds"
+
+
+def _ledger(ledger: Ledger) -> Iterator[Line]:
+    said, ink = _balance(ledger)
+    yield heading("Ledger", section="ledger", note="every failure that the sites met")
+    yield line(
+        (f"  {said}  ", ink),
+        f"{ledger.seen:,} seen = {ledger.stored:,} stored + {ledger.counted:,} counted only + ",
+        f"{sum(ledger.dropped.values()):,} dropped",
+    )
+    for reason, events in sorted(ledger.dropped.items(), key=lambda pair: (-pair[1], pair[0])):
+        yield line((f"      {events:,} dropped: ", "muted"), plain(reason, 100))
+
+
+def _balance(ledger: Ledger) -> tuple[str, Ink]:
+    if ledger.balanced:
+        return "✓ balances", "good"
+    return "○ on its way: journals are being carried over", "warn"
+
+
+def _outbox(outbox: Outbox, width: int, now: datetime, *, keys: bool) -> Iterator[Line]:
+    yield heading("Owed to the outside", section="outbox")
+    late = f", the oldest due {ago(outbox.overdue, now)}" if outbox.overdue else ""
+    yield line(
+        (f"  ✓ {outbox.done:,} done   ", "muted"),
+        (f"○ {outbox.due:,} owed{late}   ", "warn" if outbox.overdue else ""),
+        (f"✗ {outbox.parked:,} parked", "bad" if outbox.parked else "muted"),
+    )
+    if outbox.given_up and keys:
+        yield line(("  r", "key"), (" on a parked action lets it be tried again, ", "muted"), ("enter", "key"),
+                   (" shows its bug", "muted"))  # fmt: skip
+    for row in outbox.given_up:
+        key = f"parked:{row.id}:{row.bug}"
+        what = OWED_WORDS.get(row.kind, row.kind)
+        tried = plural(row.attempts, "attempt")
+        yield line(("  ✗ ", "bad"), f"B-{row.bug:03d}  {what}", (f"  given up after {tried}", "muted"), key=key)
+        yield from paragraphs([plain(row.outcome)], width, indent="      ", ink="warn", key=key)
+    if outbox.parked > len(outbox.given_up):
+        yield line((f"  … and {outbox.parked - len(outbox.given_up):,} more", "muted"))

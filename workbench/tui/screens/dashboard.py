@@ -1,0 +1,98 @@
+"""The dashboard: all bugs in figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import BindingType
+from textual.widget import Widget
+
+from workbench.tui.actions import Here
+from workbench.tui.bars import Bar
+from workbench.tui.document import Document
+from workbench.tui.documents.dashboard import dashboard_lines
+from workbench.tui.lines import line
+from workbench.tui.pane import Pane
+from workbench.tui.place import bindings
+from workbench.tui.screens.sections import Sections
+
+if TYPE_CHECKING:
+    from workbench.bugs.stats import Stats
+
+
+class DashboardScreen(Sections):
+    """How many, how often, how long, how much, and what got stuck."""
+
+    PLACE = "dashboard"
+    BINDINGS: ClassVar[list[BindingType]] = bindings("dashboard")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stats: Stats | None = None
+
+    def body(self) -> Iterable[Widget]:
+        """Return the sections and the figures."""
+        yield Bar(id="sections")
+        yield Document(id="main")
+
+    def here(self) -> Here:
+        """Return whether the cursor is on a parked action."""
+        return Here(on_parked=self._parked is not None)
+
+    @property
+    def _parked(self) -> tuple[int, int] | None:
+        """The parked action under the cursor, and the number of its bug."""
+        chosen = self.document.chosen
+        kind, _, rest = (chosen.key if chosen else "").partition(":")
+        owed, _, bug = rest.partition(":")
+        return (int(owed), int(bug)) if kind == "parked" else None
+
+    def read(self) -> Stats:
+        """Read the figures."""
+        return self.workbench.desk.stats()
+
+    def arrived(self, result: Stats) -> None:
+        """Show them."""
+        self._stats = result
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw title, sections and figures."""
+        name = self.workbench.config.repo.name
+        title = line(("Bug workbench", "strong"), (f"  {name}  ", "muted"), (" › ", "muted"), "dashboard")
+        self.query_one("#title", Bar).show(title)
+        if self._stats is None:
+            self.document.show([line(("Reading …", "muted"))])
+            return
+        self.document.show(dashboard_lines(self._stats, self.document.room, self.workbench.clock()))
+        self.draw_sections()
+
+    def on_pane_moved(self, event: Pane.Moved) -> None:
+        """Other keys may work on another line."""
+        super().on_pane_moved(event)
+        self.offer_keys()
+
+    def on_pane_chosen(self, _event: Pane.Chosen) -> None:
+        """Enter acts on the line under the cursor."""
+        self.action_do("open")
+
+    def do_open(self) -> None:
+        """Show the bug of a parked action."""
+        from workbench.tui.screens.bug import BugScreen
+
+        if self._parked is not None:
+            self.app.push_screen(BugScreen(self._parked[1]))
+        else:
+            self.say("There is nothing behind this line: parked actions lead to their bugs.")
+
+    def do_retry(self) -> None:
+        """Let the parked action be tried again."""
+        assert self._parked is not None
+        owed, bug = self._parked
+
+        def done(_: None) -> None:
+            self.say(f"The action of B-{bug:03d} is due again: the worker takes it.")
+            self.reload()
+
+        self.load(lambda: self.workbench.desk.retry(owed), done)

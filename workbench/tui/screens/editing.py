@@ -1,0 +1,63 @@
+"""Opening a frame's file in the editor of the person, at its line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.app import SuspendNotSupported
+
+from workbench.tui import editor
+from workbench.tui.documents.stack import frame_at
+from workbench.tui.place import PlaceScreen
+from workbench.tui.screens.prompts import Menu
+
+if TYPE_CHECKING:
+    from capture.event import Event
+    from workbench.tui.desk import Source
+
+MOST_OFFERED = 9
+
+
+class Editing(PlaceScreen):
+    """A screen on which a frame can be opened in the editor."""
+
+    def edit(self, event: Event, key: str) -> None:
+        """Open the file of the frame on the line `key`, or of the innermost one of the application."""
+        words = editor.command(os.environ)
+        if not words:
+            self.say("No editor is set.", "warn", cure="Set $VISUAL or $EDITOR, for example: export EDITOR=vim")
+            return
+        frame = frame_at(event, key)
+        self.load(
+            lambda: self.workbench.desk.sources(event, frame), lambda found: self._choose(words, found), group="edit"
+        )
+
+    def _choose(self, words: list[str], found: list[Source]) -> None:
+        if len(found) == 1:
+            self._open(words, found[0])
+            return
+        offered = found[:MOST_OFFERED]
+        choices = [(str(place), str(place + 1), source.path) for place, source in enumerate(offered)]
+
+        def chosen(place: str | None) -> None:
+            if place is not None:
+                self._open(words, offered[int(place)])
+
+        self.app.push_screen(Menu("The frame may be in any of these files", choices), chosen)
+
+    def _open(self, words: list[str], source: Source) -> None:
+        """Give the terminal to the editor until it is left. A window of its own comes back at once."""
+        argv = editor.argv(words, source.root / source.path, source.line)
+        try:
+            with self.app.suspend():
+                code = subprocess.call(argv)
+        except SuspendNotSupported:
+            self.say("This terminal cannot be given to an editor.", "warn", cure=f"{source.path}, line {source.line}")
+        except OSError as error:
+            self.say(f"The editor {Path(argv[0]).name} did not start: {error.strerror}.", "bad", cure="Set $EDITOR.")
+        else:
+            ended = f"; the editor ended with {code}" if code else ""
+            self.say(f"Opened {source.path} at line {source.line}{ended}.")
