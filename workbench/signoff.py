@@ -222,6 +222,8 @@ def _closing_reason(fix: FixSession, evidence: EvidenceRow | None, note: str) ->
     shown = f"verified {(fix.result_commit or '')[:12]}, " + (
         "without evidence" if evidence is None else f"evidence {evidence.id}: {evidence.verdict}"
     )
+    if evidence is not None and evidence.flags:
+        shown += f", {len(evidence.flags)} flag{'s' if len(evidence.flags) > 1 else ''} acknowledged"
     return f"{shown}: {note.strip()}" if note.strip() else shown
 
 

@@ -15,8 +15,8 @@ from capture.testing import NOW
 from workbench.bugs import queries
 from workbench.tui.app import WorkbenchApp
 from workbench.tui.document import Document
+from workbench.tui.documents.diff import diff_lines
 from workbench.tui.documents.evidence import evidence_lines
-from workbench.tui.documents.signoff import diff_lines
 from workbench.tui.screens.bugs import BugsScreen
 from workbench.tui.screens.session import SessionScreen
 from workbench.tui.screens.signoff import SignOffScreen
@@ -50,7 +50,10 @@ async def test_it_shows_evidence_diff_and_the_question_with_its_object(
         text = text_of(app.screen)
     assert "REHEARSAL" in text
     assert "✓ demonstrated" in text
-    assert "+<dd>{{ pet.owner.name|default:'nobody' }}</dd>" in text
+    assert "+ <dd>{{ pet.owner.name|default:'nobody' }}</dd>" in " ".join(text.split())
+    order = ["✓ demonstrated", "Flags", "Diff", "Cost"]
+    assert [text.index(word) for word in order] == sorted(text.index(word) for word in order)
+    assert "On yes the bug" in text
     assert f"Sign off B-003 at {checkout[1][:10]} as Ada Tester <ada@example.com>? (y/N)" in text
 
 
@@ -171,7 +174,7 @@ async def test_sections_are_reached_by_number(
 
 
 def test_missing_evidence_and_an_empty_change_are_said(seeded: Engine) -> None:
-    assert "The change is empty." in diff_lines("\n")[-1].text
+    assert "The change is empty." in diff_lines("\n", 80)[-1].text
     evidence = queries.bug_page(seeded, 3, now=NOW).evidence
     assert evidence is not None
     text = "\n".join(made.text for made in evidence_lines(replace(evidence, runs=(), flags=()), 80))
@@ -189,11 +192,6 @@ def test_runs_are_told_with_their_notes_and_at_most_a_dozen_tests(seeded: Engine
     assert "    timed out" in text
     assert "✗ t0  error" in text
     assert "… 8 more tests" in text
-
-
-def test_a_diff_of_several_files_is_parted() -> None:
-    text = [made.text for made in diff_lines("diff --git a/x b/x\n+1\ndiff --git a/y b/y\n-2\n")]
-    assert text == ["Diff", "  diff --git a/x b/x", "  +1", "", "  diff --git a/y b/y", "  -2"]
 
 
 async def test_a_fix_without_evidence_says_that_nothing_was_run(

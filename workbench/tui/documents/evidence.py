@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from workbench.bugs.rows import EvidenceView
 
 TESTS_SHOWN = 12
+ON_BASE, ON_FIX = "new tests on base", "new tests on fix"  # as workbench.evidence calls its runs
 _OUTCOMES: dict[str, tuple[str, Ink]] = {"passed": ("✓", "good"), "failed": ("✗", "bad"), "not run": ("–", "muted")}
 
 
@@ -28,6 +29,16 @@ def summary_lines(evidence: EvidenceView, width: int, *, key: str = "") -> list[
 
 def evidence_lines(evidence: EvidenceView, width: int) -> list[Line]:
     """Return everything about one piece of evidence."""
+    return [
+        *verdict_lines(evidence, width),
+        *red_to_green_lines(evidence, width),
+        *flag_lines(evidence, width),
+        *run_lines(evidence, width),
+    ]
+
+
+def verdict_lines(evidence: EvidenceView, width: int) -> list[Line]:
+    """Return the verdict with its reason, and what it is about."""
     glyph, ink = verdict_mark(evidence.verdict)
     out = [heading("Verdict", section="verdict"), line("  ", (f"{glyph} {evidence.verdict}", ink))]
     out += paragraphs([plain(evidence.reason)], width, indent="    ")
@@ -35,13 +46,42 @@ def evidence_lines(evidence: EvidenceView, width: int) -> list[Line]:
     out.append(
         line((f"    base {evidence.base_commit[:10]}  result {evidence.result_commit[:10]}  took {took}", "muted"))
     )
-    out += [BLANK, heading("Flags", section="flags")]
-    out += _flags(evidence.flags, width) or [line(("  None: nothing in the change weakens a test.", "muted"))]
-    for run in evidence.runs:
-        out += [BLANK, *_run_lines(run, width)]
-    if not evidence.runs:
-        out += [BLANK, line(("  No test was run.", "warn"))]
     return out
+
+
+def red_to_green_lines(evidence: EvidenceView, width: int) -> list[Line]:
+    """Return what each new test said on the base and on the fix."""
+    runs = {run.get("name"): run for run in evidence.runs}
+    before, after = (
+        {str(test.get("id")): test for test in (runs.get(name) or {}).get("tests") or ()} for name in (ON_BASE, ON_FIX)
+    )
+    if not before:
+        return []
+    out = [BLANK, heading("Red to green", section="red to green", note="on the base → on the fix")]
+    for id_ in list(before)[:TESTS_SHOWN]:
+        marks = [_OUTCOMES.get(str(tests.get(id_, {}).get("outcome")), ("✗", "bad")) for tests in (before, after)]
+        if id_ not in after:
+            marks[1] = ("–", "muted")
+        out.append(line("  ", marks[0], (" → ", "muted"), marks[1], f" {plain(id_, 300)}"))
+        what = ": ".join(plain(before[id_][name], 300) for name in ("exception", "message") if before[id_].get(name))
+        if what and marks[0][1] == "bad":
+            out += paragraphs([f"fails with {what}"], width, indent="        ", ink="muted")
+    if len(before) > TESTS_SHOWN:
+        out.append(line((f"    … {plural(len(before) - TESTS_SHOWN, 'more test')}", "muted")))
+    return out
+
+
+def flag_lines(evidence: EvidenceView, width: int) -> list[Line]:
+    """Return what a person has to look at."""
+    flags = _flags(evidence.flags, width) or [line(("  None: nothing in the change weakens a test.", "muted"))]
+    return [BLANK, heading("Flags", section="flags"), *flags]
+
+
+def run_lines(evidence: EvidenceView, width: int) -> list[Line]:
+    """Return every run with its tests."""
+    if not evidence.runs:
+        return [BLANK, line(("  No test was run.", "warn"))]
+    return [shown for run in evidence.runs for shown in (BLANK, *_run_lines(run, width))]
 
 
 def _flags(flags: Sequence[Mapping[str, Any]], width: int) -> list[Line]:

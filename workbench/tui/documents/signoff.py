@@ -6,41 +6,26 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from workbench.text import plain, plain_lines
-from workbench.tui.documents.evidence import evidence_lines
+from workbench.tui.documents.diff import diff_lines
+from workbench.tui.documents.evidence import flag_lines, red_to_green_lines, run_lines, verdict_lines
 from workbench.tui.documents.outside import owed_lines
 from workbench.tui.lines import BLANK, Ink, Line, heading, line, paragraphs
 from workbench.tui.words import clock_time, money, plural
 
 if TYPE_CHECKING:
-    from workbench.bugs.rows import BugPage, SignOffRow
+    from workbench.bugs.rows import BugPage, SessionRow, SignOffRow
     from workbench.signoff import Proposal
-
-DIFF_LINES = 5_000
-_DIFF_INKS: tuple[tuple[str, Ink], ...] = (
-    ("diff --git ", "strong"),
-    ("index ", "muted"),
-    ("--- ", "muted"),
-    ("+++ ", "muted"),
-    ("@@", "accent"),
-    ("+", "add"),
-    ("-", "remove"),
-)
 
 
 def proposal_lines(proposal: Proposal, width: int) -> list[Line]:
-    """Return evidence and diff of a proposed fix."""
+    """Return what a person decides on: verdict, red to green, flags, diff, every run, and the cost."""
     session = proposal.session
     out: list[Line] = []
     if session.rehearsal is not None:
         out.append(
             line((" REHEARSAL ", "rehearsal"), " A scripted model wrote this change; the test runs below are real.")
         )
-    out.append(
-        line(
-            (f"  branch {plain(proposal.branch, 80)}  commit {proposal.commit[:10]}", "muted"),
-            (f"  {money(session.cost_usd)}  {plural(session.turns, 'turn')}", "muted"),
-        )
-    )
+    out.append(line((f"  branch {plain(proposal.branch, 80)}  commit {proposal.commit[:10]}", "muted")))
     if session.not_a_bug:
         out += [
             BLANK,
@@ -48,29 +33,23 @@ def proposal_lines(proposal: Proposal, width: int) -> list[Line]:
             line(("  The agent changed nothing. Signing closes the bug as “not a bug”, for these reasons:", "muted")),
             *paragraphs(plain_lines(session.not_a_bug, most=60), width, indent="  "),
         ]
-        return out
+        return [*out, *_cost(session)]
     if proposal.evidence is None:
         out += [
             BLANK,
             heading("Evidence", section="evidence"),
             line(("  None was collected: no test was run.", "warn")),
         ]
-    else:
-        out += [BLANK, *evidence_lines(proposal.evidence, width)]
-    return [*out, BLANK, *diff_lines(proposal.diff)]
+        return [*out, BLANK, *diff_lines(proposal.diff, width), *_cost(session)]
+    shown = proposal.evidence
+    out += [BLANK, *verdict_lines(shown, width), *red_to_green_lines(shown, width), *flag_lines(shown, width)]
+    return [*out, BLANK, *diff_lines(proposal.diff, width), *run_lines(shown, width), *_cost(session)]
 
 
-def diff_lines(diff: str) -> list[Line]:
-    """Return a diff, coloured by line."""
-    out = [heading("Diff", section="diff")]
-    if not diff.strip():
-        return [*out, line(("  The change is empty.", "warn"))]
-    for text in plain_lines(diff, most=DIFF_LINES):
-        ink: Ink = next((ink for start, ink in _DIFF_INKS if text.startswith(start)), "")
-        if text.startswith("diff --git ") and len(out) > 1:
-            out.append(BLANK)
-        out.append(line("  ", (text, ink)))
-    return out
+def _cost(session: SessionRow) -> list[Line]:
+    about = "about " if session.is_cost_estimated else ""
+    spent = f"  {about}{money(session.cost_usd)}, {plural(session.turns, 'turn')}, {plural(session.tokens, 'token')}"
+    return [BLANK, heading("Cost", section="cost"), line((spent, "muted"))]
 
 
 def merge_command(commit: str) -> str:

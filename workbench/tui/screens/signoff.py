@@ -19,6 +19,7 @@ from workbench.tui.lines import line
 from workbench.tui.place import bindings
 from workbench.tui.screens.acts import BugActs
 from workbench.tui.screens.sections import Sections
+from workbench.tui.words import plural
 
 if TYPE_CHECKING:
     from workbench.bugs.rows import BugPage, BugRow, SessionRow, SignOffRow
@@ -99,7 +100,7 @@ class SignOffScreen(BugActs, Sections):
         issue = self._proposal.row.issue
         closes = f"the bug, its file and issue #{issue.number} close" if issue else "the bug and its file close"
         follows = "" if self._proposal.session.not_a_bug else f"; {plain(self._follows, 100)}"
-        on_yes = line((f"On yes {closes}{follows}.", "muted"))
+        on_yes = line((f"On yes {closes}{follows}{self._acknowledged()}.", "muted"))
         question = line(
             ("Close as not a bug: " if self._proposal.session.not_a_bug else "Sign off ", "strong"),
             (f"{self._proposal.row.label} at {self._proposal.commit[:10]}", "accent"),
@@ -107,6 +108,10 @@ class SignOffScreen(BugActs, Sections):
             ("(y/N)", "key"),
         )
         ask.show(question, on_yes, *([note] if note else []))
+
+    def _acknowledged(self) -> str:
+        evidence = self._proposal.evidence if self._proposal else None
+        return f"; {plural(len(evidence.flags), 'flag')} acknowledged" if evidence and evidence.flags else ""
 
     # --- acts --------------------------------------------------------------------------------------------------
 
