@@ -15,13 +15,15 @@ from typing import Literal
 
 import msgspec
 
+# None of these can be a part of a circle (`gc=False`): an event is made of them by the hundred, and the collector would
+# look at each again and again, in the request and in the recorder.
 Kind = Literal["exception", "status", "message"]
 Link = Literal["cause", "context"]
 Level = Literal["debug", "info", "warning", "error", "fatal"]
 LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error", "fatal")
 
 
-class Frame(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Frame(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """One call of a traceback.
 
     `filename` is the absolute path on the server; `lineno` is the line being executed (1-based);
@@ -40,7 +42,7 @@ class Frame(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     locals: dict[str, str] | None = None
 
 
-class ExceptionInfo(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class ExceptionInfo(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """One exception of a chain. `frames` run from outermost to innermost.
 
     `link` says how this exception leads to the next one of the chain: it is its explicit `cause`, or the
@@ -68,7 +70,7 @@ class ExceptionInfo(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
                 yield from exception.every_member(here)
 
 
-class TemplateFrame(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class TemplateFrame(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """The place in a template at which rendering failed."""
 
     name: str
@@ -78,7 +80,7 @@ class TemplateFrame(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     post_context: tuple[str, ...] = ()
 
 
-class Request(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Request(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """The HTTP request that failed, scrubbed.
 
     `route` is the matched URL pattern with a leading slash (`/api/pets/<int:pk>/`), or None where no
@@ -100,14 +102,14 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     view: str = ""
 
 
-class Job(msgspec.Struct, frozen=True, kw_only=True):
+class Job(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What ran where there was no request: a `task`, a management `command` or a `thread`, by its name."""
 
     kind: Literal["task", "command", "thread"]
     name: str
 
 
-class Breadcrumb(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Breadcrumb(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """Something that happened on the way to the failure: a log record, or a database query, scrubbed.
 
     `before` is how many seconds before the event it was; `logger` is the alias of the database for a query, and
@@ -122,7 +124,7 @@ class Breadcrumb(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     duration_ms: float | None = None
 
 
-class Part(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Part(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """One part of a fingerprint: its `name`, the `value` that was hashed, and in words why it is in."""
 
     name: str
@@ -130,7 +132,7 @@ class Part(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     why: str = ""
 
 
-class Fingerprint(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Fingerprint(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """The key that says two events are the same fault, and the parts that made it.
 
     `key` is a lower-case hexadecimal digest; `version` names the rules, so that rules can change side by
@@ -143,7 +145,7 @@ class Fingerprint(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     earlier: str = ""
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """One failure: a final 4xx or 5xx response, an exception reported by hand, or a message.
 
     `id` is unique and time-ordered (see `new_event_id`); `at` is aware UTC; `status` is the HTTP status of the

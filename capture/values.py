@@ -59,6 +59,8 @@ class Budget:
 
     def description(self, value: Any) -> str:
         """Return a short description of a value, made once for each object."""
+        if value is None or value is True or value is False:
+            return str(value)
         known = self.described.get(id(value))
         if known is None:
             known = self.described[id(value)] = (value, describe(value))
@@ -74,7 +76,7 @@ def describe_locals(
         if budget.left <= 0 or perf_counter() > budget.until:
             described["…"] = "the rest is left out: the locals of this event are too long"
             break
-        if hidden == "__ALL__" or name in hidden or (is_secret_key(name) and not _tells_nothing(value)):
+        if (hidden and (hidden == "__ALL__" or name in hidden)) or (is_secret_key(name) and not _tells_nothing(value)):
             described[name] = REDACTED
             continue
         described[name] = text = budget.description(value)
@@ -98,8 +100,14 @@ def own_dict(value: Any) -> dict[str, Any]:
 
     A proxy's `__dict__` is a property, which would load what it stands for.
     """
-    if type(of_class(type(value), "__dict__")) not in _IN_MEMORY:
-        return {}
+    return _attributes(value) if _in_memory(type(value)) else {}
+
+
+def _in_memory(kind: type) -> bool:
+    return type(of_class(kind, "__dict__")) in _IN_MEMORY
+
+
+def _attributes(value: Any) -> dict[str, Any]:
     try:
         attributes = object.__getattribute__(value, "__dict__")
     except AttributeError:
@@ -120,27 +128,47 @@ def _tells_nothing(value: Any) -> bool:
     return value is None or value is True or value is False or (type(value) is str and not value)
 
 
+_Describer = Callable[[Any, int], str]
+
+# id of a class → how its objects are described, and the class, so that its id stays its own. Asking a class what it is
+# takes longer than describing one of its objects; hashing it instead would run what its metaclass says.
+_learnt: dict[int, tuple[_Describer, type]] = {}
+MAX_LEARNT = 1_024
+
+
 def _describe(value: Any, depth: int) -> str:
     kind = type(value)
-    usual = _USUAL.get(kind)
+    found = _learnt.get(id(kind))
+    if found is None:
+        if len(_learnt) >= MAX_LEARNT:
+            _learnt.clear()
+        found = _learnt[id(kind)] = (_describer_of(kind), kind)
+    return found[0](value, depth)
+
+
+def _describer_of(kind: type) -> _Describer:
+    usual = next((describer for known, describer in _USUAL.items() if known is kind), None)
     if usual is not None:
-        return usual(value, depth)
-    if issubclass(kind, enum.Enum):
-        return f"{name_of(kind)}.{own_dict(value).get('_name_')}"
-    if issubclass(kind, int):
-        return _integer(value, depth)
-    if issubclass(kind, str):
-        return _text(str.__getitem__(value, slice(0, MAX_TEXT * 3)), str.__len__(value))
-    if issubclass(kind, bytes):
-        return _text(bytes.__getitem__(value, slice(0, MAX_TEXT * 3)), bytes.__len__(value))
-    if issubclass(kind, bytearray):
-        return _text(bytes(bytearray.__getitem__(value, slice(0, MAX_TEXT * 3))), bytearray.__len__(value))
-    if kind in _TIMES and type(value.tzinfo) not in _ZONES:
-        return f"{value.replace(tzinfo=None)!r} in a time zone of its own"
+        return usual
+    for base, describer in _BY_BASE:
+        if issubclass(kind, base):
+            return describer
+    if any(kind is time for time in _TIMES):
+        return _time
     is_path = issubclass(kind, pathlib.PurePath) and str(module_of(kind)).startswith("pathlib")
-    if kind in _PLAIN or kind in _TIMES or is_path:
-        return repr(value)
-    return _describe_container(value, kind, depth)
+    if any(kind is plain for plain in _PLAIN) or is_path:
+        return lambda value, _depth: repr(value)
+    return _container_of(kind) or _instances_of(kind)
+
+
+def _enumerated(value: Any, _depth: int) -> str:
+    return f"{name_of(type(value))}.{own_dict(value).get('_name_')}"
+
+
+def _time(value: Any, _depth: int) -> str:
+    if type(value.tzinfo) not in _ZONES:
+        return f"{value.replace(tzinfo=None)!r} in a time zone of its own"
+    return repr(value)
 
 
 def _integer(value: int, _depth: int) -> str:
@@ -159,27 +187,46 @@ def _text(start: str | bytes, length: int) -> str:
     return f"{scrub_text(repr(start), limit=MAX_TEXT)} ({length} in all)"
 
 
-def _describe_container(value: Any, kind: type, depth: int) -> str:
+def _subclass_of_str(value: Any, _depth: int) -> str:
+    return _text(str.__getitem__(value, slice(0, MAX_TEXT * 3)), str.__len__(value))
+
+
+def _bytes(value: Any, _depth: int) -> str:
+    return _text(bytes.__getitem__(value, slice(0, MAX_TEXT * 3)), bytes.__len__(value))
+
+
+def _bytearray(value: Any, _depth: int) -> str:
+    return _text(bytes(bytearray.__getitem__(value, slice(0, MAX_TEXT * 3))), bytearray.__len__(value))
+
+
+def _container_of(kind: type) -> _Describer | None:
+    """Return how objects of a class are described that is a container of the language, or one of its own things."""
     if issubclass(kind, dict):
-        return _mapping(dict.items(value), dict.__len__(value), kind, depth)
+        return lambda value, depth: _mapping(dict.items(value), dict.__len__(value), kind, depth)
     if issubclass(kind, list):
-        return "[" + _items(list.__iter__(value), list.__len__(value), depth) + "]"
+        return lambda value, depth: "[" + _items(list.__iter__(value), list.__len__(value), depth) + "]"
     if issubclass(kind, tuple):
-        return _tuple(value, kind, depth)
+        return lambda value, depth: _tuple(value, kind, depth)
     if issubclass(kind, set):
-        return "{" + _items(set.__iter__(value), set.__len__(value), depth) + "}"
+        return lambda value, depth: "{" + _items(set.__iter__(value), set.__len__(value), depth) + "}"
     if issubclass(kind, frozenset):
-        return "frozenset({" + _items(frozenset.__iter__(value), frozenset.__len__(value), depth) + "})"
+        return _frozenset
     if issubclass(kind, BaseException):
-        arguments = _arguments_of(value)
-        return f"{name_of(kind)}(" + _items(arguments, len(arguments), depth) + ")"
+        return _exception
     if issubclass(kind, type):
-        return f"<class {module_of(value)}.{_qualified_name_of(value)}>"
+        return lambda value, _depth: f"<class {module_of(value)}.{_qualified_name_of(value)}>"
     if issubclass(kind, types.ModuleType):
-        return f"<module {own_dict(value).get('__name__')}>"
-    if kind in _CALLABLE:
-        return _function(value)
-    return _instance(value, kind, depth)
+        return lambda value, _depth: f"<module {own_dict(value).get('__name__')}>"
+    return _function if any(kind is plain for plain in _CALLABLE) else None
+
+
+def _frozenset(value: Any, depth: int) -> str:
+    return "frozenset({" + _items(frozenset.__iter__(value), frozenset.__len__(value), depth) + "})"
+
+
+def _exception(value: Any, depth: int) -> str:
+    arguments = _arguments_of(value)
+    return f"{name_of(type(value))}(" + _items(arguments, len(arguments), depth) + ")"
 
 
 def _tuple(value: tuple[Any, ...], kind: type, depth: int) -> str:
@@ -199,8 +246,7 @@ def _items(items: Iterable[Any], length: int, depth: int) -> str:
     first = list(islice(items, _BREADTH[depth]))
     shown, size = [], 0
     for item in first:
-        usual = _USUAL.get(type(item))
-        shown.append(text := usual(item, depth + 1) if usual else _describe(item, depth + 1))
+        shown.append(text := _describe(item, depth + 1))
         size += len(text)
         if size > MAX_DESCRIPTION:  # what comes after would be cut off
             break
@@ -230,8 +276,7 @@ def _mapping(items: Iterable[tuple[Any, Any]], length: int, kind: type, depth: i
         if (_is_secret_name(key) or (is_pair and type(key) is str and key == "value")) and not _tells_nothing(item):
             text = _REDACTED
         else:
-            usual = _USUAL.get(type(item))
-            text = usual(item, depth + 1) if usual else _describe(item, depth + 1)
+            text = _describe(item, depth + 1)
         shown.append(text := f"{_describe(key, depth + 1)}: {text}")
         size += len(text)
         if size > MAX_DESCRIPTION:
@@ -242,35 +287,46 @@ def _mapping(items: Iterable[tuple[Any, Any]], length: int, kind: type, depth: i
     return text if kind is dict else f"{name_of(kind)}({text})"
 
 
-def _instance(value: Any, kind: type, depth: int) -> str:
-    """Describe an object by its class and what lies in its `__dict__`, without calling anything of its own."""
-    name, attributes = name_of(kind), own_dict(value)
-    meta: Any = of_class(kind, "_meta") if "_state" in attributes else None
-    if meta is not None:
-        return f"<{name} pk={_describe(key_of(attributes, meta), depth + 1)}>"
-    if depth > 0 or str(module_of(kind)).startswith("django."):
-        return f"<{name}>"
-    public = [(key, item) for key, item in attributes.items() if not key.startswith("_")]
-    shown = [
-        f"{key}={_REDACTED if is_secret_key(key) and not _tells_nothing(item) else _describe(item, depth + 2)}"
-        for key, item in public[:MAX_ITEMS]
-    ]
-    return f"<{name} {' '.join(shown)}>" if shown else f"<{name}>"
+def _instances_of(kind: type) -> _Describer:
+    """Return what describes an object by its class and what lies in its `__dict__`, calling nothing of its own."""
+    name, meta, in_memory = name_of(kind), of_class(kind, "_meta"), _in_memory(kind)
+    key = _key_name(meta)
+    is_closed = str(module_of(kind)).startswith("django.")
+
+    def instance(value: Any, depth: int) -> str:
+        attributes = _attributes(value) if in_memory else {}
+        if meta is not None and "_state" in attributes:
+            return f"<{name} pk={_describe(attributes.get(key), depth + 1)}>"
+        if depth > 0 or is_closed:
+            return f"<{name}>"
+        public = [(field, item) for field, item in attributes.items() if not field.startswith("_")]
+        shown = [
+            f"{field}={_REDACTED if is_secret_key(field) and not _tells_nothing(item) else _describe(item, depth + 2)}"
+            for field, item in public[:MAX_ITEMS]
+        ]
+        return f"<{name} {' '.join(shown)}>" if shown else f"<{name}>"
+
+    return instance
 
 
 def key_of(attributes: dict[str, Any], meta: Any) -> Any:
     """Return the primary key of a model's instance as it lies in memory: a deferred field is not loaded."""
-    return attributes.get(own_dict(own_dict(meta).get("pk")).get("attname", "id"))
+    return attributes.get(_key_name(meta))
 
 
-def _function(value: Any) -> str:
+def _key_name(meta: Any) -> str:
+    name = own_dict(own_dict(meta).get("pk")).get("attname")
+    return name if type(name) is str else "id"
+
+
+def _function(value: Any, _depth: int) -> str:
     # A method may be bound to an object of any kind, which is not asked for its name.
     named = value.__func__ if type(value) is types.MethodType else value
     return f"<function {named.__qualname__ if type(named) in _CALLABLE else '?'}>"
 
 
 # By far the most values are of one of these types exactly.
-_USUAL: dict[type, Callable[[Any, int], str]] = {
+_USUAL: dict[type, _Describer] = {
     type(None): lambda _value, _depth: "None",
     bool: lambda value, _depth: "True" if value else "False",
     int: _integer,
@@ -279,3 +335,11 @@ _USUAL: dict[type, Callable[[Any, int], str]] = {
     dict: lambda value, depth: _mapping(value.items(), len(value), dict, depth),
     list: lambda value, depth: "[" + _items(value, len(value), depth) + "]",
 }
+# Before anything else that a class may be, in this order.
+_BY_BASE: tuple[tuple[type, _Describer], ...] = (
+    (enum.Enum, _enumerated),
+    (int, _integer),
+    (str, _subclass_of_str),
+    (bytes, _bytes),
+    (bytearray, _bytearray),
+)

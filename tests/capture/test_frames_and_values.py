@@ -258,13 +258,21 @@ def test_values_are_described_without_asking_them(value, shown):
     assert describe(value) == shown
 
 
+def test_how_objects_are_described_is_remembered_within_bounds(monkeypatch):
+    monkeypatch.setattr(values, "_learnt", {})
+    for number in range(values.MAX_LEARNT + 10):
+        assert describe(type(f"Made{number}", (), {})()) == f"<Made{number}>"
+    assert len(values._learnt) <= values.MAX_LEARNT
+
+
 def test_what_cannot_be_described_says_so(monkeypatch):
     """Whatever should slip through: a hostile object costs its own description and nothing else."""
 
     def fails(*_):
         raise RuntimeError
 
-    monkeypatch.setattr(values, "_describe_container", fails)
+    monkeypatch.setattr(values, "_learnt", {})
+    monkeypatch.setattr(values, "_container_of", fails)
     assert describe(Hostile()) == "<Hostile: cannot be described>"
 
 
