@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -11,13 +12,15 @@ import pytest
 from sqlalchemy.engine import Engine
 from sqlmodel import Session
 
+from capture.event import LEVELS
 from capture.store.engine import writing
 from capture.store.lifecycle import STATES
-from capture.store.tables import Bug, Issue
+from capture.store.tables import Bug, BugLabel, FingerprintRow, FixSession, Issue, Occurrence, Tally
 from capture.testing import NOW
 from workbench.bugs import listing
 from workbench.bugs.filters import FilterError
-from workbench.bugs.listing import ORDERS, Order, Question
+from workbench.bugs.listing import SORTABLE, Order, Question
+from workbench.tui.columns import SORTS
 
 MANY = 57
 
@@ -38,6 +41,7 @@ def bugs(any_engine: Engine) -> dict[int, dict[str, Any]]:
             "project": "shop",
             "last_release": dice.choice([None, "1", "2"]),
             "assignee": dice.choice([None, "ann"]),
+            "level": dice.choice(["warning", "error"]),
         }
         for number in range(1, MANY + 1)
     }
@@ -59,41 +63,66 @@ def bugs(any_engine: Engine) -> dict[int, dict[str, Any]]:
                     synced_at=NOW,
                 )
             )
+        for number in range(3, MANY + 1, 7):
+            _add_figures(session, 1_000 - number, number, made[number])
         session.commit()
     return made
 
 
+def _add_figures(session: Session, bug_id: int, number: int, bug: dict[str, Any]) -> None:
+    """Add what is counted in other tables: labels, users, events by hour, a session."""
+    bug |= {"labels": ["x", f"l{number % 3}"], "users": number % 4, "trend": 2, "days": 5, "session": "working"}
+    session.add_all(BugLabel(bug_id=bug_id, name=name) for name in bug["labels"])
+    session.add(FingerprintRow(
+        id=number, key=f"{number:016x}", version="1", bug_id=bug_id, home_id=bug_id, count=1,
+        first_seen=NOW, last_seen=NOW,
+    ))  # fmt: skip
+    session.flush()
+    hour = NOW.replace(minute=0, second=0, microsecond=0)
+    for ago, count in ((0, 2), (30, 3), (24 * 20, 100)):
+        session.add(Tally(fingerprint_id=number, hour=hour - timedelta(hours=ago), count=count))
+    for index in range(number % 4 * 2):  # each user met it twice
+        session.add(Occurrence(
+            id=f"{number}-{index}", bug_id=bug_id, fingerprint_id=number, at=NOW, user_id=f"u{index // 2}", payload=b"",
+        ))  # fmt: skip
+    session.add(FixSession(
+        id=f"s{number}", bug_id=bug_id, state="working", model="m", launched_by="ann", repository="r", branch="b",
+        worktree="w", base_commit="c", host="h", started_at=NOW,
+    ))  # fmt: skip
+
+
 def value(by: str, number: int, bug: dict[str, Any]) -> Any:
-    match by:
-        case "number":
-            return number
-        case "state":
-            return STATES.index(bug["state"])
-        case "first" | "last":
-            return bug[f"{by}_seen"]
-        case "env":
-            return bug["environment"]
-        case "release":
-            return bug["last_release"] or ""
-        case "assigned":
-            return bug["assignee"] or ""
-        case "issue":
-            return bug.get("issue", 0)
-        case _:
-            return bug[by] or ("" if by in ("route", "title") else 0)
+    values = {
+        "number": number,
+        "state": STATES.index(bug["state"]),
+        "first": bug["first_seen"],
+        "last": bug["last_seen"],
+        "env": bug["environment"],
+        "release": bug["last_release"] or "",
+        "assigned": bug["assignee"] or "",
+        "level": LEVELS.index(bug["level"]),
+        "labels": min(bug.get("labels", [""])),
+        "session": bug.get("session", ""),
+        "route": bug["route"] or "",
+        "title": bug["title"],
+        "project": bug["project"],
+    }
+    return values[by] if by in values else bug.get(by, 0)
 
 
 @pytest.mark.parametrize("is_descending", [True, False])
 def test_every_window_of_every_order_is_a_piece_of_the_whole(
     any_engine: Engine, bugs: dict[int, dict[str, Any]], *, is_descending: bool
 ) -> None:
-    for by in ORDERS:
+    for by in sorted(SORTABLE):
         if by == "title":  # databases disagree on which of a, B and c comes first
             continue
         question = Question(order=Order(by, is_descending))
         whole = sorted(bugs, key=lambda number: (value(by, number, bugs[number]), number), reverse=is_descending)
         for start in (0, 20, 50):
-            found = listing.window(any_engine, question, start=start, size=7, now=NOW)
+            by_state, found = listing.listed(any_engine, question, start=start, size=7, now=NOW)
+            assert by_state == Counter(bug["state"] for bug in bugs.values())
+            assert found == listing.window(any_engine, question, start=start, size=7, now=NOW), by
             assert [row.number for row in found.rows] == whole[start : start + 7], (by, start)
             assert (found.start, found.total) == (start, MANY)
         assert listing.position(any_engine, question, whole[33], now=NOW) == 33, by
@@ -163,3 +192,29 @@ def test_a_window_takes_a_handful_of_statements(
             listing.window(any_engine, Question(), size=size, around=30, now=NOW)
         taken.append(len(statements))
     assert taken[0] == taken[1] <= 10
+
+
+def test_lines_have_users_and_the_last_days(any_engine: Engine, bugs: dict[int, dict[str, Any]]) -> None:
+    rows = listing.window(any_engine, Question(), size=MANY, days=True, now=NOW).rows
+    counted = [number for number, bug in bugs.items() if "users" in bug]
+    assert {row.number: row.users for row in rows if row.users} == {n: n % 4 for n in counted if n % 4}
+    assert {row.number for row in rows if any(row.days)} == set(counted)
+    assert next(row.days for row in rows if row.number == counted[0]) == (0,) * 12 + (3, 2)
+    assert listing.window(any_engine, Question(), size=1, now=NOW).rows[0].days == ()
+
+
+def test_the_list_sorts_by_what_its_columns_show() -> None:
+    assert set(SORTS) == SORTABLE
+
+
+def test_what_a_filter_can_be_completed_with(any_engine: Engine, bugs: dict[int, dict[str, Any]]) -> None:
+    found = listing.known(any_engine)
+    assert found["env"] == ["production"]
+    assert found["release"] == ["1", "2"]
+    assert found["assigned"] == ["ann"]
+    assert found["label"] == ["l0", "l1", "l2", "x"]
+    assert listing.known(any_engine, most=1)["release"] == ["1"]
+
+
+def test_whether_there_is_any_bug(any_engine: Engine) -> None:
+    assert listing.is_empty(any_engine)

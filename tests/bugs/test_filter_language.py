@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from sqlmodel import Session
 from capture.store.engine import writing
 from capture.store.tables import Bug, BugLabel, Issue, Note
 from capture.testing import NOW
-from workbench.bugs.filters import Candidate, FilterError, Whose, candidates, condition, parse
+from workbench.bugs.filters import Candidate, FilterError, Whose, candidates, condition, fields, parse
 from workbench.bugs.filters.conditions import BUG
 from workbench.bugs.filters.fields import FIELDS, Comparison, Moment, Range
 from workbench.bugs.filters.language import Every, Node, Not, Some, Term, tokens
@@ -234,6 +235,10 @@ FOUND: list[tuple[str, set[int]]] = [
     ("is:merged", set()),
     ("(state:open or state:review) !status:404", {1, 4}),
 ]
+
+
+def test_the_fields_in_the_documentation_are_those_of_the_table() -> None:
+    assert fields.markdown() in (Path(__file__).parents[2] / "docs" / "filter.md").read_text()
 
 
 def test_finds_the_same_on_both_databases(stored: Engine) -> None:

@@ -74,11 +74,29 @@ def test_a_narrow_pipe_still_shows_titles(workbench, bug, monkeypatch):
         (["--state", "closed", "--state", "open"], ["B-002", "B-001"]),
         (["--text", "valueerror"], ["B-002"]),
         (["--text", "no such text"], []),
+        (["--filter", "valueerror state:open"], ["B-002"]),
+        (["--filter", "!valueerror"], ["B-001"]),
+        (["--filter", "assigned:me"], []),
+        (["--filter", "state:open", "--text", "valueerror"], ["B-002"]),
     ],
 )
 def test_the_list_keeps_what_is_asked_for(workbench, happened, options, numbers):
     happened(make_event(), make_event(key="b" * 16, title="ValueError", at=NOW + timedelta(hours=1)))
     assert [found["number"] for found in workbench("bugs", "list", "--json", *options).json] == numbers
+
+
+def test_bugs_are_counted_by_the_same_filter(workbench, happened):
+    happened(make_event(), make_event(key="b" * 16, title="ValueError", at=NOW + timedelta(hours=1)))
+    assert workbench("bugs", "count", "--filter", "valueerror or keyerror").out == "2\n"
+    assert workbench("bugs", "count", "--filter", "valueerror", "--json").json == {"count": 1, "states": {"open": 1}}
+
+
+@pytest.mark.parametrize("command", ["list", "count"])
+def test_a_wrong_filter_is_wrong_usage_and_its_place_is_shown(workbench, store, command):
+    ran = workbench("bugs", command, "--filter", "count:>1 state:opne")
+    assert (ran.code, ran.out) == (Exit.USAGE, "")
+    assert "Did you mean open?" in ran.err
+    assert "At character 10: count:>1 ▸state:opne◂" in ran.err
 
 
 def test_an_unknown_state_is_wrong_usage(workbench, store):

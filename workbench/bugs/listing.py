@@ -86,17 +86,21 @@ class Question:
     def __post_init__(self) -> None:
         parse(self.filter)
 
+    def is_along_an_index(self, *, is_sorted: bool = True) -> bool:
+        """Say whether the indexes of the list know all that is asked for."""
+        is_filtered = fields_of(parse(self.filter)) <= _INDEXED_FIELDS
+        return is_filtered and (not is_sorted or self.order.by in _INDEXED_ORDERS)
+
     def condition(self, now: datetime, *, is_sorted: bool = True) -> sa.ColumnElement[bool]:
         """Return the condition for the bugs that are asked for; those merged into others only where that is said.
 
         `is_sorted` says whether they are also wanted in their order.
         """
         node = parse(self.filter)
-        is_along_an_index = fields_of(node) <= _INDEXED_FIELDS and (not is_sorted or self.order.by in _INDEXED_ORDERS)
         shown: sa.ColumnElement[bool]
         if asks(node, "is", "merged"):
             shown = sa.true()
-        elif is_along_an_index:
+        elif self.is_along_an_index(is_sorted=is_sorted):
             shown = BUG.c.merged_into.is_(None)  # as the indexes say it, which hold no others
         else:
             # As they do not say it: to jump from an index to each line costs several times what reading them all does.
@@ -120,6 +124,45 @@ def counts(engine: Engine, question: Question, *, now: datetime) -> dict[str, in
     )
     with reading(engine) as connection:
         return {row.state: row[1] for row in connection.execute(statement)}
+
+
+def listed(
+    engine: Engine,
+    question: Question,
+    *,
+    start: int = 0,
+    size: int,
+    around: int | None = None,
+    days: bool = False,
+    now: datetime,
+) -> tuple[dict[str, int], Window]:
+    """Return what `counts` and `window` do. Where all bugs have to be read for an answer, they are read once."""
+    if around is None and not question.is_along_an_index():
+        with reading(engine) as connection:
+            by_state, ids = _at_once(connection, question, start, size, now=now)
+            total = sum(by_state.values())
+            if len(ids) == min(size, total):
+                return by_state, Window(start, tuple(lines.of_ids(connection, ids, now=now, days=days)), total)
+    found = window(engine, question, start=start, size=size, around=around, days=days, now=now)
+    return counts(engine, question, now=now), found
+
+
+def _at_once(
+    connection: Connection, question: Question, start: int, size: int, *, now: datetime
+) -> tuple[dict[str, int], list[int]]:
+    """Return the counts by state and the ids of a window, from one reading of all bugs."""
+    columns = BUG.c.id, BUG.c.number, BUG.c.state, _along(question.order, now).label("along")
+    found = sa.select(*columns).where(question.condition(now)).cte("found")
+    order = [found.c.along, found.c.number]
+    ordered = [column.desc() if question.order.is_descending else column.asc() for column in order]
+    window = sa.select(found.c.id).order_by(*ordered).limit(size).offset(start).subquery()
+    # The lines of the window come in their order, behind what is known of the states.
+    place = sa.func.row_number().over(order_by=ordered)
+    states = sa.select(found.c.state, sa.func.count().label("count"), sa.literal(0)).group_by(found.c.state)
+    ids = sa.select(sa.literal(""), found.c.id, place).where(found.c.id.in_(sa.select(window.c.id)))
+    rows = connection.execute(states.union_all(ids)).all()
+    in_window = sorted((row[2], row[1]) for row in rows if row[2])
+    return {row[0]: row[1] for row in rows if not row[2]}, [id_ for _place, id_ in in_window]
 
 
 def position(engine: Engine, question: Question, number: int, *, now: datetime) -> int | None:

@@ -17,6 +17,7 @@ from capture.store.lifecycle import label
 from capture.store.tables import JournalRow, Occurrence, SessionRequest, TranscriptEntry, table_of
 from workbench.bugs import lines, pages
 from workbench.bugs.filters.conditions import with_word
+from workbench.bugs.listing import Question
 from workbench.bugs.numbers import parse_number
 from workbench.bugs.rows import ApprovalRow, BugPage, BugRow, SessionRow, TranscriptRow
 from workbench.bugs.store import reading
@@ -28,6 +29,7 @@ __all__ = [
     "Watcher",
     "approvals",
     "bug_page",
+    "count_bugs",
     "event",
     "ledger",
     "list_bugs",
@@ -53,15 +55,45 @@ class Ledger:
         return self.seen == self.stored + self.counted + sum(self.dropped.values())
 
 
-def list_bugs(engine: Engine, *, now: datetime, states: Collection[str] | None = None, text: str = "") -> list[BugRow]:
+def list_bugs(
+    engine: Engine,
+    *,
+    now: datetime,
+    states: Collection[str] | None = None,
+    text: str = "",
+    filter: str = "",  # noqa: A002 (the word of the commands and the screen)
+    me: str = "",
+) -> list[BugRow]:
     """Return the bugs, the last seen first.
 
     `states` keeps those in one of these states. `text` keeps those in which each of its words is found: in title,
-    route, exception type or release, or as the bug's number.
+    route, exception type or release, or as the bug's number. `filter` is in the language of `workbench.bugs.filters`,
+    asked by `me`: it leaves out what was merged, unless it asks for that. Raises `FilterError`.
     """
-    in_states = sa.true() if states is None else lines.BUG.c.state.in_(list(states))
     with reading(engine) as connection:
-        return lines.bugs(connection, sa.and_(in_states, *(with_word(word) for word in text.split())), now=now)
+        return lines.bugs(connection, _wanted(states, text, filter, me, now), now=now)
+
+
+def count_bugs(
+    engine: Engine,
+    *,
+    now: datetime,
+    states: Collection[str] | None = None,
+    text: str = "",
+    filter: str = "",  # noqa: A002 (the word of the commands and the screen)
+    me: str = "",
+) -> dict[str, int]:
+    """Return how many bugs `list_bugs` would return, by state."""
+    statement = sa.select(lines.BUG.c.state, sa.func.count()).group_by(lines.BUG.c.state).order_by(lines.BUG.c.state)
+    with reading(engine) as connection:
+        found = connection.execute(statement.where(_wanted(states, text, filter, me, now)))
+        return {row[0]: row[1] for row in found}
+
+
+def _wanted(states: Collection[str] | None, text: str, asked: str, me: str, now: datetime) -> sa.ColumnElement[bool]:
+    in_states = sa.true() if states is None else lines.BUG.c.state.in_(list(states))
+    filtered = Question(asked, me=me).condition(now) if asked else sa.true()
+    return sa.and_(in_states, *(with_word(word) for word in text.split()), filtered)
 
 
 def bug_page(engine: Engine, number: int, *, now: datetime) -> BugPage:

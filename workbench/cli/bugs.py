@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,13 +18,22 @@ if TYPE_CHECKING:
 
     from workbench.bugs.rows import BugRow
 
+FILTER = Annotated[
+    str,
+    typer.Option(
+        "--filter",
+        metavar="FILTER",
+        help="Words, field:value, ! for not, or, brackets, as in the screen: state:open seen:<24h count:>100.",
+    ),
+]
 app = noun("List, show, sort, mute, merge and close bugs.")
 
 
 @app.command(
     "list",
     epilog=taught(
-        "workbench bugs list --state open --text KeyError", "0, also when there are none; 5 without a usable database."
+        'workbench bugs list --filter "state:open seen:<24h !route:/health/*"',
+        "0, also when there are none; 2 for a filter that means nothing; 5 without a usable database.",
     ),
 )
 def list_(
@@ -35,16 +43,18 @@ def list_(
         typer.Option("--state", metavar="STATE", help="open, fixing, review, closed or muted; may be given again."),
     ] = None,
     text: Annotated[str, typer.Option(help="Only bugs with this text in their title, route or type.")] = "",
+    filter_: FILTER = "",
     as_json: JSON = False,
     no_pager: NO_PAGER = False,
 ) -> None:
     """List bugs, the latest first."""
-    states = _states(state or [])
-    with given(ctx).store() as engine:
+    states, call = _states(state or []), given(ctx)
+    _check(filter_)
+    with call.store() as engine:
         from workbench.bugs import queries
 
-        at = now()
-        rows = queries.list_bugs(engine, now=at, states=states or None, text=text)
+        at, me = now(), call.person() if filter_ else ""
+        rows = queries.list_bugs(engine, now=at, states=states or None, text=text, filter=filter_, me=me)
     if as_json:
         emit([shapes.bug(row) for row in rows])
     elif rows:
@@ -56,7 +66,11 @@ def list_(
                 numbers=(3,),
             )
     else:
-        note("No bugs match." if states or text else "No bugs yet. Try one: manage.py capture_test in your site.")
+        note(
+            "No bugs match."
+            if states or text or filter_
+            else "No bugs yet. Try one: manage.py capture_test in your site."
+        )
 
 
 @app.command(epilog=taught("workbench bugs count --state open", "0, also when there are none."))
@@ -67,19 +81,34 @@ def count(
         typer.Option("--state", metavar="STATE", help="open, fixing, review, closed or muted; may be given again."),
     ] = None,
     text: Annotated[str, typer.Option(help="Only bugs with this text in their title, route or type.")] = "",
+    filter_: FILTER = "",
     as_json: JSON = False,
 ) -> None:
     """Count bugs: in all, and with --json by state as well."""
-    states = _states(state or [])
-    with given(ctx).store() as engine:
+    states, call = _states(state or []), given(ctx)
+    _check(filter_)
+    with call.store() as engine:
         from workbench.bugs import queries
 
-        rows = queries.list_bugs(engine, now=now(), states=states or None, text=text)
+        me = call.person() if filter_ else ""
+        by_state = queries.count_bugs(engine, now=now(), states=states or None, text=text, filter=filter_, me=me)
     if as_json:
-        by_state = Counter(row.state for row in rows)
-        emit({"count": len(rows), "states": dict(sorted(by_state.items()))})
+        emit({"count": sum(by_state.values()), "states": by_state})
     else:
-        say(str(len(rows)))
+        say(str(sum(by_state.values())))
+
+
+def _check(text: str) -> None:
+    """Raise a `UsageError` that points at what is wrong with a filter."""
+    from workbench.bugs.filters import FilterError, parse
+    from workbench.text import plain
+
+    try:
+        parse(text)
+    except FilterError as error:
+        before, wrong, after = text[: error.start], text[error.start : error.end], text[error.end :]
+        shown = f"{plain(before, 200)}▸{plain(wrong, 200)}◂{plain(after, 200)}"
+        raise UsageError(f"--filter: {error.message}", cure=f"At character {error.start + 1}: {shown}") from error
 
 
 def _states(named: list[str]) -> list[str]:

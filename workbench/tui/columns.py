@@ -103,7 +103,7 @@ def _bars(values: Callable[[BugRow], Sequence[int]]) -> Callable[[BugRow, Drawin
 COLUMNS: tuple[Column, ...] = (
     Column("number", "bug", "the number; marked bugs have a ✔", 7, 0, _number, "number", is_ascending=True),
     Column("state", "state", "the state, ↻ after a recurrence", 13, 2, _state, "state", is_ascending=True),
-    Column("title", "title", "the title", 24, 1, _title, "title", is_ascending=True, most=1_000),
+    Column("title", "title", "the title", 22, 1, _title, "title", is_ascending=True, most=1_000),
     Column(
         "route", "route", "method and route", 16, 11,
         _plain(lambda row, _: " ".join(part for part in (row.method, row.route) if part), "muted"),

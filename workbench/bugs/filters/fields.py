@@ -182,3 +182,10 @@ def read(field: str, value: str, start: int, end: int, *, is_quoted: bool = Fals
 def nearest(word: str, choices: Collection[str]) -> str:
     """Return the choice that was probably meant, or ""."""
     return next(iter(difflib.get_close_matches(word, choices, n=1, cutoff=0.6)), "")
+
+
+def markdown() -> str:
+    """Return the table of fields for docs/filter.md."""
+    out = ["| field | asks for | as in |", "|---|---|---|"]
+    out += [f"| `{name}:` | {field.meaning} | `{field.example}` |" for name, field in FIELDS.items()]
+    return "\n".join(out) + "\n"

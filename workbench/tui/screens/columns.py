@@ -17,7 +17,7 @@ from workbench.tui.document import Document
 from workbench.tui.lines import BLANK, Line, Span, line
 from workbench.tui.pane import Pane
 
-KEYS = (("space", "show or hide"), ("J K", "down or up"), ("+ -", "width"), ("r", "as it was"), ("esc", "done"))
+KEYS = (("space", "show or hide"), ("J K", "move"), ("+ -", "width"), ("r", "reset"), ("esc", "done"))
 
 
 class ColumnsScreen(ModalScreen[Chosen]):
@@ -46,7 +46,7 @@ class ColumnsScreen(ModalScreen[Chosen]):
             title = Bar()
             title.show(line(("Columns of the list", "strong")), BLANK)
             yield title
-            document = Document(id="main")
+            document = Document(id="choice")
             document.show(self._lines())
             yield document
             keys = Bar()
