@@ -30,7 +30,10 @@ _arguments_of: Callable[[BaseException], tuple[Any, ...]] = BaseException.__dict
 _said_by_group: Callable[[Any], str] = BaseExceptionGroup.__dict__["message"].__get__
 members_of: Callable[[Any], tuple[BaseException, ...]] = BaseExceptionGroup.__dict__["exceptions"].__get__
 _files_of = (OSError.__dict__["filename"].__get__, OSError.__dict__["filename2"].__get__)
-_built_in = (OSError.__str__, ImportError.__str__, SyntaxError.__str__)
+_syntax: tuple[Callable[[BaseException], Any], ...] = tuple(
+    SyntaxError.__dict__[name].__get__ for name in ("msg", "filename", "lineno")
+)
+_built_in = (OSError.__str__, ImportError.__str__)
 _PLAIN = (str, bytes, int, float, bool, type(None))
 # What a `__str__` that only formats calls: built-in functions and the methods of built-in values.
 _FORMATTING_MODULES = """
@@ -69,6 +72,8 @@ def _message(error: BaseException, depth: int) -> str:
         text = _formatted(error)
         return text if text is not None else _by_its_arguments(error, depth) or TOO_MUCH
     arguments = _arguments_of(error)
+    if says is SyntaxError.__str__:
+        return _where_syntax_is_wrong(error)
     if says in (BaseException.__str__, KeyError.__str__):
         return _by_its_arguments(error, depth)
     if issubclass(type(error), OSError):
@@ -76,6 +81,16 @@ def _message(error: BaseException, depth: int) -> str:
     if says in _built_in and not all(_is_short(argument) for argument in arguments):
         return _by_its_arguments(error, depth)
     return str(error)
+
+
+def _where_syntax_is_wrong(error: BaseException) -> str:
+    """Return what `str` says of a syntax error: neither the folders above the file nor the line of source."""
+    message, filename, lineno = (read(error) for read in _syntax)
+    file = _start(filename).rpartition("/")[2] if type(filename) is str else ""
+    line = f"line {lineno}" if type(lineno) is int else ""
+    where = ", ".join(filter(None, (file, line)))
+    text = "" if message is None else _start(message) if type(message) is str else describe(message)
+    return f"{text} ({where})" if where else text
 
 
 def _by_its_arguments(error: BaseException, depth: int) -> str:

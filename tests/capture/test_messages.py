@@ -17,6 +17,9 @@ from capture.messages import MAX_MESSAGE, MAX_NOTES, TOO_MUCH, message_of, notes
 from capture.testing import make_event
 from capture.values import Budget
 
+# Seconds, of a machine however busy; what waits would wait for ever, or for ten minutes.
+PATIENCE = 60
+
 
 class Hangs:
     """Whoever asks it anything waits for ever."""
@@ -78,7 +81,29 @@ def test_the_message_is_what_python_says(django_site, error, said):
 def test_what_an_exception_was_raised_with_is_never_asked(error):
     started = time.perf_counter()
     assert "Hangs" in message_of(error) or "gone" in message_of(error)
-    assert time.perf_counter() - started < 1
+    assert time.perf_counter() - started < PATIENCE
+
+
+def _of_a_broken_file():
+    try:
+        compile("x = (", "/srv/clinic/prices.py", "exec")
+    except SyntaxError as error:
+        return error
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (_of_a_broken_file(), "'(' was never closed (prices.py, line 1)"),
+        (SyntaxError("invalid", ("/srv/x.py", 3, 1, "password = 'hunter2'")), "invalid (x.py, line 3)"),
+        (SyntaxError("invalid"), "invalid"),
+        (IndentationError("odd", (None, 2, 1, "x")), "odd (line 2)"),
+        (SyntaxError(Hangs()), "<Hangs>"),
+        (SyntaxError(), ""),
+    ],
+)
+def test_a_syntax_error_says_what_and_where_without_the_line_itself(error, said):
+    assert message_of(error) == said
 
 
 def waits_for(wait):
@@ -109,7 +134,7 @@ def test_a_message_that_does_more_than_to_format_is_told_by_its_arguments(wait):
     tracer, profiler = sys.gettrace(), sys.getprofile()
     started = time.perf_counter()
     assert message_of(waits_for(wait)) == "('the pet', 7)"
-    assert time.perf_counter() - started < 1
+    assert time.perf_counter() - started < PATIENCE
     assert (sys.gettrace(), sys.getprofile()) == (tracer, profiler)
 
 
@@ -124,9 +149,9 @@ def test_a_message_of_100_mb_is_cut():
         def __str__(self):
             return "x" * 100_000_000
 
-    started = time.perf_counter()
+    started = time.thread_time()
     assert 0 < len(message_of(Long())) <= MAX_MESSAGE
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2, "of the processor: a busy machine is no fault of ours"
 
 
 def test_notes_are_bounded_and_scrubbed():
