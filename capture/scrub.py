@@ -13,7 +13,7 @@ from urllib.parse import quote_plus, unquote_plus, urlsplit, urlunsplit
 
 from capture.secret_keys import REDACTED as REDACTED
 from capture.secret_keys import is_secret_key, words_of
-from capture.secrets_apart import may_be_key_material, redact_apart, redact_below
+from capture.secrets_apart import KEYS_END, may_be_key_material, redact_apart, redact_below
 
 # What a mapping calls the key of a pair: {"name": "password", "value": "x"}.
 NAMING_KEYS = ("name", "key", "field")
@@ -149,12 +149,23 @@ def scrub_lines(lines: Iterable[str]) -> list[str]:
     """
     cleaned = [clean(line[:400]) for line in lines]
     text = "\n".join(cleaned)
-    lowered = text.lower()
-    if _may_have_any_shape(text, lowered):
-        shown = [scrub_source(line) for line in cleaned]
-    else:
-        shown = [_scrub_keys(line, line.lower(), _LITERAL, source=True) for line in cleaned]
-    return redact_below(shown) if _has(lowered, _KEY_HINTS) or may_be_key_material(cleaned) else shown
+    if _may_have_any_shape(text, text.lower()):
+        cleaned = [_scrub_shapes(line, line.lower()) for line in cleaned]
+    telling = [_may_tell(line) for line in cleaned]
+    if not any(telling) and not may_be_key_material(cleaned):
+        return cleaned
+    shown = [
+        _scrub_keys(line, line.lower(), _LITERAL, source=True) if may_tell else line
+        for line, may_tell in zip(cleaned, telling, strict=True)
+    ]
+    return redact_below(shown, telling)
+
+
+def _may_tell(line: str) -> bool:
+    """Return whether a line of source could hold the key of a literal, beside it or on the line below."""
+    return ('"' in line or "'" in line or "</" in line or line.rstrip().endswith(KEYS_END)) and _has(
+        line.lower(), _KEY_HINTS
+    )
 
 
 def _may_have_any_shape(text: str, lowered: str) -> bool:

@@ -22,6 +22,8 @@ _NAME = re.compile(r"[A-Za-z_][\w.-]{0,60}")
 _PLACEHOLDER = re.compile(r"%s|%\(\w+\)s|\?|\$\d|[=( ]:\w|\{\w*\}")
 _OPEN_KEY = re.compile(r"([A-Za-z_][\w.-]{0,60})[\"'\]]{0,2}\s{0,3}(?:=|:|=>|:=)\s{0,3}[\[({]?\s*$")
 _KEY_MATERIAL = re.compile(r"[\s\"'(bBrR]{0,30}[A-Za-z0-9+/]{40,}={0,2}(?:\\[rn])*[\"'\s),+\\]*", re.ASCII)
+# How a line ends whose key has its value below.
+KEYS_END = (":", "=", ">", "[", "(", "{")
 # What goes on over so many lines is a call with its arguments one a line.
 MAX_BELOW = 3
 
@@ -37,17 +39,21 @@ def redact_apart(text: str) -> str:
     return text
 
 
-def redact_below(lines: Sequence[str]) -> list[str]:
+def redact_below(lines: Sequence[str], telling: Sequence[bool]) -> list[str]:
     """Return neighbouring lines of source without string literals that belong to a key on the same line or above.
 
     Such a key is one that the line ends with (`"password":`), or the column of a query with placeholders. A line that
-    holds nothing but key material goes whole: the "BEGIN PRIVATE KEY" may stand above all of the lines.
+    holds nothing but key material goes whole: the "BEGIN PRIVATE KEY" may stand above all of the lines. `telling` says
+    of each line whether it could hold such a key.
     """
     result = []
     below = 0
-    for line in lines:
+    for line, may_tell in zip(lines, telling, strict=True):
         if len(line) >= 40 and _KEY_MATERIAL.fullmatch(line):
             result.append(REDACTED)
+            continue
+        if not below and not may_tell:
+            result.append(line)
             continue
         shown, asks = _redact_parameters(line, all_of_them=below > 0)
         result.append(shown)

@@ -281,9 +281,13 @@ def test_the_cheap_look_finds_what_all_patterns_together_find(text):
     assert scrub_text(text) == scrub._ELEMENT.sub(scrub._redact_element, every)
 
 
-@given(st.lists(st.lists(st.sampled_from([*PIECES, "https://a@b", "x = "]), max_size=5).map("".join), max_size=11))
+# Pieces of lines of source whose keys have their values on the line below.
+BELOW = ("https://a@b", "x = ", "password =", "'token':", "api_key = (", "'hunter2',", "'(password) VALUES (%s)',", ")")
+
+
+@given(st.lists(st.lists(st.sampled_from([*PIECES, *BELOW]), max_size=5).map("".join), max_size=11))
 def test_neighbouring_lines_are_scrubbed_as_each_alone_and_then_below_their_keys(lines):
-    assert scrub_lines(lines) == redact_below([scrub_source(line) for line in lines])
+    assert scrub_lines(lines) == redact_below([scrub_source(line) for line in lines], [True] * len(lines))
 
 
 def test_what_is_remembered_holds_no_secret_and_stays_small():
