@@ -65,7 +65,7 @@ def test_an_honest_fix_is_demonstrated_and_its_base_is_remembered(runner_site: A
     assert runner_site.left_behind() == []
     report = prove(HONEST, cache=tmp_path / "cache", progress=told.append, each_hunk=True)
     assert report.verdict == "demonstrated"
-    assert [run.name for run in report.runs if run.note.startswith("remembered")] == ["base", "base again"]
+    assert [run.name for run in report.runs if run.note.startswith("remembered")] == ["base"]
     assert any("2 tests: about " in text and "the base's results are remembered" in text for text in told)
     assert (report.runs[-1].name, report.runs[-1].outcome) == (f"without {VIEWS}:7", "failed")
 
@@ -252,7 +252,7 @@ def test_no_honest_fix_is_refuted(
     prove: Any, tmp_path: Path, files: dict[str, str | None], verdict: str, why: str
 ) -> None:
     files = {name: text and text.replace("{mark}", str(tmp_path / "mark")) for name, text in files.items()}
-    report = prove(files)
+    report = prove(files, at_once=1)  # chance is played by the order of the runs
     assert report.verdict == verdict, report.reason
     assert why in report.reason
 

@@ -90,6 +90,7 @@ def _collected(call: Given, base: str, result: str, fault: str | None, *, each_h
             workdir=call.config.state_dir / "evidence",
             cache=call.config.state_dir / "evidence-cache",
             network=call.config["tests.network"],
+            at_once=call.config["tests.at_once"],
             personal=() if event is None else personal_values(event),
             each_hunk=each_hunk,
         ),

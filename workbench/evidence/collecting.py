@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -39,7 +41,7 @@ from workbench.evidence.report import (
 from workbench.evidence.results import wants_network
 from workbench.evidence.runs import PASSED_ON, Runner
 from workbench.evidence.split import Split
-from workbench.evidence.verdict import Changed, decide, newly_red
+from workbench.evidence.verdict import Changed, decide, is_settled, newly_red
 from workbench.git import Repository
 
 Progress = Callable[[str], None]
@@ -49,6 +51,8 @@ Clock = Callable[[], datetime]
 _CHEAP_SECONDS = 15.0
 _BROKEN_ROUNDS = 3
 _TOLD_EVERY_SECONDS = 0.95
+# Two runs beside each other share nothing but the processors: each has its tree, home, databases and network.
+_MOST_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,8 @@ def estimate(request: EvidenceRequest) -> Estimate:
     except NotSupported:
         return Estimate(0, None, 0, is_base_known=False)
     cache = _cache(request, command, repository)
-    return Estimate.of(cache.past(), is_base_known=bool(cache.base(repository.resolve(request.base))))
+    is_base_known = bool(cache.base(repository.resolve(request.base)))
+    return Estimate.of(cache.past(), is_base_known=is_base_known, at_once=_at_once(request))
 
 
 def _cache(request: EvidenceRequest, command: TestCommand, repository: Repository) -> Cache:
@@ -150,10 +155,17 @@ class _Series:
     ) -> None:
         self.request, self.repository, self.command = request, repository, command
         self.base, self.result, self.split = base, result, split
-        self.progress, self.tick = progress, tick
+        self.tick = tick
         self.network = request.network == "on"
         self.cache = _cache(request, command, repository)
         self.tree_seconds: list[float] = []
+        self.at_once = _at_once(request)
+        self._tell, self._telling, self._git = progress, threading.Lock(), threading.Lock()
+
+    def progress(self, text: str) -> None:
+        """Tell of one run at a time, though two may be under way."""
+        with self._telling:
+            self._tell(text)
 
     def run(self) -> dict[str, Run]:
         """Make the runs, as far as one of them does not already decide that there is nothing to learn."""
@@ -162,25 +174,30 @@ class _Series:
         remembered = self.cache.base(self.base)
         if any(run.network == "on" for run in remembered):
             self.network, remembered = (True, remembered) if self.request.network != "off" else (False, ())
-        self.progress(Estimate.of(self.cache.past(), is_base_known=bool(remembered)).words)
+        known = {run.name: run for run in remembered}
+        self.progress(Estimate.of(self.cache.past(), is_base_known=bool(known), at_once=self.at_once).words)
         runs: dict[str, Run] = {}
         plans = deque(_plans(self.base, self.result, self.split))
         while plans:
-            plan = plans.popleft()
-            if plan.name in (BASE, BASE_AGAIN) and remembered:
-                run = next(run for run in remembered if run.name == plan.name)
-            elif plan.name in (NEW_ON_BASE_AGAIN, NEW_ON_FIX_AGAIN) and not _is_cheap(runs[NEW_ON_FIX]):
+            step = plans.popleft()
+            if step[0].name == NEW_ON_BASE_AGAIN and not _is_cheap(runs[NEW_ON_FIX]):
                 continue
-            else:
-                run = self._one(plan)
-            runs[plan.name] = run
-            self.progress(_told(run))
-            if run.trouble in ("infrastructure", "disagreement"):
-                return runs  # That decides. What keeps one run from working keeps the others.
-            if plan.name == OLD_ON_FIX and (broken := newly_red(runs)):
-                plans += self._once_more(plan, broken, _BROKEN_ROUNDS if _is_cheap(runs[OLD_ON_FIX]) else 1)
-        if not remembered and self.request.cache is not None:
-            self.cache.keep_base(self.base, [runs[BASE], runs[BASE_AGAIN]])
+            for run in self._step(step, known):
+                runs[run.name] = run
+                self.progress(_told(run))
+                if run.trouble in ("infrastructure", "disagreement"):
+                    return runs  # That decides. What keeps one run from working keeps the others.
+            if step[-1].name == OLD_ON_FIX and not is_settled(runs):
+                plans.append((_Plan(BASE_AGAIN, self.base, words=f"{_suite_on(self.base)}, again"),))
+            elif step[-1].name == BASE_AGAIN and (broken := newly_red(runs)):
+                plans += self._once_more(broken, _BROKEN_ROUNDS if _is_cheap(runs[OLD_ON_FIX]) else 1)
+        self._remember(runs, known)
+        return runs
+
+    def _remember(self, runs: dict[str, Run], known: dict[str, Run]) -> None:
+        of_base = [runs[name] for name in (BASE, BASE_AGAIN) if name in runs]
+        if self.request.cache is not None and any(run.name not in known for run in of_base):
+            self.cache.keep_base(self.base, of_base)
         new = runs.get(NEW_ON_FIX)
         self.cache.keep_past(
             Past(
@@ -190,7 +207,6 @@ class _Series:
                 tests=len(runs[BASE].ids()),
             )
         )
-        return runs
 
     def without_each_hunk(self, runs: dict[str, Run]) -> dict[str, Run]:
         """Run the new tests without each piece of the fix, and say in a run's note where none of them misses it."""
@@ -208,16 +224,61 @@ class _Series:
             self.progress(run.note or _told(run))
         return made
 
+    def _step(self, step: Sequence[_Plan], known: dict[str, Run]) -> list[Run]:
+        """Return the runs of one step in its order, those that are known without making them again."""
+        wanted = [plan for plan in step if plan.name not in known]
+        made = {run.name: run for run in self._made(wanted)}
+        return [known.get(plan.name) or made[plan.name] for plan in step]
+
+    def _made(self, plans: Sequence[_Plan]) -> list[Run]:
+        if len(plans) == 2 and self.at_once == 2 and not self.network:
+            runs = self._beside(plans[0], plans[1])
+            if all(run.network == "off" and not self._misses_network(run) for run in runs):
+                return runs
+            if any(run.network.startswith("on") for run in runs):
+                self.at_once = 1  # They would share the machine's network, and might take each other's ports.
+        return [self._one(plan) for plan in plans]
+
+    def _beside(self, first: _Plan, second: _Plan) -> list[Run]:
+        """Make two runs at the same time: the second in a thread, the first here, where signals arrive."""
+        made: list[Run] = []
+        failed: list[BaseException] = []
+        over = threading.Event()
+        for plan in (first, second):
+            self.progress(f"running {plan.words}")
+
+        def make() -> None:
+            try:
+                made.append(self._on_a_tree(second, over))
+            except BaseException as error:  # noqa: BLE001 - raised again where somebody can hear it
+                failed.append(error)
+
+        thread = threading.Thread(target=make, name=second.name)
+        thread.start()
+        try:
+            run = self._on_a_tree(first, over)
+            thread.join()
+        except BaseException:
+            over.set()
+            thread.join()
+            raise
+        if failed:
+            raise failed[0]
+        return [run, *made]
+
     def _one(self, plan: _Plan) -> Run:
-        run = self._on_a_tree(plan)
-        if self.request.network == "auto" and run.network == "off" and wants_network(run):
+        self.progress(f"running {plan.words}")
+        run = self._on_a_tree(plan, threading.Event())
+        if self._misses_network(run):
             self.network = True
             self.progress("the tests need a service of this machine: once more, with the network on")
-            run = self._on_a_tree(plan)
+            run = self._on_a_tree(plan, threading.Event())
         return run
 
-    def _on_a_tree(self, plan: _Plan) -> Run:
-        self.progress(f"running {plan.words}")
+    def _misses_network(self, run: Run) -> bool:
+        return self.request.network == "auto" and run.network == "off" and wants_network(run)
+
+    def _on_a_tree(self, plan: _Plan, over: threading.Event) -> Run:
         begun, told = time.monotonic(), [time.monotonic()]
 
         def count(done: int, total: int) -> None:
@@ -235,9 +296,15 @@ class _Series:
             _modules(self.split.source),
             network=self.network,
             count=count,
+            over=over,
         )
         with trees.clean_tree(
-            self.repository, self.request.workdir, base=plan.start, overlay=plan.overlay, paths=plan.paths
+            self.repository,
+            self.request.workdir,
+            base=plan.start,
+            overlay=plan.overlay,
+            paths=plan.paths,
+            git=self._git,
         ) as tree:
             if plan.hunk is not None:
                 plan.hunk.take_out(tree)
@@ -245,43 +312,52 @@ class _Series:
         self.tree_seconds.append(time.monotonic() - begun - run.seconds)
         return run
 
-    def _once_more(self, old: _Plan, broken: frozenset[str], rounds: int) -> list[_Plan]:
+    def _once_more(self, broken: frozenset[str], rounds: int) -> list[tuple[_Plan, ...]]:
         """Return the runs that tell tests that the fix broke from tests that fail now and then."""
         files = tuple(sorted({id_.partition("::")[0] for id_ in broken}))
         words = f"once more what broke: {', '.join(files[:3])}"
-        on_fix = replace(old, name=BROKEN_AGAIN, only=files, words=words)
+        on_fix = _Plan(BROKEN_AGAIN, self.base, self.result, self.split.source, files, words)
         on_base = _Plan(BROKEN_ON_BASE, self.base, only=files, words=f"{words} on the base")
         return [
-            replace(plan, name=plan.name if number == 1 else f"{plan.name} {number}")
+            tuple(
+                replace(plan, name=plan.name if number == 1 else f"{plan.name} {number}") for plan in (on_fix, on_base)
+            )
             for number in range(1, rounds + 1)
-            for plan in (on_fix, on_base)
         ]
+
+
+def _at_once(request: EvidenceRequest) -> int:
+    """Return how many runs are made at the same time: two, where each can have a network and a processor of its own."""
+    is_apart = request.network != "on" and sys.platform == "linux"
+    return min(_MOST_AT_ONCE, len(os.sched_getaffinity(0)), request.at_once) if is_apart else 1
 
 
 def _is_cheap(run: Run) -> bool:
     return run.seconds <= _CHEAP_SECONDS
 
 
-def _plans(base: str, result: str, split: Split) -> list[_Plan]:
-    """Return the runs in the order in which they answer. The harness is the base's in all of them."""
+def _plans(base: str, result: str, split: Split) -> list[tuple[_Plan, ...]]:
+    """Return the runs in the order in which they answer, each step's beside each other. The harness is the base's."""
     files = f"the {len(split.test_files)} new or changed test files"
     if len(split.test_files) == 1:
         files = f"the new tests of {split.test_files[0]}"
     new_on_base = _Plan(NEW_ON_BASE, base, result, split.tests, split.test_files, f"{files} on the base {base[:7]}")
     new_on_fix = _Plan(NEW_ON_FIX, result, base, split.harness, split.test_files, f"{files} on the fix {result[:7]}")
     new = [
-        new_on_base,
-        new_on_fix,
-        replace(new_on_base, name=NEW_ON_BASE_AGAIN, words=f"{new_on_base.words}, again"),
-        replace(new_on_fix, name=NEW_ON_FIX_AGAIN, words=f"{new_on_fix.words}, again"),
+        (new_on_base, new_on_fix),
+        (
+            replace(new_on_base, name=NEW_ON_BASE_AGAIN, words=f"{new_on_base.words}, again"),
+            replace(new_on_fix, name=NEW_ON_FIX_AGAIN, words=f"{new_on_fix.words}, again"),
+        ),
     ]
-    suite = [
-        _Plan(BASE, base, words=f"the whole suite on the base {base[:7]}"),
-        _Plan(BASE_AGAIN, base, words=f"the whole suite on the base {base[:7]}, again"),
-        _Plan(SUITE_ON_FIX, result, base, split.harness, words=f"the whole suite on the fix {result[:7]}"),
-        _Plan(OLD_ON_FIX, base, result, split.source, words=f"the base's own tests on the fixed source {result[:7]}"),
-    ]
-    return (new if split.test_files else []) + suite
+    on_base = _Plan(BASE, base, words=_suite_on(base))
+    on_fix = _Plan(SUITE_ON_FIX, result, base, split.harness, words=f"the whole suite on the fix {result[:7]}")
+    old = _Plan(OLD_ON_FIX, base, result, split.source, words=f"the base's own tests on the fixed source {result[:7]}")
+    return [*(new if split.test_files else []), (on_base,), (on_fix, old)]
+
+
+def _suite_on(base: str) -> str:
+    return f"the whole suite on the base {base[:7]}"
 
 
 def _modules(source: tuple[str, ...]) -> tuple[str, ...]:

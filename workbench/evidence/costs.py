@@ -8,8 +8,8 @@ from typing import Self
 from workbench.evidence.cache import Past
 
 _NEW_RUNS = 4
-_SUITE_RUNS = 4
-_BASE_RUNS = 2
+_SUITE_RUNS = 2
+_BASE_RUNS = 1
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,15 @@ class Estimate:
     is_base_known: bool
 
     @classmethod
-    def of(cls, past: Past | None, *, is_base_known: bool) -> Self:
-        """Return the estimate from what the last evidence took."""
-        suites = _SUITE_RUNS - (_BASE_RUNS if is_base_known else 0)
-        runs = _NEW_RUNS + suites
+    def of(cls, past: Past | None, *, is_base_known: bool, at_once: int = 1) -> Self:
+        """Return the estimate from what the last evidence took, where so many runs are made `at_once`."""
+        base = 0 if is_base_known else _BASE_RUNS
+        runs = _NEW_RUNS + _SUITE_RUNS + base
         if past is None:
             return cls(runs, None, 0, is_base_known)
-        seconds = suites * past.suite_seconds + _NEW_RUNS * past.new_seconds + runs * past.tree_seconds
+        # The base's own run stands alone: it waits for nobody.
+        new, suites = _NEW_RUNS / at_once, base + _SUITE_RUNS / at_once
+        seconds = suites * past.suite_seconds + new * past.new_seconds + runs * past.tree_seconds
         return cls(runs, round(seconds, 1), past.tests, is_base_known)
 
     @property

@@ -20,7 +20,7 @@ NEW_ON_BASE = "new tests on base"
 NEW_ON_FIX = "new tests on fix"
 SUITE_ON_FIX = "suite on fix"
 OLD_ON_FIX = "old tests on fix"
-# A second time, to know tests that turn out now one way and now the other.
+# A second time, to know tests that turn out now one way and now the other; of the base, where one fails on the fix.
 NEW_ON_BASE_AGAIN = "new tests on base again"
 NEW_ON_FIX_AGAIN = "new tests on fix again"
 BASE_AGAIN = "base again"
@@ -40,7 +40,8 @@ class EvidenceRequest:
     folder of ours for clean trees and results, outside the checkout. `cache` is a folder of ours that may be shared
     and emptied at any time. `network` says whether tests keep the machine's: "off" takes it away where the machine
     can, "auto" gives it back to tests that fail without it. `personal` are values of the event that belong to nobody
-    but a visitor of the site. With `each_hunk`, the new tests also run without each piece of the fix.
+    but a visitor of the site. With `each_hunk`, the new tests also run without each piece of the fix. `at_once` is how
+    many runs may be made at the same time; it is one wherever they would share a network.
     """
 
     repository: Path
@@ -54,6 +55,7 @@ class EvidenceRequest:
     network: Network = "auto"
     personal: tuple[str, ...] = ()
     each_hunk: bool = False
+    at_once: int = 2
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ import secrets
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
@@ -37,6 +38,8 @@ _RUN_MARK = "WORKBENCH_EVIDENCE_RUN"
 _STRAYS_SECONDS = 5
 # What a run that is told to stop gets to take its databases down.
 _GRACE_SECONDS = 5
+# How often a run looks whether it is to be ended.
+_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class Runner:
     """How tests are run: the command, its time limit, and which checkout must not be imported by mistake.
 
     `watched` are the modules that the agent changed: they have to come from the tree under test. `network` says
-    whether the tests keep the machine's; without it they have a loopback of their own, where the machine can.
+    whether the tests keep the machine's; without it they have a loopback of their own, where the machine can. `over`
+    ends a run from another thread.
     """
 
     command: TestCommand
@@ -54,6 +58,7 @@ class Runner:
     watched: tuple[str, ...] = ()
     network: bool = True
     count: Count = lambda _done, _total: None
+    over: threading.Event = field(default_factory=threading.Event)
 
     def run(self, name: str, commit: str, tree: Path, only: Sequence[str] = ()) -> Run:
         """Run the tests of `tree`, or those of the files `only`, and return what came out."""
@@ -81,7 +86,7 @@ class Runner:
         try:
             with Channel.open(spec, self.count) as channel:
                 environment = {**self._environment(tree, folder), "WORKBENCH_EVIDENCE_SPEC": str(channel.orders)}
-                exit_code = _execute(argv, place, environment, output, self.timeout, channel)
+                exit_code = _execute(argv, place, environment, output, self.timeout, channel, self.over)
         except OSError as error:
             return replace(run, trouble="infrastructure", note=f"{argv[0]} cannot be started: {error.strerror}")
         if exit_code is None:
@@ -146,7 +151,13 @@ class Runner:
 
 
 def _execute(
-    argv: Sequence[str], tree: Path, environment: Mapping[str, str], output: Path, timeout: int, channel: Channel
+    argv: Sequence[str],
+    tree: Path,
+    environment: Mapping[str, str],
+    output: Path,
+    timeout: int,
+    channel: Channel,
+    over: threading.Event,
 ) -> int | None:
     """Return the exit code, or None when the time was up. No process of the run is left behind."""
     with output.open("wb") as sink:
@@ -162,13 +173,27 @@ def _execute(
         )
         channel.started()
         try:
-            return process.wait(timeout)
+            return _waited(process, timeout, over)
         except subprocess.TimeoutExpired:
             _ask_to_end(process)
             return None
         finally:
             _end_group(process)
             _end_strays(environment[_RUN_MARK])
+
+
+def _waited(process: subprocess.Popen[bytes], timeout: int, over: threading.Event) -> int:
+    """Return the exit code. Raises `TimeoutExpired` when the time is up, and ends what is `over` before."""
+    deadline = time.monotonic() + timeout
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            return process.wait(max(0.0, min(left, _LOOK_SECONDS)))
+        except subprocess.TimeoutExpired:
+            if over.is_set():
+                _end_group(process)
+            elif left <= 0:
+                raise
 
 
 def _ask_to_end(process: subprocess.Popen[bytes]) -> None:

@@ -7,7 +7,7 @@ import shutil
 import socket
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import psutil
@@ -20,17 +20,30 @@ _PREFIX = "evidence-"
 
 @contextmanager
 def clean_tree(
-    repository: Repository, workdir: Path, *, base: str, overlay: str = "", paths: Sequence[str] = ()
+    repository: Repository,
+    workdir: Path,
+    *,
+    base: str,
+    overlay: str = "",
+    paths: Sequence[str] = (),
+    git: AbstractContextManager[object] | None = None,
 ) -> Iterator[Path]:
-    """Yield the folder of a fresh worktree of commit `base`, with `paths` as they are in commit `overlay`."""
+    """Yield the folder of a fresh worktree of commit `base`, with `paths` as they are in commit `overlay`.
+
+    `git` is held while git is at work, where others in this process make trees too.
+    """
     path = workdir.resolve() / f"{_PREFIX}{uuid.uuid4().hex[:12]}"
-    repository.add_worktree(path, base=base, reason=_reason())
+    git = git or nullcontext()
+    with git:
+        repository.add_worktree(path, base=base, reason=_reason())
     try:
         if paths:
-            repository.checkout_paths(path, overlay, paths)
+            with git:
+                repository.checkout_paths(path, overlay, paths)
         yield path
     finally:
-        _remove(repository, path)
+        with git:
+            _remove(repository, path)
 
 
 def sweep(repository: Repository) -> None:

@@ -202,6 +202,14 @@ def newly_red(runs: Mapping[str, Run]) -> frozenset[str]:
     return _newly_red(passed, runs[SUITE_ON_FIX]) | _newly_red(passed, runs[OLD_ON_FIX])
 
 
+def is_settled(runs: Mapping[str, Run]) -> bool:
+    """Say whether another run of the base could not change the verdict: no test fails on the fix.
+
+    Tests that come out differently on the base matter only where they fail on the fix.
+    """
+    return not any(test.is_red for name in (SUITE_ON_FIX, OLD_ON_FIX) for test in runs[name].tests)
+
+
 def flaky(runs: Mapping[str, Run]) -> frozenset[str]:
     """Return the tests that come out differently on the same base."""
     again = runs.get(BASE_AGAIN)

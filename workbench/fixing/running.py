@@ -220,6 +220,7 @@ class _Session:
             workdir=self.config.state_dir / "evidence" / fix.id,
             cache=self.config.state_dir / "evidence-cache",
             network=self.config["tests.network"],
+            at_once=self.config["tests.at_once"],
             personal=evidence.personal_values(self.event) if self.event else (),
         )
         try:
