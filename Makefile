@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 TESTS ?= tests
+# Compiled once here, not by each of the hundreds of processes that tests and sessions start.
+export UV_COMPILE_BYTECODE := 1
 
 .PHONY: help setup demo test check faults bench docs release-check clean
 
