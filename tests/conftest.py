@@ -21,6 +21,19 @@ pytest_plugins = ["no_skips", "sandboxes", "standins.github"]
 
 POSTGRES = os.environ.get("WORKBENCH_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 
+# Where single tests take longest: begun last, one of them would run on alone while the other processes are done.
+LONGEST = ("tests/endtoend/", "tests/sessions/", "tests/faults/", "tests/evidence/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests, and leave all others as they stand."""
+
+    def turn(item: pytest.Item) -> int:
+        places = (place for place, folder in enumerate(LONGEST) if item.nodeid.startswith(folder))
+        return next(places, len(LONGEST))
+
+    items.sort(key=turn)
+
 
 @pytest.fixture(autouse=True)
 def clean_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -52,7 +52,8 @@ def rabbits(repo):
         subprocess.run(["git", "add", "."], cwd=repo, check=True)
         subprocess.run(["git", "commit", "-q", "-m", message], cwd=repo, check=True)
 
-    (repo / "workbench.toml").write_text(f'tests.command = "{sys.executable} -m pytest"\ntests.timeout = 60\n')
+    command = f"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {sys.executable} -m pytest"
+    (repo / "workbench.toml").write_text(f'tests.command = "{command}"\ntests.timeout = 60\n')
     (repo / "pricing.py").write_text("PRICES = {'dog': 40}\n\n\ndef price_of(species):\n    return PRICES[species]\n")
     (repo / "test_pricing.py").write_text(
         "import pricing\n\n\ndef test_dog():\n    assert pricing.price_of('dog') == 40\n"
