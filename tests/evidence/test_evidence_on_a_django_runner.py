@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from workbench.evidence import RecordedFault
-from workbench.evidence.command import TestCommand
+from workbench.suite import TestCommand
 from workbench.evidence.runs import Runner
 
 pytestmark = pytest.mark.usefixtures("measured")

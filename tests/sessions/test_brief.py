@@ -136,3 +136,10 @@ def test_no_character_that_hides_or_acts_gets_through(text):
 @pytest.mark.parametrize("text", ["Größe 5 µm – “ok”", "日本語", "a\n\tb", "🐇"])
 def test_ordinary_text_stays_as_it_is(text):
     assert visible(text) == text
+
+
+def test_the_folder_that_the_tests_run_in_is_part_of_their_command(tmp_path):
+    made = compose(
+        12, None, title="", tests=["python", "manage.py", "test"], event_file=tmp_path / "e.json", folder="my site"
+    )
+    assert "run with: cd 'my site' && python manage.py test" in made.prompt

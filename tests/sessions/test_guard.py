@@ -159,6 +159,14 @@ def test_a_test_command_with_variables_runs_with_them(make_guard):
     assert bash(guard, "pytest") == "ask"
 
 
+def test_a_test_command_of_a_folder_runs_in_it(make_guard, worktree):
+    (worktree / "site").mkdir()
+    guard = make_guard(tests=[sys.executable, "manage.py", "test"])
+    assert bash(guard, f"cd site && {sys.executable} manage.py test clinic -v 2") == "allow"
+    assert bash(guard, "cd site && python manage.py test && python manage.py shell") == "ask"
+    assert bash(guard, "cd out && python manage.py test") == "ask"
+
+
 def test_a_command_may_ask_to_leave_the_bounds_and_is_asked(guard):
     assert bash(guard, "ls", run_in_background=True) == "ask"
     assert bash(guard, "ls", dangerouslyDisableSandbox=True) == "ask"

@@ -57,6 +57,25 @@ def test_the_tests_run_with_the_repositorys_own_interpreter_or_ours(tmp_path):
     assert found == ["A=1", str(own / "python"), "-m", "pytest", "-q"]
 
 
+@pytest.mark.parametrize(
+    ("command", "words", "folder"),
+    [
+        ("cd site && python manage.py test", ["manage.py", "test"], "site"),
+        ("uv run pytest -q", ["-m", "pytest", "-q"], ""),
+        ("python site/manage.py test", ["site/manage.py", "test"], ""),
+        ("cd site && uv run python -m pytest", ["-m", "pytest"], "site"),
+    ],
+)
+def test_a_test_command_is_read_for_sessions_as_for_evidence(tmp_path, command, words, folder):
+    assert environment.test_command(command, {}, tmp_path) == [sys.executable, *words]
+    assert environment.tests_folder(command, tmp_path) == folder
+
+
+def test_a_runner_that_evidence_does_not_know_runs_in_a_session_all_the_same(tmp_path):
+    assert environment.test_command("true -x", {"PATH": "/bin:/usr/bin"}, tmp_path)[1:] == ["-x"]
+    assert environment.tests_folder("true -x", tmp_path) == ""
+
+
 @pytest.mark.parametrize("command", ["", "A=1", "no-such-program-at-all -x", "python 'open"])
 def test_a_test_command_that_cannot_run_is_a_configuration_error(tmp_path, command):
     with pytest.raises(ConfigurationError, match=r"tests\.command"):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.evidence.command import TestCommand
+from workbench.suite import TestCommand
 from workbench.evidence.interpreters import Interpreter
 from workbench.evidence.report import Run, TestResult
 

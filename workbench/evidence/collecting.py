@@ -17,7 +17,7 @@ from workbench.errors import ConfigurationError
 from workbench.evidence import flags as tamper
 from workbench.evidence import trees
 from workbench.evidence.cache import Cache, Past
-from workbench.evidence.command import NotSupported, TestCommand
+from workbench.suite import NotSupported, TestCommand
 from workbench.evidence.costs import Estimate
 from workbench.evidence.hunks import Hunk, hunks
 from workbench.evidence.report import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from workbench.evidence import trees
-from workbench.evidence.command import NotSupported, TestCommand
+from workbench.suite import NotSupported, TestCommand
 from workbench.evidence.fault import RecordedFault
 from workbench.evidence.report import NEW_ON_BASE, EvidenceRequest, Run, TestResult
 from workbench.evidence.runs import Runner

@@ -20,7 +20,7 @@ import psutil
 from capture.conf import DISABLED_VARIABLE
 from workbench.evidence import results
 from workbench.evidence.channel import Channel, Count
-from workbench.evidence.command import TestCommand
+from workbench.suite import TestCommand
 from workbench.evidence.interpreters import Interpreter
 from workbench.evidence.report import Run
 

@@ -223,6 +223,7 @@ def _brief(config: Config, page: BugPage, event_file: Path, note: str, *, test_f
         title=page.row.title,
         tests=tests,
         event_file=event_file,
+        folder=environment.tests_folder(config["tests.command"], config.repo),
         note=note,
         test_first=test_first,
     )

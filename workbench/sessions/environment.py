@@ -17,6 +17,7 @@ from pathlib import Path
 
 from capture.conf import DISABLED_VARIABLE
 from workbench.errors import ConfigurationError
+from workbench.suite import NotSupported, TestCommand
 
 KEPT = frozenset(
     {
@@ -89,19 +90,32 @@ def search_path(environ: Mapping[str, str], repo: Path) -> str:
 def test_command(command: str, environ: Mapping[str, str], repo: Path) -> list[str]:
     """Return the words of the setting `tests.command`, its program as an absolute path.
 
-    Variables that are set in front of the program stay in front.
+    Variables that are set in front of the program stay in front. The folder that it runs in is `tests_folder`. What
+    evidence cannot run is left as it stands: a session can.
     """
     cure = "Set tests.command to what runs the tests, such as: python -m pytest"
     try:
-        words = shlex.split(command)
-    except ValueError as error:
-        raise ConfigurationError(f"tests.command = {command!r} is not a command: {error}.", cure=cure) from error
+        found = TestCommand.parse(command, repo)
+        words = [*(f"{name}={value}" for name, value in found.variables.items()), *found.argv()]
+    except NotSupported:
+        try:
+            words = shlex.split(command)
+        except ValueError as error:
+            raise ConfigurationError(f"tests.command = {command!r} is not a command: {error}.", cure=cure) from error
     variables = list(itertools.takewhile(ASSIGNMENT.match, words))
     words = words[len(variables) :]
     program = shutil.which(words[0], path=search_path(environ, repo)) if words else None
     if program is None:
         raise ConfigurationError(f"tests.command = {command!r}: there is no such program.", cure=cure)
     return [*variables, os.path.abspath(program), *words[1:]]  # noqa: PTH100 - a venv's python is a link to keep
+
+
+def tests_folder(command: str, repo: Path) -> str:
+    """Return the folder below the repository that the setting `tests.command` runs in, or an empty string."""
+    try:
+        return TestCommand.parse(command, repo).folder
+    except NotSupported:
+        return ""
 
 
 def _allowed(environ: Mapping[str, str], names: frozenset[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""How a repository runs its tests, as an argv that we can add to."""
+"""How a repository runs its tests, as an argv that we can add to: read once, for sessions and for evidence."""
 
 from __future__ import annotations
 
