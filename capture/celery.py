@@ -10,7 +10,7 @@ import time
 from collections import deque
 from typing import Any
 
-from capture import pipeline, tasks
+from capture import arrival, pipeline, tasks
 from capture.conf import CaptureSettings
 
 _CONTROL_FLOW = frozenset(("Ignore", "Reject", "Retry"))
@@ -23,14 +23,15 @@ _wanted = False
 
 
 def connect(settings: CaptureSettings) -> None:
-    """Capture failed tasks from now on, as the settings say, where the site has loaded Celery."""
+    """Capture failed tasks from now on, as the settings say, once the site has loaded Celery."""
     global _connected, _wanted
     _wanted = settings.tasks and settings.enabled
-    if not _wanted or _connected or "celery" not in sys.modules:
-        return
-    from celery import signals  # type: ignore[import-untyped]
+    if _wanted and not _connected:
+        _connected = True
+        arrival.when_imported("celery.signals", _listen)
 
-    _connected = True
+
+def _listen(signals: Any) -> None:
     signals.task_prerun.connect(_begins, dispatch_uid="capture")
     signals.task_failure.connect(_failed, dispatch_uid="capture")
     signals.task_postrun.connect(_ends, dispatch_uid="capture")

@@ -101,6 +101,17 @@ def stored(database):
     return [((route or "no task").removeprefix("task jobs_celery."), error, count) for route, error, count in rows]
 
 
+def stored_in_time(database):
+    """Wait until somebody has carried something over; return what is there."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        with contextlib.suppress(sqlite3.Error):  # not made yet
+            if found := stored(database):
+                return found
+        time.sleep(0.1)
+    return []
+
+
 RABBIT = {"args": ["rabbit"]}
 ENDS = {
     **dict.fromkeys(("fails", "fails_late", "gives_up", "fails_as_expected", "logs_and_fails"), RABBIT),
@@ -125,21 +136,31 @@ def test_each_task_that_failed_for_good_is_stored_once(worker, app, capture_sett
         assert sent(app, "is_killed", "takes_too_long") == ["FAILURE", "FAILURE"]
         lost = [("is_killed", "WorkerLostError", 1), ("takes_too_long", "TimeLimitExceeded", 1)]
         expected = sorted([*FAILED_FOR_GOOD, *lost])
+        assert stored_in_time(tmp_path / "bugs.db"), "no one drained but the worker itself"
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0, (tmp_path / "worker.log").read_text()
     drain(capture_settings)
     assert stored(tmp_path / "bugs.db") == expected, (tmp_path / "worker.log").read_text()
 
 
-def test_a_worker_carries_its_own_events_over(worker, app, tmp_path):
-    worker("prefork")
-    assert sent(app, "fails", fails=RABBIT) == ["FAILURE"]
-    found, end = [], time.monotonic() + 30
-    while not found and time.monotonic() < end:
-        time.sleep(0.1)
-        with contextlib.suppress(sqlite3.Error):  # not made yet
-            found = stored(tmp_path / "bugs.db")
-    assert found == [("fails", "KeyError", 1)], "no one drained but the worker itself"
+LAST_WORDS = """
+import os
+import django
+django.setup()
+from capture import pipeline, recorder
+recorder.GATHER_SECONDS = pipeline.EXIT_SECONDS = 60.0  # nobody carries before the end, however busy the machine
+import jobs_celery
+jobs_celery.fails.apply(["rabbit"])
+from celery import signals
+signals.worker_process_shutdown.send(sender=None, pid=os.getpid(), exitcode=0)
+os._exit(0)  # as the children of a prefork pool end
+"""
+
+
+def test_a_child_of_a_pool_carries_its_events_over_when_it_ends(site_environment, capture_settings, tmp_path):
+    capture = {"DATABASE_URL": capture_settings.database_url}
+    run_eagerly(LAST_WORDS, site_environment, capture_settings, tmp_path, "jobs_settings", **capture)
+    assert stored(tmp_path / "bugs.db") == [("fails", "KeyError", 1)]
 
 
 EAGER = """
@@ -164,19 +185,40 @@ assert scope.current.get() is None
 """
 
 
-def test_eager_tasks_are_tasks_too(site_environment, capture_settings, read_records, tmp_path):
-    capture = {"JOURNAL_DIR": str(capture_settings.journal_dir), "BACKGROUND": False}
+def run_eagerly(script, site_environment, capture_settings, tmp_path, settings, **capture):
+    capture = {"JOURNAL_DIR": str(capture_settings.journal_dir), **(capture or {"BACKGROUND": False})}
     environment = {
         **site_environment,
-        "DJANGO_SETTINGS_MODULE": "jobs_settings",
+        "DJANGO_SETTINGS_MODULE": settings,
         "BROKEN_SITE_CAPTURE": json.dumps(capture),
         "JOBS_BROKER": "",
         "JOBS_EAGER": "1",
     }
     done = subprocess.run(
-        [sys.executable, "-c", EAGER], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
+
+
+LATE = """
+import sys
+import django
+django.setup()
+from capture import celery
+assert "celery" not in sys.modules
+import jobs_celery
+jobs_celery.fails.apply(["rabbit"])
+"""
+
+
+def test_celery_may_be_loaded_long_after_django(site_environment, capture_settings, read_records, tmp_path):
+    run_eagerly(LATE, site_environment, capture_settings, tmp_path, "broken_settings")
+    [failed] = [record.event for record in read_records(capture_settings.journal_dir)]
+    assert failed.job.name == "jobs_celery.fails"
+
+
+def test_eager_tasks_are_tasks_too(site_environment, capture_settings, read_records, tmp_path):
+    run_eagerly(EAGER, site_environment, capture_settings, tmp_path, "jobs_settings")
     fails, gives_up, late = [
         record.event for record in read_records(capture_settings.journal_dir) if record.event is not None
     ]
