@@ -132,17 +132,14 @@ async def test_a_wrong_filter_is_not_left_by_enter(seeded: Engine, play: Any) ->
 async def test_what_is_shown_is_saved_as_a_view_and_taken_off_again(
     seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
 ) -> None:
-    for keys, tabs in (
-        (["7", "slash", *"pets", "enter", "equals_sign", "w", *"Pets", "enter"], "8 Pets"),
-        ([], "8 Pets"),
-    ):
+    for keys in (["7", "slash", *"pets", "enter", "equals_sign", "w", *"Pets", "enter"], []):
         app = make_app()
         async with app.run_test(size=(120, 24)) as pilot:
             await settle(pilot)
             for key in keys:
                 await pilot.press(key)
                 await settle(pilot)
-            assert tabs in text_of(app.screen).splitlines()[1]
+            assert "8 Pets" in text_of(app.screen).splitlines()[1]
             found = numbers(app)
             assert 0 < len(found) < 5
             assert "▲seen" in text_of(app.screen)
@@ -156,7 +153,7 @@ async def test_columns_and_orders_are_as_they_were_left(seeded: Engine, play: An
     def heading(app: Any) -> str:
         return str(text_of(app.screen).splitlines()[2])
 
-    await play("C", "j", "space", "j", "j", "j", "J", "plus", "plus", "escape", "greater_than_sign", look=numbers)
+    await play("C", "j", "space", "j", "j", "j", "J", "plus", "plus", "escape", "greater_than_sign", look=id)
     (seen,) = await play("f12", look=heading, size=(160, 24))
     assert "state" not in seen
     assert "▼issue" in seen
@@ -188,11 +185,12 @@ async def test_a_memory_that_cannot_be_kept_is_told_once_and_stops_nothing(
         await settle(pilot)
         await pilot.press("4")
         await settle(pilot)
-        assert "cannot be written" in text_of(app.screen)
+        assert "the list will not be as you leave it now" in " ".join(text_of(app.screen).split())
         assert numbers(app) == [3]
+        app.screen.say("")  # type: ignore[attr-defined]
         await pilot.press("1")
         await settle(pilot)
-        assert "cannot be written" not in text_of(app.screen)
+        assert "will not be as" not in " ".join(text_of(app.screen).split())
 
 
 async def test_a_storm_is_read_now_and_then_and_its_end_is_seen(
@@ -256,7 +254,7 @@ async def test_hostile_values_are_not_offered_and_hostile_text_is_typed_dead(
     with Session(seeded) as session:
         bug = session.exec(select(Bug).where(Bug.number == 1)).one()
         assert bug.id is not None
-        session.add_all(BugLabel(bug_id=bug.id, name=name) for name in {text[:60] for text in texts})
+        session.add_all(BugLabel(bug_id=bug.id, name=name) for name in {"漢字かな", *(text[:60] for text in texts)})
         bug.environment = bug.last_release = bug.project = bug.route = bug.assignee = texts[1] + texts[5]
         session.commit()
     app = make_app()
