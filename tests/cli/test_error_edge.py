@@ -173,6 +173,29 @@ def test_ctrl_c_ends_a_worker_with_130(working):
     assert "Traceback" not in err
 
 
+LOSES_IT = """
+import os, signal, sys
+from workbench.cli.edge import run
+from workbench.tracker.worker import Worker
+
+class Gone:
+    def __del__(self):  # Python drops what is raised here, as in callbacks of its own imports
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000):
+            pass
+
+work = Worker.round
+Worker.round = lambda worker, stop=None: (Gone(), work(worker, stop))[1]
+sys.exit(run(["worker"]))
+"""
+
+
+def test_ctrl_c_that_python_drops_ends_a_worker_all_the_same(store, repo: Path):
+    ran = subprocess.run([sys.executable, "-c", LOSES_IT], cwd=repo, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == Exit.INTERRUPTED
+    assert ran.stderr.endswith("Interrupted.\n")
+
+
 def test_sigterm_ends_a_worker_with_0(working):
     working.terminate()
     out, err = working.communicate(timeout=30)

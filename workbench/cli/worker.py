@@ -50,11 +50,11 @@ def worker(
 
             github_settings(call.config)  # what cannot work is said here and not only in the status of a thread
             stop = threading.Event()
-            signal.signal(signal.SIGTERM, lambda *_: stop.set())
+            interrupted = _end_on_signals(stop)
             note("Working. Ctrl+C ends it.")
             threading.Thread(target=_tend, args=(call, engine, stop), name="sessions", daemon=True).start()
             Worker(call.config, engine).run(stop)
-            return Exit.DONE
+            return Exit.INTERRUPTED if interrupted.is_set() else Exit.DONE
         from capture.store.lifecycle import label
         from workbench.text import plain
         from workbench.tracker.worker import work_once
@@ -69,6 +69,21 @@ def worker(
         if not done:
             note("Nothing is due.")
     return Exit.DONE if all(item.state == "done" for item in done) else Exit.OUTSIDE
+
+
+def _end_on_signals(stop: threading.Event) -> threading.Event:
+    """Let SIGTERM and Ctrl+C set `stop`, and return what tells of Ctrl+C."""
+    interrupted = threading.Event()
+
+    def interrupt(_number: int, _frame: object) -> None:
+        # Noted as well as raised: Python drops an interrupt that falls into a finaliser or a callback of an import.
+        interrupted.set()
+        stop.set()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, interrupt)
+    return interrupted
 
 
 def _tend(call: Given, engine: Engine, stop: threading.Event) -> None:
