@@ -109,6 +109,30 @@ CHEATS: dict[str, dict[str, str]] = {
 }
 
 
+FORGING = """
+    import gc
+    import sys
+
+    import _pytest.junitxml
+    from _pytest.main import Session
+
+
+    def write_all_green(**record):
+        if record.get('outcome') == 'failed':
+            record |= {'outcome': 'passed', 'message': '', 'chain': []}
+        real(**record)
+
+
+    real = sys.modules['workbench_evidence_record'].writer.write
+    _pytest.junitxml._NodeReporter.append_failure = lambda *_: None
+    for found in gc.get_objects():
+        if type(found).__name__ == '_Telling':
+            found._write = write_all_green
+        if type(found) is Session:
+            found.__class__ = type('Session', (Session,), {'testsfailed': property(lambda _: 0, lambda *_: None)})
+    """
+
+
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Where the base is remembered from one test to the next."""
@@ -137,3 +161,11 @@ def test_one_more_case_of_a_parametrised_test_is_an_honest_test(plain: Any, cach
     report = plain.prove({"clinic/pricing.py": fixed, "tests/test_more.py": test}, cache=cache)
     assert report.verdict == "demonstrated", report.reason
     assert "test_price[rabbit-50]" in report.reason
+
+
+def test_results_that_the_code_under_test_has_written_itself_show_nothing(plain: Any, cache: Any) -> None:
+    """It finds the recorder, the JUnit file and the exit code, and all three say what it wants; its source says so."""
+    report = plain.prove({"tests/test_rabbit.py": TEST, "clinic/pricing.py": source(FORGING)}, cache=cache)
+    assert next(run for run in report.runs if run.name == "new tests on fix").outcome == "passed"
+    assert report.verdict == "inconclusive", report.reason
+    assert "clinic/pricing.py may have written them" in report.reason

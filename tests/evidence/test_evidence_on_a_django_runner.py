@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from workbench.evidence import RecordedFault
-from workbench.suite import TestCommand
 from workbench.evidence.runs import Runner
+from workbench.suite import TestCommand
 
 pytestmark = pytest.mark.usefixtures("measured")
 

@@ -13,10 +13,10 @@ import pytest
 
 from workbench.errors import OutsideError
 from workbench.evidence import trees
-from workbench.suite import NotSupported, TestCommand
 from workbench.evidence.results import wants_network
 from workbench.evidence.runs import Runner
 from workbench.git import Repository
+from workbench.suite import NotSupported, TestCommand
 
 SUITE = """
 import unittest

@@ -16,6 +16,7 @@ from workbench.evidence.report import (
     NEW_ON_BASE,
     NEW_ON_FIX,
     OLD_ON_FIX,
+    REACHES_RUNNER,
     SUITE_ON_FIX,
     Flag,
     Run,
@@ -70,6 +71,20 @@ def no_results(name: str, trouble: Any, note: str = "the disk is full") -> Run:
 CASES: dict[str, tuple[dict[str, Run], Changed, list[Flag], str, str]] = {
     "an honest fix": (honest(), CHANGED, [], "demonstrated", f"{NEW} fails on the base with the recorded KeyError"),
     "nothing changed": ({}, Changed(anything=False), [], "refuted", "changed nothing"),
+    "code that may have written its results": (
+        honest(),
+        CHANGED,
+        [Flag(REACHES_RUNNER, "clinic/pricing.py", "", ("+1 import gc",))],
+        "inconclusive",
+        "clinic/pricing.py may have written them",
+    ),
+    "a word that only looks like it": (
+        honest(),
+        CHANGED,
+        [Flag(REACHES_RUNNER, "clinic/pricing.py", "", ("+1 def __eq__(self, other):",))],
+        "partial",
+        "look first at: reaches into the runner",
+    ),
     "a flag": (honest(), CHANGED, [FLAG], "partial", "look first at: test skipped"),
     "no results": (
         honest(base=no_results("base", "infrastructure")),

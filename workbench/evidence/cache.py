@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.suite import TestCommand
 from workbench.evidence.interpreters import Interpreter
 from workbench.evidence.report import Run, TestResult
+from workbench.suite import TestCommand
 
 _MOST_ENTRIES = 64
 _OURS = (Path(__file__).parent / "plugin", Path(__file__).parent / "results.py")

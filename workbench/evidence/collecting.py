@@ -17,7 +17,6 @@ from workbench.errors import ConfigurationError
 from workbench.evidence import flags as tamper
 from workbench.evidence import trees
 from workbench.evidence.cache import Cache, Past
-from workbench.suite import NotSupported, TestCommand
 from workbench.evidence.costs import Estimate
 from workbench.evidence.hunks import Hunk, hunks
 from workbench.evidence.report import (
@@ -43,6 +42,7 @@ from workbench.evidence.runs import PASSED_ON, Runner
 from workbench.evidence.split import Split
 from workbench.evidence.verdict import Changed, decide, is_settled, newly_red
 from workbench.git import Repository
+from workbench.suite import NotSupported, TestCommand
 
 Progress = Callable[[str], None]
 Clock = Callable[[], datetime]

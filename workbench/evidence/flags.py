@@ -14,7 +14,7 @@ from workbench.errors import NotFound
 from workbench.evidence import assertions
 from workbench.evidence.changed_tests import conditional, edits
 from workbench.evidence.fault import RecordedFault
-from workbench.evidence.report import Flag, Run
+from workbench.evidence.report import REACHES_RUNNER, Flag, Run
 from workbench.evidence.split import Split, is_ci, is_test_file
 from workbench.git import Repository
 
@@ -189,7 +189,7 @@ def _of_source(path: str, diff: FileDiff) -> Iterable[Flag]:
     if path.endswith(".py") and (lines := diff.added_like(_DETECTS_TESTS)):
         yield Flag("detects tests", path, f"{path} may behave differently while it is tested.", lines)
     if path.endswith(".py") and (lines := diff.added_like(_REACHES)):
-        yield Flag("reaches into the runner", path, f"{path} may change what the test runner sees or says.", lines)
+        yield Flag(REACHES_RUNNER, path, f"{path} may change what the test runner sees or says.", lines)
 
 
 def _of_tests(
@@ -205,7 +205,7 @@ def _of_tests(
         yield Flag("conditional test", path, message, _shown((n, "+", text) for n, text in diff.added if n == number))
     for kind, pattern, message in (
         ("exits in test", _ENDS_RUN, "may end the run before its results are in."),
-        ("reaches into the runner", _REACHES, "may change what the test runner sees or says."),
+        (REACHES_RUNNER, _REACHES, "may change what the test runner sees or says."),
         ("depends on chance", _CHANCE, "may come out differently each time."),
         ("builds code in test", _BUILDS_CODE, "builds or rewrites code or tracebacks."),
         ("skip in test", _SKIPS, "may keep tests from running."),

@@ -28,6 +28,9 @@ BASE_AGAIN = "base again"
 BROKEN_AGAIN = "broken tests again"
 BROKEN_ON_BASE = "broken tests on base"
 
+# The flag of code that takes hold of the test runner: what such code has run beside cannot be believed.
+REACHES_RUNNER = "reaches into the runner"
+
 # Passing tests that a run lists by name when it is shown or stored: a suite of thousands would be megabytes.
 MOST_LISTED = 200
 

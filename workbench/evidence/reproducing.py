@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from workbench.evidence import trees
-from workbench.suite import NotSupported, TestCommand
 from workbench.evidence.fault import RecordedFault
 from workbench.evidence.report import NEW_ON_BASE, EvidenceRequest, Run, TestResult
 from workbench.evidence.runs import Runner
 from workbench.evidence.split import Split
 from workbench.git import Repository
+from workbench.suite import NotSupported, TestCommand
 
 Answer = Literal["reproduced", "not reproduced", "not run"]
 

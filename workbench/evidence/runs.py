@@ -20,9 +20,9 @@ import psutil
 from capture.conf import DISABLED_VARIABLE
 from workbench.evidence import results
 from workbench.evidence.channel import Channel, Count
-from workbench.suite import TestCommand
 from workbench.evidence.interpreters import Interpreter
 from workbench.evidence.report import Run
+from workbench.suite import TestCommand
 
 PLUGIN = Path(__file__).parent / "plugin" / "workbench_evidence_plugin.py"
 _LAUNCHER = PLUGIN.with_name("workbench_evidence_launch.py")

@@ -25,6 +25,7 @@ from workbench.evidence.report import (
     NEW_ON_FIX,
     NEW_ON_FIX_AGAIN,
     OLD_ON_FIX,
+    REACHES_RUNNER,
     SUITE_ON_FIX,
     Flag,
     Outcome,
@@ -33,6 +34,9 @@ from workbench.evidence.report import (
     Verdict,
 )
 
+_TAKES_HOLD = re.compile(
+    r"\bgc\b|\bctypes\b|/proc/|_getframe|f_locals|f_back|workbench_evidence|__closure__|\b_pytest\b|\bpluggy\b|hookimpl"
+)
 _NO_MODULE = re.compile(r"No module named '?([\w.]+)")
 
 _KEY = re.compile(r"[0-9a-fA-F-]{32,}|\d+")
@@ -323,10 +327,20 @@ def _compared(
             f"{proven}; but {_names(doubts.unsure)}, which {fails} on the base now and then, {fails} on the fix in"
             " each run."
         )
+    if reaching := sorted({flag.path for flag in flags if _takes_hold(flag)}):
+        return "inconclusive", (
+            f"{proven}, if the results are to be believed: {_names(reaching)} may have written them, as"
+            " code that runs beside the test runner and takes hold of it can."
+        )
     if flags:
         kinds = sorted({flag.kind for flag in flags})
         return "partial", f"{proven}; but look first at: {', '.join(kinds)}."
     return "demonstrated", f"{proven}."
+
+
+def _takes_hold(flag: Flag) -> bool:
+    """Say whether a flag shows code that takes hold of the recorder or of the test runner's own objects."""
+    return flag.kind == REACHES_RUNNER and any(_TAKES_HOLD.search(line) for line in flag.lines)
 
 
 def _asks_the_same(on_base: TestResult, on_fix: TestResult) -> bool:
