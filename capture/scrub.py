@@ -194,7 +194,7 @@ def _scrub_keys(text: str, lowered: str, values: re.Pattern[str], *, source: boo
         text = _redact_keyed(text, values)
         if "</" in text:
             text = _ELEMENT.sub(_redact_element, text)
-    if not source and ("--" in text or "@" in text or "name=" in text):
+    if not source and ("--" in text or "@" in text or "form-data" in text):
         text = redact_apart(text)
     return text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 
 import pytest
@@ -37,6 +38,15 @@ def test_secrets_in_text(text):
 @pytest.mark.parametrize("text", ["--verbose", "a -- token", "joe@example.com", "at 12:30@office.example", "--token"])
 def test_text_without_secrets_stays(text):
     assert scrub_text(text) == text
+
+
+@pytest.mark.parametrize(
+    "piece", ['name="a"', 'form-data; name="a"', "a:", "--password ", "password=\\n a", "a@b:c ", "--a '", "x:y@"]
+)
+def test_hostile_text_takes_no_longer_than_its_length(piece):
+    started = time.thread_time()
+    scrub_text(piece * (8_000 // len(piece)))
+    assert time.thread_time() - started < 0.2, "one of these took half a second"
 
 
 @pytest.mark.parametrize("names", [("name", "value"), ("key", "value")])
