@@ -38,9 +38,9 @@ class Inside:
         answer = self._ask({"method": method, "paths": list(paths), "status": status})
         return answer["thread"], answer["process"] * 1_000_000
 
-    def state(self) -> dict[str, Any]:
-        """Return the CPU seconds, the memory in MiB and the threads of the process so far."""
-        return self._ask({})
+    def state(self, *, memory: bool = False) -> dict[str, Any]:
+        """Return the CPU seconds and the threads of the process so far, and on demand the MiB that are its own."""
+        return self._ask({"memory": True} if memory else {})
 
     def stored(self) -> int:
         """Return how many events are in the site's bug database."""
