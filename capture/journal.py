@@ -31,7 +31,7 @@ SUFFIX = ".journal"
 ROTATE_BYTES = 16 * 1024 * 1024
 # Past the bound events are only counted, in small records; past this much more they are dropped.
 HARD_BOUND = 1.05
-LOCK_SECONDS = 0.25
+LOCK_SECONDS = 2.0
 # A file that was not written for as long, and is gone, was carried over long ago: its line of the ledger may have
 # been folded into the sum of all old ones (capture.store.folding), and it must not be carried again.
 PUT_BACK_SECONDS = 12 * 3600.0
@@ -92,6 +92,7 @@ class Journal:
         self._fd = None
         self._pid = os.getpid()
         self._lock = threading.Lock()
+        self._writer = 0  # the thread that holds the lock
         self._path: Path | None = None
         self._size = 0
         self._seen = 0
@@ -156,14 +157,19 @@ class Journal:
     def _locked(self, *, drop: bool = True) -> Iterator[bool]:
         if self._pid != os.getpid():  # a fork that ran no hooks
             self._start_over()
-        # Writing takes microseconds. Only a signal handler that interrupts us in here could wait for ever.
-        held = self._lock.acquire(timeout=LOCK_SECONDS)
+        # Writing takes microseconds, or as long as a busy machine lets another thread wait in the middle of it. Only a
+        # signal handler that interrupts us in here would wait for ever.
+        me = threading.get_ident()
+        held = self._writer != me and self._lock.acquire(timeout=LOCK_SECONDS)
+        if held:
+            self._writer = me
         try:
             if not held and drop:
                 self._drop("journal_busy")
             yield held
         finally:
             if held:
+                self._writer = 0
                 self._lock.release()
 
     def _drop(self, reason: str) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import threading
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -280,6 +281,24 @@ def test_threads_lose_nothing(journal, read_records):
     for thread in threads:
         thread.join()
     assert [record.seen for record in read_records(journal.folder)] == list(range(1, 401))
+
+
+def test_a_signal_handler_in_the_middle_of_a_record_waits_for_nothing(journal, read_records):
+    with journal._locked():
+        began = time.monotonic()
+        journal.drop("too_large")
+        assert time.monotonic() - began < 1
+    journal.append_count(COUNT)
+    assert read_records(journal.folder)[0].drops == {"journal_busy": 1}
+
+
+def test_a_slow_writer_costs_no_other_thread_its_event(journal, read_records):
+    other = threading.Thread(target=journal.append_event, args=(EVENT,), kwargs={"count": COUNT})
+    with journal._locked():
+        other.start()
+        time.sleep(0.4)
+    other.join()
+    assert [record.drops for record in read_records(journal.folder)] == [{}]
 
 
 def test_a_signal_in_the_middle_does_not_wait_for_ever(journal, read_records, monkeypatch):
