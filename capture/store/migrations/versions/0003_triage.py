@@ -55,10 +55,7 @@ def upgrade() -> None:
     op.create_index("ix_fingerprint_home_id", "fingerprint", ["home_id"])
     op.create_index("ix_fingerprint_site", "fingerprint", ["site"])
     _add("occurrence", OCCURRENCE)
-    op.execute(
-        "UPDATE occurrence SET fingerprint_id = coalesce("
-        "(SELECT min(id) FROM fingerprint WHERE fingerprint.bug_id = occurrence.bug_id), 0)"
-    )
+    _name_fingerprints()
     _tally_by("fingerprint")
     _create_acts()
     if op.get_bind().dialect.name == "postgresql":
@@ -105,6 +102,22 @@ def _note_sites():
     if sites:
         update = sa.update(table).where(table.c.id == sa.bindparam("one")).values(site=sa.bindparam("where"))
         connection.execute(update, sites)
+
+
+def _name_fingerprints():
+    """Give each occurrence the fingerprint of its bug."""
+    if op.get_bind().dialect.name == "postgresql":
+        # With a subquery for each row it would look for the least id by reading all fingerprints, for each row.
+        op.execute(
+            "UPDATE occurrence SET fingerprint_id = first.id FROM"
+            " (SELECT bug_id, min(id) AS id FROM fingerprint GROUP BY bug_id) AS first"
+            " WHERE first.bug_id = occurrence.bug_id"
+        )
+    else:
+        op.execute(
+            "UPDATE occurrence SET fingerprint_id = coalesce("
+            "(SELECT min(id) FROM fingerprint WHERE fingerprint.bug_id = occurrence.bug_id), 0)"
+        )
 
 
 def _tally_by(owner: str) -> None:
