@@ -27,9 +27,9 @@ def make_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
         site.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A PostgreSQL server of the test's own, with its own data and port, running."""
+    """A PostgreSQL server of these tests' own, with its own data and port, running; who stops it starts it again."""
     folder = binaries()
     if folder is None:
         pytest.skip("no PostgreSQL server is installed (initdb was not found)")
@@ -37,3 +37,12 @@ def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server.start()
     yield server
     server.remove()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database of each kind; none is named for SQLite, where a site has its own."""
+    if request.param == "sqlite":
+        return ""
+    server: Server = request.getfixturevalue("own_postgres")
+    return server.new_database()

@@ -1,13 +1,16 @@
-"""A PostgreSQL server of a test's own, which may be stopped, killed and started again."""
+"""A PostgreSQL server of the tests' own, which may be stopped, killed and started again."""
 
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
 import tempfile
 from pathlib import Path
+
+import psycopg
 
 # The server refuses to run as root.
 USER = "postgres" if os.geteuid() == 0 else None
@@ -43,6 +46,13 @@ class Server:
         """Start it, and return when it takes connections."""
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -k {self._folder} -c fsync=off -c shared_buffers=16MB"
         self._run("pg_ctl", "-D", self._data, "-o", options, "-l", f"{self._folder}/log", "-w", "start")
+
+    def new_database(self) -> str:
+        """Make an empty database, and return its URL. It goes with the server."""
+        name = f"site_{secrets.token_hex(4)}"
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        return self.url.removesuffix("postgres") + name
 
     def stop(self, how: str = "immediate") -> None:
         """Stop it: `immediate` is a crash, `fast` says goodbye to those who are connected."""

@@ -238,7 +238,7 @@ def check_the_ledger(found: dict[str, Any] | Ledger, *, failures: int) -> None:
     assert data["seen"] == failures, data
 
 
-def until(condition: Callable[[], Any], *, seconds: float = 30) -> None:
+def until(condition: Callable[[], Any], *, seconds: float = 60) -> None:
     """Wait until a condition holds; fail when it does not."""
     end = time.monotonic() + seconds
     while not condition():

@@ -20,11 +20,12 @@ def test_workers_killed_in_a_storm_lose_nothing_that_was_answered(make_site: Mak
     with site.storm() as storm:
         for _ in range(30 if FULL else 3):
             time.sleep(0.3)
+            answered = len(storm.answered)
+            until(lambda: len(storm.answered) > answered + 10)  # noqa: B023
             _status, pid = site.get("/pid/")
             if pid:
                 os.kill(int(pid), signal.SIGKILL)
     site.stop()
-    assert len(storm.answered) > 50
     site.drain()
     check_all_arrived(site, storm)
     assert journals(site) == []
@@ -45,11 +46,11 @@ def test_a_worker_killed_right_after_its_answer(make_site: MakeSite) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_drain_that_is_ended_goes_on_where_it_was(make_site: MakeSite, how: signal.Signals) -> None:
-    failures = 20_000 if FULL else 2_000
+    failures = 20_000 if FULL else 1_500
     site = make_site(BACKGROUND=False)
     site.fail(failures)
     stored = 0
-    for _ in range(3):
+    for _ in range(3 if FULL else 2):
         drain = site.start("-m", "django", "capture_drain")
         _until_it_stored_more(site, drain, than=stored)
         drain.send_signal(how)
@@ -74,14 +75,12 @@ def _stored(site: Site) -> int:
         return 0
 
 
-@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def test_two_recorders_on_the_same_journals(make_site: MakeSite, database: str, request: pytest.FixtureRequest) -> None:
-    url = "" if database == "sqlite" else request.getfixturevalue("postgres_url")
+def test_two_recorders_on_the_same_journals(make_site: MakeSite, database_url: str) -> None:
     failures = 5_000 if FULL else 500
-    site = make_site(database_url=url, BACKGROUND=False)
+    site = make_site(database_url=database_url, BACKGROUND=False)
     site.fail(failures)
-    drains = [site.start("-m", "django", "capture_drain") for _ in range(3)]
-    assert [drain.wait() for drain in drains] == [0, 0, 0], (site.folder / "stderr").read_text()
+    drains = [site.start("-m", "django", "capture_drain") for _ in range(2)]
+    assert [drain.wait() for drain in drains] == [0, 0], (site.folder / "stderr").read_text()
     arrived = site.arrived()
     assert sorted(arrived.numbers) == list(range(1, failures + 1))
     assert arrived.counted == arrived.tallied == failures
