@@ -11,15 +11,20 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from emptied import empty
+from hypothesis import HealthCheck, settings
 from sqlalchemy.engine import URL, Engine
 
 from capture.store import migrate
 from capture.store.engine import open_engine
-from capture.store.tables import metadata
 
 pytest_plugins = ["no_skips", "sandboxes", "standins.github"]
 
 POSTGRES = os.environ.get("WORKBENCH_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
+
+# A time limit on single examples only finds busy machines.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 # Where single tests take longest: begun last, one of them would run on alone while the other processes are done.
 LONGEST = ("tests/endtoend/", "tests/sessions/", "tests/faults/", "tests/evidence/")
@@ -116,7 +121,6 @@ def postgres_engine(postgres_database: URL) -> Iterator[Engine]:
     engine = open_engine(postgres_database.render_as_string(hide_password=False))
     yield engine
     engine.dispose()
-    names = ", ".join(f'"{name}"' for name in metadata.tables)
     with _administering(postgres_database) as connection:
         connection.execute(
             sa.text(
@@ -124,7 +128,7 @@ def postgres_engine(postgres_database: URL) -> Iterator[Engine]:
                 " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
             )
         )
-        connection.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+        empty(connection)
         connection.execute(sa.text("UPDATE alembic_version SET version_num = :head"), {"head": migrate.HEAD})
 
 
@@ -170,6 +174,8 @@ def _database(server: URL) -> Iterator[URL]:
     name = f"workbench_test_{secrets.token_hex(8)}"
     with _administering(server) as connection:
         connection.execute(sa.text(f"CREATE DATABASE {name}"))
+        # What a test wrote need not outlive the server, and the next one shall not wait for the disk.
+        connection.execute(sa.text(f"ALTER DATABASE {name} SET synchronous_commit TO off"))
     try:
         yield server.set(database=name)
     finally:

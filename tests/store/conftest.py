@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from emptied import empty
 from sqlalchemy.engine import Engine
 
 from capture.event import Event
@@ -21,12 +22,7 @@ def wipe(any_engine: Engine) -> Callable[[], Engine]:
 
     def wipe() -> Engine:
         with any_engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                names = ", ".join(f'"{name}"' for name in metadata.tables)
-                connection.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
-            else:
-                for table in reversed(metadata.sorted_tables):
-                    connection.execute(table.delete())
+            empty(connection)
         return any_engine
 
     return wipe
