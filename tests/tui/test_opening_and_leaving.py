@@ -25,10 +25,11 @@ from capture.testing import NOW
 from workbench import config
 from workbench.errors import DatabaseError
 from workbench.tui import app as app_module
-from workbench.tui.app import THEME, WorkbenchApp, run
+from workbench.tui.app import THEME, Told, WorkbenchApp, run
 from workbench.tui.background import Background, Tell
 from workbench.tui.desk import Desk
 from workbench.tui.failures import told
+from workbench.tui.screens.bug import BugScreen
 from workbench.tui.screens.help import HelpScreen
 
 pytestmark = pytest.mark.anyio
@@ -258,3 +259,19 @@ def test_someone_without_a_repository_signs_with_their_login_name(
     assert desk.person == "ada"
     assert desk.ledger().balanced
     desk.close()
+
+
+async def test_a_tick_and_a_word_in_the_moment_a_screen_opens_hurt_nobody(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any
+) -> None:
+    """A screen is on the stack before its parts are there."""
+    app = make_app()
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        app.push_screen(BugScreen(1))
+        app._tick()
+        app.on_told(Told("said meanwhile"))
+        app.on_store_changed()
+        await settle(pilot)
+        assert isinstance(app.screen, BugScreen)
+        assert app.screen.query_one("#title").is_mounted
