@@ -86,6 +86,13 @@ SETTINGS: tuple[Setting, ...] = (
         "the scenario that a rehearsal model plays in fix sessions; empty: only where there is no login",
     ),
     Setting(
+        "agent.offer_repro",
+        "WORKBENCH_AGENT_OFFER_REPRO",
+        str,
+        "on",
+        "whether an agent gets a failing test written from what was recorded, where that shows the fault: on or off",
+    ),
+    Setting(
         "signoff.then",
         "WORKBENCH_SIGNOFF_THEN",
         str,

@@ -102,7 +102,25 @@ class _Session:
             self.record.end("interrupted", f"interrupted while the evidence was made: {told}")
         return 0
 
+    def _offered(self) -> str:
+        """Write a test for an agent that has heard nothing yet, and return what it is told of that, or nothing.
+
+        A rehearsal gets none: its model plays a script.
+        """
+        wanted = self.config["agent.offer_repro"] == "on" and self.fix.phase == "test" and self.fix.rehearsal is None
+        if not wanted or self.event is None or self.fix.options.get("conversation"):
+            return ""
+        from workbench.fixing import offering
+
+        told = offering.write(
+            self.config, self.folder, self.number, self.event, base=self.fix.base_commit, progress=self._ticked
+        )
+        if told:
+            self.record.entry("notice", text=f"Told to the agent as well: {told}")
+        return told
+
     def _turn(self) -> Outcome:
+        from workbench.fixing.offering import FILE
         from workbench.fixing.phases import Phases
         from workbench.sessions import environment
         from workbench.sessions.agent import AgentOptions
@@ -110,10 +128,17 @@ class _Session:
         from workbench.sessions.guard import Guard
         from workbench.sessions.runner import Outcome, Spent, Turn
 
+        try:
+            with _told_by_signal(self.record):
+                offered = self._offered()
+        except _Told as told:
+            return Outcome("interrupted", str(told))
         options = self.fix.options
         tests = environment.test_command(self.config["tests.command"], os.environ, self.config.repo)
         phases = Phases(self.config, self.record, self.repository, self.place.path, self.event)
-        guard = Guard(self.place.path, self.folder / "event.json", tests, phase=phases.why_not_write)
+        given = [self.folder / FILE]
+        guard = Guard(self.place.path, self.folder / "event.json", tests, given=given, phase=phases.why_not_write)
+        prompt = f"{options['prompt']}\n\n{offered}" if offered else options["prompt"]
         cap = options.get("max_cost_usd")
         with ExitStack() as stack:
             environ = self._rehearsal(stack, tests)
@@ -134,7 +159,7 @@ class _Session:
             spent = Spent(fix.cost_usd, fix.tokens, fix.turns, is_estimated=fix.is_cost_estimated)
             minutes = options.get("max_minutes")
             turn = Turn(agent, guard, self.record, spent=spent, max_minutes=minutes, steps=phases)
-            outcome = asyncio.run(_until_told(turn, options["prompt"]))
+            outcome = asyncio.run(_until_told(turn, prompt))
             if phases.given_up:
                 return Outcome("failed", phases.given_up)
             if not agent.resume and outcome.kind == "failed" and _ID_TAKEN in outcome.reason:
@@ -142,15 +167,17 @@ class _Session:
                 self.record.option(conversation=True)
                 agent = replace(agent, resume=True)
                 turn = Turn(agent, guard, self.record, spent=spent, max_minutes=minutes, steps=phases)
-                outcome = asyncio.run(_until_told(turn, options["prompt"]))
+                outcome = asyncio.run(_until_told(turn, prompt))
             return outcome
 
     def _box(self, tests: Sequence[str]) -> Box:
+        from workbench.fixing.offering import FILE
         from workbench.sessions import sandbox
 
         return sandbox.box(
             self.place.path,
             event_file=self.folder / "event.json",
+            given=[self.folder / FILE],
             homes=[Path(home) for home in self.fix.options["homes"]],
             checkout=self.repository.root,
             git_dir=self.repository.common_dir,

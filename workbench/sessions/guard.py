@@ -29,7 +29,13 @@ class Guard:
     """The rules of one session."""
 
     def __init__(
-        self, worktree: Path, event_file: Path, tests: Sequence[str], *, phase: PhaseRule = lambda _: None
+        self,
+        worktree: Path,
+        event_file: Path,
+        tests: Sequence[str],
+        *,
+        given: Sequence[Path] = (),
+        phase: PhaseRule = lambda _: None,
     ) -> None:
         event = json.loads(event_file.read_text(encoding="utf-8"))
         # A path of ours may be spelled in the event as well without meaning anything.
@@ -38,7 +44,7 @@ class Guard:
         ours += own_identifiers(event, LONG)
         self.worktree = worktree
         self._phase = phase
-        self._paths = Paths.of(worktree, event_file)
+        self._paths = Paths.of(worktree, event_file, *given)
         self._commands = Commands(self._paths, tests)
         self._overlap = Overlap(hostile_texts(event), sorted(ours, key=len, reverse=True))
 

@@ -33,10 +33,10 @@ class Paths:
     readable: tuple[Path, ...] = ()
 
     @classmethod
-    def of(cls, worktree: Path, event_file: Path) -> Paths:
-        """Return the usual places: the worktree, the event's file, and the code of the interpreter's packages."""
+    def of(cls, worktree: Path, *given: Path) -> Paths:
+        """Return the usual places: the worktree, what it is `given`, and the code of the interpreter's packages."""
         code = {sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-        return cls(worktree, (event_file, *(Path(folder) for folder in sorted(code)), Path(sys.prefix, "lib")))
+        return cls(worktree, (*given, *(Path(folder) for folder in sorted(code)), Path(sys.prefix, "lib")))
 
     def resolve(self, path: str, cwd: Path) -> Path:
         """Return where `path` leads in the end. Raises `ValueError` for what cannot be a path."""

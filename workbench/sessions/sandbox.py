@@ -95,10 +95,11 @@ def box(
     state_dir: Path,
     database_url: str,
     tests: Sequence[str],
+    given: Sequence[Path] = (),
 ) -> Box:
-    """Return the sandbox of one session. `tests` is the command that runs the tests."""
+    """Return the sandbox of one session. `tests` is the command that runs the tests, `given` what else it may read."""
     hidden = [*homes, checkout, state_dir, *_database_files(database_url)]
-    shown = [worktree, event_file, git_dir, *interpreters(tests)]
+    shown = [worktree, event_file, *given, git_dir, *interpreters(tests)]
     outside = [path for path in hidden if not any(_is_same(path, each) for each in shown)]
     locked = [*(worktree / name for name in _LOCKED), git_dir]
     return Box(worktree, _existing(outside), _existing(shown), tuple(dict.fromkeys(locked)))
