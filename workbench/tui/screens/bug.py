@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual.binding import BindingType
+from textual.timer import Timer
 from textual.widget import Widget
 
 from workbench.tui.actions import Here
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from workbench.bugs.rows import BugPage, BugRow
     from workbench.tui.documents.figures import By, Figures
 
+FIGURES_SECONDS = 2.0  # between readings of the figures, while events arrive by the thousand
 Read = tuple["BugPage", "Window"]
 Side = Literal["newer", "older"]
 
@@ -46,6 +48,7 @@ class BugScreen(BugActs, Sections, Editing):
         self._kept = ""  # the occurrence that another is to be compared with
         self._figures: Figures | None = None
         self._by: By = "hours"
+        self._waits: Timer | None = None  # to read the figures again
 
     def body(self) -> Iterable[Widget]:
         """Return the head, the sections and the page."""
@@ -90,11 +93,17 @@ class BugScreen(BugActs, Sections, Editing):
 
     def arrived(self, result: Read) -> None:
         """Show it, and read the figures where there are new events."""
-        is_new = self._page is None or self._page.row.count != result[0].row.count
+        has_new = self._page is not None and self._page.row.count != result[0].row.count
         self._page, self._window = result
         self.draw()
-        if is_new or self._figures is None:
-            self.load(lambda: self.workbench.desk.figures(self._number), self._figures_arrived, group="figures")
+        if self._figures is None:
+            self._read_figures()
+        elif has_new and self._waits is None:
+            self._waits = self.set_timer(FIGURES_SECONDS, self._read_figures)
+
+    def _read_figures(self) -> None:
+        self._waits = None
+        self.load(lambda: self.workbench.desk.figures(self._number), self._figures_arrived, group="figures")
 
     def _figures_arrived(self, figures: Figures) -> None:
         self._figures = figures

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
+from textual.timer import Timer
 from textual.widget import Widget
 
 from workbench.tui.actions import Here
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from workbench.bugs.stats import Stats
 
 
+EVERY_SECONDS = 2.0  # the figures are sums over much; events may arrive by the thousand
+
+
 class DashboardScreen(Sections):
     """How many, how often, how long, how much, and what got stuck."""
 
@@ -30,6 +34,7 @@ class DashboardScreen(Sections):
     def __init__(self) -> None:
         super().__init__()
         self._stats: Stats | None = None
+        self._waits: Timer | None = None  # to read again
 
     def body(self) -> Iterable[Widget]:
         """Return the sections and the figures."""
@@ -52,15 +57,20 @@ class DashboardScreen(Sections):
         """Read the figures."""
         return self.workbench.desk.stats()
 
+    def store_changed(self) -> None:
+        """Read again, after a while."""
+        if self._waits is None:
+            self._waits = self.set_timer(EVERY_SECONDS, self.reload)
+
     def arrived(self, result: Stats) -> None:
         """Show them."""
-        self._stats = result
+        self._stats, self._waits = result, None
         self.draw()
 
     def draw(self) -> None:
         """Draw title, sections and figures."""
         name = self.workbench.config.repo.name
-        title = line(("Bug workbench", "strong"), (f"  {name}  ", "muted"), (" › ", "muted"), "dashboard")
+        title = line(("Bug workbench", "strong"), (f"  {name}", "muted"), (" › ", "muted"), "dashboard")
         self.query_one("#title", Bar).show(title)
         if self._stats is None:
             self.document.show([line(("Reading …", "muted"))])
