@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy.engine import Engine
+from sqlmodel import Session, select
 
 from capture.event import Fingerprint
 from capture.store.intake import Batch, take_in
+from capture.store.tables import Bug
 from capture.testing import NOW, make_event
 from workbench.tui.app import Told, WorkbenchApp
 from workbench.tui.bug_list import READ_AHEAD, BugList
@@ -418,3 +420,28 @@ async def test_a_narrow_list_leaves_the_first_time_to_the_page_and_the_room_to_t
     assert " first " not in columns
     assert "▼seen" in columns
     assert any("REHEARSAL  KeyError: 'ra" in row for row in rows)
+
+
+async def test_a_list_that_becomes_empty_types_no_key_into_the_filter(
+    store: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    add_bugs(store, 3)
+    app = make_app()
+    async with app.run_test(size=(100, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("slash", *"number 1", "enter")
+        await settle(pilot)
+        with Session(store) as session:
+            for bug in session.exec(select(Bug)):
+                bug.state = "closed"
+                session.add(bug)
+            session.commit()
+        app.screen.reload()  # type: ignore[attr-defined]
+        await settle(pilot)
+        assert "No bug matches “number 1”" in text_of(app.screen)
+        await pilot.press("j", "7")
+        await settle(pilot)
+        assert "Bug number 1" in text_of(app.screen)
+        await pilot.press("j", "q")
+        await settle(pilot)
+    assert app.return_code == 0

@@ -18,7 +18,7 @@ from capture.store.tables import Bug, EvidenceRow, FixSession, Issue, OutboxRow,
 from capture.testing import NOW, make_event
 from workbench.fixing import Terms
 from workbench.tui.app import WorkbenchApp
-from workbench.tui.documents.signoff import diff_lines
+from workbench.tui.documents.diff import diff_lines
 from workbench.tui.screens.bug import BugScreen
 from workbench.tui.screens.bugs import BugsScreen
 from workbench.tui.screens.evidence import EvidenceScreen
@@ -229,5 +229,5 @@ async def test_a_planted_click_does_nothing(
 
 
 def test_a_hostile_diff_is_dead() -> None:
-    for made in diff_lines("\n".join(HOSTILE)):
+    for made in diff_lines("\n".join(HOSTILE), 100):
         assert not FORBIDDEN & set(made.text)

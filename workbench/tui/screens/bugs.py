@@ -136,14 +136,18 @@ class BugsScreen(ListViews):
         """Draw the bars, and the list where relative times read differently now."""
         self.bugs.tick(self.workbench.clock())
         has_rows = self._shown is not None and self._shown.window.total > 0
+        empty = self.query_one("#empty", Document)
+        held_focus = self.focused in (self.bugs, empty)
         self.bugs.display = has_rows
         columns = self.query_one(Heading)
         columns.display = has_rows
         columns.columns = self.bugs.columns
         columns.show(heading_line(columns.columns, self._order))
         self.offer_tabs()
-        empty = self.query_one("#empty", Document)
         empty.display = not has_rows
+        if held_focus:
+            # Else the focus of a list that has become empty goes to the filter, which takes every key for a letter.
+            self.set_focus(self.bugs if has_rows else empty, scroll_visible=False)
         empty.show(self._stand_in())
         self.query_one("#title", Bar).show(line(*self._title()))
 
