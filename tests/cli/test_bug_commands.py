@@ -208,3 +208,12 @@ def test_captured_text_is_inert_on_every_output(workbench, happened):
 
 def test_colours_are_for_terminals_without_no_color(program, bug):
     assert "\x1b" not in program("bugs", "show", bug).stdout
+
+
+def test_all_bugs_in_figures(workbench, bug):
+    ran = workbench("bugs", "stats", "--json")
+    assert ran.code == Exit.DONE
+    assert (ran.json["bugs"], ran.json["states"]["open"], ran.json["ledger"]["balanced"]) == (1, 1, True)
+    shown = workbench("bugs", "stats")
+    assert shown.code == Exit.DONE
+    assert "1 open" in " ".join(shown.out.split())

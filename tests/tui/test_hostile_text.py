@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from rich.segment import Segment
 from sqlalchemy.engine import Engine
@@ -21,6 +22,8 @@ from workbench.tui.app import WorkbenchApp
 from workbench.tui.documents.diff import diff_lines
 from workbench.tui.screens.bug import BugScreen
 from workbench.tui.screens.bugs import BugsScreen
+from workbench.tui.screens.compare import CompareScreen
+from workbench.tui.screens.dashboard import DashboardScreen
 from workbench.tui.screens.evidence import EvidenceScreen
 from workbench.tui.screens.launch import LaunchScreen
 from workbench.tui.screens.session import SessionScreen
@@ -169,6 +172,25 @@ async def test_session_evidence_and_sign_off_show_it_dead(
         await settle(pilot)
         await app.push_screen(make())
         await walk(app, pilot, settle)
+
+
+async def test_figures_and_comparisons_show_it_dead(
+    poisoned: Engine, make_app: Callable[..., WorkbenchApp], settle: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await app.push_screen(DashboardScreen())
+        await walk(app, pilot, settle)
+        app.pop_screen()
+        event = make_event()
+        assert event.request is not None
+        for text in STORED:
+            request = Request(method=text, path=text, query=text, headers={text: text}, body=text)
+            other = msgspec.structs.replace(event, request=request, release=text, user_id=text, server=text, title=text)
+            await app.push_screen(CompareScreen(app.desk.page(3).row, event, other))
+            await walk(app, pilot, settle)
+            app.pop_screen()
 
 
 async def test_every_question_of_an_agent_is_shown_dead(
