@@ -17,7 +17,7 @@ def state(workbench) -> str:
 def test_a_person_signs_off_by_typing_the_number(workbench, fixed, typed):
     ran = workbench("verify", "B-001", "--note", "seen on staging", typed=typed)
     assert ran.code == Exit.DONE
-    for words in ("demonstrated", fixed.commit[:12], "+PRICES = {'rabbit': 20}", "REHEARSAL", "B-001 is closed"):
+    for words in ("demonstrated", fixed.commit[:12], "+ PRICES = {'rabbit': 20}", "REHEARSAL", "B-001 is closed"):
         assert words in ran.out
     page = workbench("bugs", "show", "B-001", "--json").json
     (signed,) = page["sign_offs"]

@@ -125,7 +125,7 @@ async def test_what_keeps_it_from_being_launched_is_told_and_nothing_is_lost(
         app.desk.launch = launch  # type: ignore[method-assign]
         await pilot.press(*"note", "enter")
         await eventually(lambda: "✗ There is no git repository here." in text_of(form))
-        assert "Run git init." in text_of(form)
+        await eventually(lambda: "Run git init." in text_of(form))
         assert form.query_one("#note", Input).value == "note"
         form.query_one("#cost", Input).value = ""
         await pilot.press("up", "down", "enter")

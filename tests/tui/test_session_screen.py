@@ -143,14 +143,13 @@ async def test_the_tail_is_bounded(seeded: Engine, make_app: Callable[..., Workb
 
 
 async def test_a_transcript_is_laid_out_anew_for_a_new_width(
-    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, eventually: Any
 ) -> None:
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         document = await open_session(app, pilot, settle)
         await pilot.resize_terminal(40, 24)
-        await settle(pilot)
-        assert max(line.width for line in document.lines if "touch" in line.text) <= 40
+        await eventually(lambda: max(line.width for line in document.lines if "touch" in line.text) <= 40)
 
 
 @pytest.mark.parametrize(("key", "answer"), [("a", "allow"), ("d", "deny")])
