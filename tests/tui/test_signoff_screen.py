@@ -71,13 +71,18 @@ async def test_only_y_signs(
 
 
 async def test_y_records_it_with_the_note_and_shows_what_follows(
-    seeded: Engine, checkout: tuple[str, str], make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+    seeded: Engine,
+    checkout: tuple[str, str],
+    make_app: Callable[..., WorkbenchApp],
+    settle: Any,
+    text_of: Any,
+    eventually: Any,
 ) -> None:
     app = make_app()
     async with app.run_test(size=(110, 40)) as pilot:
         await open_signoff(app, pilot, settle)
         await pilot.press("n", *"seen it", "enter")
-        assert "with the note: seen it" in text_of(app.screen)
+        await eventually(lambda: "with the note: seen it" in text_of(app.screen))
         await pilot.press("y")
         await settle(pilot)
         text = text_of(app.screen)

@@ -46,13 +46,17 @@ class FilterBox(Input):
 
     def propose(self) -> None:
         """Find out what may come next."""
-        from workbench.bugs.filters import candidates
-
         is_quiet = self._is_closed or self._walked is not None or not self.has_focus
-        found = [] if is_quiet else candidates(self.value, self.cursor_position, self.known)
+        found = [] if is_quiet else self._may_come()
         if found != self.candidates:
             self.candidates, self.chosen = found, 0
         self.post_message(self.Offered())
+
+    def _may_come(self) -> list[Candidate]:
+        # Only once somebody types: the language brings the database's library along, and the first paint comes before.
+        from workbench.bugs.filters import candidates
+
+        return candidates(self.value, self.cursor_position, self.known)
 
     def watch_cursor_position(self, *_given: Any) -> None:
         """What may come next depends on where the cursor is."""
