@@ -399,7 +399,12 @@ def test_an_order_comes_back_as_it_was(config, engine):
 
 def run_main(monkeypatch, session_id: str, given: bytes) -> int:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
-    return fixing.main([session_id])
+    kept = dict(os.environ)
+    try:
+        return fixing.main([session_id])
+    finally:  # a runner keeps to its own environment; other tests of this process measure theirs by it
+        os.environ.clear()
+        os.environ.update(kept)
 
 
 def test_a_runner_without_an_order_does_nothing(monkeypatch):
