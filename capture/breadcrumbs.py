@@ -18,10 +18,11 @@ from typing import Any
 from django.utils.functional import Promise
 
 from capture.event import Breadcrumb
+from capture.own_memory import name_of
 from capture.scope import Scope
 from capture.scrub import REDACTED, scrub_text
 from capture.secret_keys import is_secret_key
-from capture.values import describe, name_of
+from capture.values import describe
 
 MAX_MESSAGE = 300
 # What is kept of a text until an event is built: enough for the scrubber to see a secret whole.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import platform
 import threading
+from asyncio import _get_running_loop, current_task
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import django
@@ -17,6 +18,7 @@ from capture import breadcrumbs, chains, requests
 from capture.conf import CaptureSettings
 from capture.event import Event, ExceptionInfo, Fingerprint, Job, Kind, Level, new_event_id
 from capture.fingerprint import fingerprint, is_refusal
+from capture.known_faults import known_or
 from capture.messages import MAX_MESSAGE
 from capture.scrub import scrub_text
 from capture.templates import template_frame
@@ -56,21 +58,46 @@ class Draft:
         self._settings = settings
         self.at = datetime.now(UTC)
         self._chain = chains.chain_of(failure.error) if failure.error is not None else []
-        self._exceptions: tuple[ExceptionInfo, ...] = tuple(raised.info for raised in self._chain)
         self._template = template_frame(self._chain) if self._chain else None
         self._message = scrub_text(failure.message, limit=MAX_MESSAGE) if failure.message else ""
         self._reason = scrub_text(failure.reason, limit=300) if failure.reason else ""
         request = failure.request
-        self._method, self._path, self._route = "", "", None
-        referer, referer_route = "", None
+        self._method, self._route = "", None
         if request is not None:
-            self._method, self._path = requests.method_of(request), requests.path_of(request)
-            self._route, referer = requests.route_of(request), requests.own_referer(request)
-            if referer and self._route is None:
-                referer_route = requests.referer_route_of(request, referer)
+            self._method, self._route = requests.method_of(request), requests.route_of(request)
         elif (job := _job(failure)) is not None and job.kind != "thread":  # threads are numbered
             self._route = f"{job.kind} {job.name}"
-        self._plain: Fingerprint = fingerprint(
+        self._plain = self._known_fingerprint()
+        self._kind = self._kind_of_event()
+        self.fingerprint, self.level = self._plain, failure.level or self._usual_level()
+        self.is_ignored, self._broken_rule = False, ""
+        if settings.rules:
+            ruling = settings.rules.rule_on(self._facts(), self._plain, self.level, lambda: self.event(lean=True))
+            self.fingerprint, self.level = ruling.fingerprint, ruling.level
+            self.is_ignored, self._broken_rule = ruling.ignore, ruling.failed
+
+    @cached_property
+    def _exceptions(self) -> tuple[ExceptionInfo, ...]:
+        return tuple([raised.info for raised in self._chain])
+
+    @cached_property
+    def _path(self) -> str:
+        return requests.path_of(self._failure.request) if self._failure.request is not None else ""
+
+    def _known_fingerprint(self) -> Fingerprint:
+        failure = self._failure
+        if failure.request is None or failure.status is None or self._route is None or self._template is not None:
+            return self._worked_out()
+        facts = (failure.status, self._reason, self._method, self._route, self._settings.transition)
+        return known_or(self._worked_out, self._chain, *facts)
+
+    def _worked_out(self) -> Fingerprint:
+        failure = self._failure
+        referer, referer_route = "", None
+        if failure.request is not None and self._route is None:
+            referer = requests.own_referer(failure.request)
+            referer_route = requests.referer_route_of(failure.request, referer) if referer else None
+        return fingerprint(
             exceptions=self._exceptions,
             template=self._template,
             message=scrub_text(failure.pattern, limit=MAX_MESSAGE) or self._message,
@@ -82,14 +109,8 @@ class Draft:
             route=self._route,
             referer=referer,
             referer_route=referer_route,
-            with_earlier=settings.transition,
+            with_earlier=self._settings.transition,
         )
-        self.fingerprint, self.level = self._plain, failure.level or self._usual_level()
-        self.is_ignored, self._broken_rule = False, ""
-        if settings.rules:
-            ruling = settings.rules.rule_on(self._facts(), self._plain, self.level, lambda: self.event(lean=True))
-            self.fingerprint, self.level = ruling.fingerprint, ruling.level
-            self.is_ignored, self._broken_rule = ruling.ignore, ruling.failed
 
     def event(self, *, lean: bool = False) -> Event:
         """Return the whole event; a `lean` one does without locals, source context, headers and body."""
@@ -111,7 +132,7 @@ class Draft:
         return Event(
             id=new_event_id(),
             at=self.at,
-            kind=self._kind(),
+            kind=self._kind,
             title=self._title(),
             fingerprint=self.fingerprint,
             project=settings.project,
@@ -143,10 +164,9 @@ class Draft:
         return tags | {"capture.broken_rule": self._broken_rule} if self._broken_rule else tags
 
     def _usual_level(self) -> Level:
-        kind = self._kind()
-        if kind == "message":
+        if self._kind == "message":
             return "info"
-        return "warning" if kind == "status" and (self._failure.status or 0) < 500 else "error"
+        return "warning" if self._kind == "status" and (self._failure.status or 0) < 500 else "error"
 
     def _facts(self) -> dict[str, str | Sequence[str]]:
         """Return what the rules of the site look at."""
@@ -165,16 +185,15 @@ class Draft:
             "logger": self._failure.logger,
         }
 
-    def _kind(self) -> Kind:
-        if self._exceptions and not is_refusal(self._failure.status, self._exceptions):
+    def _kind_of_event(self) -> Kind:
+        if self._chain and not is_refusal(self._failure.status, [raised.kind for raised in self._chain]):
             return "exception"
         return "status" if self._failure.status is not None else "message"
 
     def _title(self) -> str:
-        kind = self._kind()
-        if kind == "exception":
+        if self._kind == "exception":
             return self._fault_title()
-        if kind == "message":
+        if self._kind == "message":
             return _one_line(self._message, 200)
         where = self._route
         if where is None:
@@ -188,8 +207,10 @@ class Draft:
         title = f"{surfaced.type}: {_one_line(surfaced.message, 120)}" if surfaced.message else surfaced.type
         if self._template is not None:
             return f"{title} in {_one_line(self._template.name, 80)}"
-        own = [frame for frame in surfaced.frames if frame.in_app] or list(surfaced.frames)
-        return f"{title} in {own[-1].function}" if own else title
+        innermost = next((frame for frame in reversed(surfaced.frames) if frame.in_app), None)
+        if innermost is None and surfaced.frames:
+            innermost = surfaced.frames[-1]
+        return f"{title} in {innermost.function}" if innermost is not None else title
 
 
 def _job(failure: Failure) -> Job | None:
@@ -203,10 +224,9 @@ def _contexts(failure: Failure) -> dict[str, dict[str, str]]:
 
 def _task_name() -> str:
     """Return the name of the asyncio task that runs here, or nothing where none does."""
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:  # no event loop in this thread
+    if _get_running_loop() is None:  # which `current_task` would say by raising
         return ""
+    task = current_task()
     return scrub_text(task.get_name(), limit=100) if task is not None else ""
 
 

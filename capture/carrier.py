@@ -18,11 +18,11 @@ from sqlalchemy.engine import Engine
 from capture import spool
 from capture.conf import CaptureSettings
 from capture.errors import StoreError
-from capture.event import Event
+from capture.event import EncodedEvent
 from capture.store.engine import open_engine
 from capture.store.failures import store_errors
 from capture.store.intake import Batch, Counted, take_in
-from capture.store.migrate import prepare
+from capture.store.migrate import check, prepare
 from capture.store.tables import JournalRow
 
 
@@ -93,7 +93,7 @@ class Carrier:
             done, fresh = self._carry_chunks(path)
             total += done
             if fresh and abandoned:
-                done, fresh = self._carry_torn_tail(path)
+                done, fresh = self._carry_tail(path)
                 total += done
             if fresh:
                 if abandoned:
@@ -115,14 +115,12 @@ class Carrier:
             self._known()[path.name] = (chunk.end, chunk.seen)
         return total, True
 
-    def _carry_torn_tail(self, path: Path) -> tuple[Drained, bool]:
-        """Enter in the ledger what was cut off in the middle of its last record."""
+    def _carry_tail(self, path: Path) -> tuple[Drained, bool]:
+        """Enter in the ledger what was spoiled or cut off behind the last whole record."""
         offset, seen = self._position(path.name)
-        found = spool.torn_tail(path, offset=offset)
-        if found is None:
+        chunk = spool.tail(path, offset=offset, seen=seen)
+        if chunk is None:
             return Drained(), True
-        end, lost = found
-        chunk = spool.Chunk(start=offset, end=end, seen=seen + lost, records=(), dropped={"torn": lost} if lost else {})
         done, fresh = self._take_in(path.name, chunk, {})
         if fresh:
             self._known()[path.name] = (chunk.end, chunk.seen)
@@ -134,6 +132,8 @@ class Carrier:
         except StoreError:
             raise
         except Exception:  # noqa: BLE001  (one bad event must not hold up the others)
+            # Nor must all be taken for bad because a later version changed the schema while this process ran.
+            check(self.engine)
             return self._carry_singly(path, chunk)
 
     def _carry_singly(self, path: Path, chunk: spool.Chunk) -> tuple[Drained, bool]:
@@ -186,21 +186,23 @@ class Carrier:
         return self._known().get(name, (0, 0))
 
 
-def _in_order(records: Sequence[spool.Record]) -> list[Event | Counted]:
+def _in_order(records: Sequence[spool.Record]) -> list[EncodedEvent | Counted]:
     """Return events and counts in the order of the journal.
 
     Counts are one for each fingerprint, hour and version, in the place of the last of them, so that a storm costs the
     database next to nothing.
     """
-    placed: list[tuple[int, Event | Counted]] = []
+    placed: list[tuple[int, EncodedEvent | Counted]] = []
     groups: dict[tuple[str, str, str | None, str, int], tuple[int, float, int]] = {}
     for place, record in enumerate(records):
-        if record.event is not None:
-            placed.append((place, record.event))
+        if record.encoded is not None:
+            placed.append((place, record.encoded))
         elif (count := record.count) is not None:
             group = (count.project, count.key, count.release, count.environment, int(count.at // 3600))
             _place, latest, number = groups.get(group, (0, 0.0, 0))
             groups[group] = (place, max(latest, count.at), number + 1)
+    if not groups:
+        return [one for _place, one in placed]
     for (project, key, release, environment, _hour), (place, latest, number) in groups.items():
         at = datetime.fromtimestamp(latest, UTC)
         placed.append((place, Counted(project, key, at, number, release, environment)))

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import NamedTuple
 
 import msgspec
 
-from capture.event import ExceptionInfo, Link
+from capture.event import ExceptionInfo, Frame, Link
 from capture.fingerprint import REFUSALS
-from capture.frames import Calls, bare_frames, calls_of, whole_frames
+from capture.frames import Calls, calls_of, whole_frames
 from capture.messages import members_of, message_of, notes_of
+from capture.own_memory import bases_of, module_of, name_of
 from capture.scrub import clean
-from capture.values import Budget, bases_of, module_of, name_of
+from capture.values import Budget
 
 MAX_CHAIN = 10
 MAX_MEMBERS = 8
@@ -28,29 +30,64 @@ _suppresses: Callable[[BaseException], bool] = BaseException.__dict__["__suppres
 _traceback_of: Callable[[BaseException], TracebackType | None] = BaseException.__dict__["__traceback__"].__get__
 
 
+class Kind(NamedTuple):
+    """What is the same for every exception of a class; `of` is the class, kept so that its id stays its own."""
+
+    type: str
+    module: str
+    refuses: bool
+    is_group: bool
+    of: object
+
+
+_kinds: dict[int, Kind] = {}  # by the id of the class: hashing it instead would run what its metaclass says
+MAX_KINDS = 512
+
+
+def _kind_of(error: BaseException) -> Kind:
+    of = type(error)
+    found = _kinds.get(id(of))
+    if found is None:
+        if len(_kinds) >= MAX_KINDS:
+            _kinds.clear()
+        refuses = any(name_of(base) in REFUSALS for base in bases_of(of))
+        is_group = issubclass(of, BaseExceptionGroup)
+        found = _kinds[id(of)] = Kind(clean(name_of(of)), clean(str(module_of(of))), refuses, is_group, of)
+    return found
+
+
 @dataclass(slots=True)
 class Raised:
-    """One exception of a chain with its live frames, as (frame, line number), from outermost to innermost."""
+    """One exception of a chain with its live frames, each with its place, from outermost to innermost."""
 
     error: BaseException
     calls: Calls
     link: Link | None = None
     members: list[list[Raised]] = field(default_factory=list)
-    info: ExceptionInfo = field(init=False)
+    kind: Kind = field(init=False)
+    frames: tuple[Frame, ...] = field(init=False)
+    _info: ExceptionInfo | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        kind = type(self.error)
-        self.info = ExceptionInfo(
-            type=clean(name_of(kind)),
-            module=clean(str(module_of(kind))),
-            message=message_of(self.error),
-            notes=notes_of(self.error),
-            frames=bare_frames(self.calls),
-            link=self.link,
-            refuses=any(name_of(base) in REFUSALS for base in bases_of(kind)),
-            members=tuple(tuple(raised.info for raised in chain) for chain in self.members),
-            members_in_all=len(members_of(self.error)) if issubclass(kind, BaseExceptionGroup) else 0,
-        )
+        self.kind = _kind_of(self.error)
+        self.frames = tuple([place.bare for _frame, place in self.calls])
+
+    @property
+    def info(self) -> ExceptionInfo:
+        """The exception as data, with what it says, and without what only a whole event needs. Made when asked for."""
+        if self._info is None:
+            self._info = ExceptionInfo(
+                type=self.kind.type,
+                module=self.kind.module,
+                message=message_of(self.error),
+                notes=notes_of(self.error),
+                frames=self.frames,
+                link=self.link,
+                refuses=self.kind.refuses,
+                members=tuple(tuple(raised.info for raised in chain) for chain in self.members),
+                members_in_all=len(members_of(self.error)) if self.kind.is_group else 0,
+            )
+        return self._info
 
 
 class _Walk:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004  (Django's own name)
@@ -13,6 +14,9 @@ from django.core.checks import CheckMessage, Error, Warning  # noqa: A004  (Djan
 from capture import conf
 from capture.errors import CaptureError, SchemaMissing
 from capture.rules import problem_of_function
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
 
 MIDDLEWARE = "capture.middleware.CaptureMiddleware"
 
@@ -130,17 +134,37 @@ def database(loaded: conf.CaptureSettings) -> list[CheckMessage]:
     try:
         url = parse_url(loaded.database_url)
         if url.get_backend_name() == "sqlite" and not os.path.exists(url.database or ""):  # noqa: PTH110
-            return _sqlite_folder(os.path.dirname(url.database or "") or ".")  # noqa: PTH120
+            return _sqlite_folder(os.path.dirname(url.database or "") or ".") or _waiting(loaded)  # noqa: PTH120
         engine = open_engine(loaded.database_url)
         try:
             check(engine)
+            return _waiting(loaded, engine)
         finally:
             engine.dispose()
     except SchemaMissing:
-        return []
+        return _waiting(loaded)
     except CaptureError as error:
         return [Error(str(error), hint=error.cure, id="capture.E008")]
-    return []
+
+
+def _waiting(loaded: conf.CaptureSettings, engine: Engine | None = None) -> list[CheckMessage]:
+    """Return what to say where no thread of the site carries journals over, and nobody else did for long."""
+    from capture.background import LONG_SECONDS, waiting_since
+    from capture.carrier import positions
+
+    if loaded.background:
+        return []
+    since = waiting_since(loaded.journal_dir, {} if engine is None else positions(engine))
+    waiting = 0.0 if since is None else (datetime.now(UTC) - since).total_seconds()
+    if waiting < LONG_SECONDS:
+        return []
+    return [
+        Warning(
+            f"CAPTURE['BACKGROUND'] is off, and nobody has carried journals over for {waiting // 60:.0f} minutes.",
+            hint="Have `manage.py capture_drain` run every minute, or the task capture.drain: docs/howto/celery.md.",
+            id="capture.W004",
+        )
+    ]
 
 
 def _why_not_writable(folder: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import socket
 from collections.abc import Mapping
@@ -76,7 +75,32 @@ _BOUNDS = {
     "BODY_MAX_BYTES": (0, 1024 * 1024),
     "BREADCRUMBS": (0, 200),
 }
-KEYS = (*_TEXT, *_SWITCHES, *_BOUNDS, "JOURNAL_DIR", "RULES", "FINGERPRINT")
+# What each key is for, in the order of how often it is needed; docs/reference/site-settings.md is made from it.
+PURPOSES = {
+    "DATABASE_URL": "The shared database: sqlite:///… or postgresql://….",
+    "ENVIRONMENT": "Where this site runs; a fault is told apart by it in lists, not in grouping.",
+    "RELEASE": "The deployed version, best the commit id: recurrence is judged by it. Empty: none.",
+    "PROJECT": "Which of several sites in one database this is. Equal faults of two projects are two bugs.",
+    "SERVER": "The name of this host in events.",
+    "ENABLED": "Whether anything is captured.",
+    "JOURNAL_DIR": "Where events lie until they are in the database: a folder on a local disk, private to the site.",
+    "JOURNAL_MAX_BYTES": "How much the journals of this host may hold; past it events are only counted.",
+    "BACKGROUND": "Whether a thread of this process may carry journals over; else `capture_drain` or Celery has to.",
+    "PAYLOADS_PER_HOUR": "So many full events of one fault are kept an hour and process; all others are counted.",
+    "KEEP_EVENTS": "So many full events of a fault stay in the database, evenly in time, beside the first and last.",
+    "EVENT_MAX_BYTES": "The size of one encoded event; a larger one goes without locals, source and body.",
+    "BODY_MAX_BYTES": "How much of a request's body is kept, where it was read already. 0: none.",
+    "BREADCRUMBS": "So many log records on the way to the failure go with an event. 0: none.",
+    "QUERIES": "Whether database queries are breadcrumbs too; a wrapper on every query costs.",
+    "LOGS": "Whether a logged error is an event of its own, where no failed response follows.",
+    "TASKS": "Whether failed tasks of Celery and of Django are captured.",
+    "COMMANDS": "Whether failed management commands are captured.",
+    "THREADS": "Whether exceptions that end a thread are captured.",
+    "RULES": "Rules of the site's own: another fingerprint, a level, or to ignore; see the page on grouping.",
+    "FINGERPRINT": "A function, or its dotted path, that may give an event another fingerprint.",
+    "TRANSITION": "Whether events carry the fingerprint of the rules before, so that known bugs stay the same.",
+}
+KEYS = tuple(PURPOSES)
 
 
 def problems(setting: Any) -> list[Problem]:
@@ -133,6 +157,8 @@ def site_folder() -> Path:
 
 
 def _unknown(key: Any) -> Problem:
+    import difflib  # slow to import, and needed by nobody whose setting is right
+
     close = difflib.get_close_matches(str(key).upper(), KEYS, n=1)
     hint = f"Did you mean {close[0]!r}?" if close else f"The keys are {', '.join(KEYS)}."
     return Problem("capture.E002", f"CAPTURE has an unknown key {key!r}.", hint)

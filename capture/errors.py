@@ -27,6 +27,10 @@ class StoreBusy(StoreError):
     """The shared database stayed locked by somebody else for longer than we wait."""
 
 
+class StoreReadOnly(StoreError):
+    """The shared database is open to read only, or its role may do no more."""
+
+
 class SchemaMissing(StoreError):
     """The database has none of our tables yet."""
 

@@ -7,7 +7,8 @@ one description of an event and not two.
 
 from __future__ import annotations
 
-import secrets
+import os
+import random
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -188,8 +189,41 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=Fa
         return self.exceptions[-1] if self.exceptions else None
 
 
+class _Key(msgspec.Struct, frozen=True, gc=False):
+    key: str
+
+
+class _Path(msgspec.Struct, frozen=True, gc=False):
+    path: str = ""
+
+
+class EncodedEvent(msgspec.Struct, kw_only=True, gc=False):
+    """An event as its bytes, and of its fields those few that its row and the figures of its bug are made of.
+
+    To read these takes half the time of all (4 µs of 5 KB), and what carries events over reads nothing else of one
+    whose bug is known. Made by `peek`.
+    """
+
+    id: str
+    at: datetime
+    fingerprint: _Key
+    project: str = ""
+    environment: str = ""
+    release: str | None = None
+    status: int | None = None
+    level: Level = "error"
+    request: _Path | None = None
+    user_id: str | None = None
+    encoded: bytes = b""
+
+    def decoded(self) -> Event:
+        """Return the whole event. Raises `msgspec.ValidationError` where some other field of it is wrong."""
+        return decode(self.encoded)
+
+
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Event)
+_peeker = msgspec.json.Decoder(EncodedEvent)
 
 
 def encode(event: Event) -> bytes:
@@ -205,10 +239,23 @@ def decode(line: bytes | str) -> Event:
     return _decoder.decode(line)
 
 
+def peek(line: bytes) -> EncodedEvent:
+    """Return what `encode` wrote, as it is and with its main fields. Raises as `decode` does."""
+    found = _peeker.decode(line)
+    found.encoded = line
+    return found
+
+
+# Seeded by the system, and again in each child. Asking the system for each event is one more call that is never warm.
+_random = random.Random()  # noqa: S311  (ids keep nothing secret)
+os.register_at_fork(after_in_child=_random.seed)
+
+
 def new_event_id() -> str:
     """Return a fresh id of 32 hexadecimal digits: 48 bits of milliseconds, then 80 random bits.
 
     The layout is that of UUID version 7 (RFC 9562, section 5.7) without its version bits: ids sort by time,
     so that inserts land at the end of the primary key's index.
     """
-    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+    # The process is in it, since a fork that runs no hooks has its child count on from the parent's state.
+    return f"{time.time_ns() // 1_000_000:012x}{_random.getrandbits(80) ^ os.getpid() << 48:020x}"

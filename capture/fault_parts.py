@@ -94,6 +94,11 @@ def raise_site(parts: Iterable[Part]) -> str | None:
     return site
 
 
+def reads_message(type_: str, frames: Sequence[Frame]) -> bool:
+    """Return whether what the exception says may be a part of its fault: no line of the application tells it apart."""
+    return type_ in _SYNTAX or not any(frame.in_app for frame in reversed(frames))
+
+
 def _causes(exceptions: Sequence[ExceptionInfo]) -> list[ExceptionInfo]:
     """Return the faults behind the one that surfaced, the nearest first.
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from http import HTTPStatus
+from typing import Protocol
 
 from capture import fingerprint_v1, routes
 from capture.event import ExceptionInfo, Fingerprint, Part, TemplateFrame
@@ -39,7 +40,19 @@ _STATUSES = frozenset(int(status) for status in HTTPStatus)
 _QUOTING = re.compile(r"^(Origin checking failed - |Referer checking failed - (?!no Referer|Referer is )).*", re.DOTALL)
 
 
-def is_refusal(status: int | None, exceptions: Sequence[ExceptionInfo]) -> bool:
+class Refusing(Protocol):
+    """What is asked of an exception to tell whether the site said no by it."""
+
+    @property
+    def type(self) -> str:
+        """The name of its class."""
+
+    @property
+    def refuses(self) -> bool:
+        """Whether its class or a base of it is one of `REFUSALS`."""
+
+
+def is_refusal(status: int | None, exceptions: Sequence[Refusing]) -> bool:
     """Return whether this is a 4xx that the site meant to give, and no fault behind it."""
     if status is None or not 400 <= status < 500:
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType, FrameType, TracebackType
@@ -14,29 +15,36 @@ from django.views.decorators.debug import coroutine_functions_to_sensitive_varia
 from capture import hooks
 from capture.event import Frame
 from capture.in_app import is_in_app
+from capture.own_memory import own_dict
 from capture.scrub import clean, scrub_lines
 from capture.secrets_apart import MAX_BELOW
-from capture.values import Budget, describe_locals, own_dict
+from capture.values import Budget, describe_locals
 
 MAX_FRAMES = 60
 CONTEXT_LINES = 5
 
 _WRAPPER = "sensitive_variables_wrapper"
 
-Calls = list[tuple[FrameType, int]]
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of a function as a frame, without and with the source lines around it, and what a coroutine hides."""
+
+    code: CodeType  # kept, so that its id stays its own
+    module: object
+    bare: Frame
+    full: Frame
+    hidden: str | Sequence[str]
 
 
-def bare_frames(calls: Calls) -> tuple[Frame, ...]:
-    """Return the frames without what only a whole event needs: source around each, and locals."""
-    return tuple([_place(frame, lineno).bare for frame, lineno in calls])
+Calls = list[tuple[FrameType, Place]]
 
 
 def whole_frames(calls: Calls, *, budget: Budget) -> tuple[Frame, ...]:
     """Return the frames with source lines around each, and the locals of the application's own."""
     frames = []
     hidden: str | Sequence[str] = ()
-    for frame, lineno in calls:
-        place = _place(frame, lineno)
+    for frame, place in calls:
         full = place.full
         if place.hidden:
             hidden = _more_hidden(hidden, place.hidden)
@@ -51,44 +59,37 @@ def whole_frames(calls: Calls, *, budget: Budget) -> tuple[Frame, ...]:
 
 
 def calls_of(traceback: TracebackType | None) -> Calls:
-    """Return the calls of a traceback as (frame, line number), from outermost to innermost, without our own hooks."""
-    calls: Calls = []
+    """Return the calls of a traceback, from outermost to innermost, without our own hooks."""
+    lines: list[tuple[FrameType, int]] = []
     while traceback is not None:
-        if traceback.tb_frame.f_code.co_filename != hooks.__file__:
-            calls.append((traceback.tb_frame, traceback.tb_lineno or traceback.tb_frame.f_lineno or 0))
+        frame = traceback.tb_frame
+        if frame.f_code.co_filename != hooks.__file__:
+            lines.append((frame, traceback.tb_lineno or frame.f_lineno or 0))
         traceback = traceback.tb_next
-    if len(calls) > MAX_FRAMES:  # a recursion: its beginning and its end tell the story
-        calls = calls[: MAX_FRAMES // 4] + calls[-(MAX_FRAMES - MAX_FRAMES // 4) :]
-    return calls
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A line of a function as a frame, without and with the source lines around it, and what a coroutine hides."""
-
-    code: CodeType  # kept, so that its id stays its own
-    module: object
-    bare: Frame
-    full: Frame
-    hidden: str | Sequence[str]
+    if len(lines) > MAX_FRAMES:  # a recursion: its beginning and its end tell the story
+        lines = lines[: MAX_FRAMES // 4] + lines[-(MAX_FRAMES - MAX_FRAMES // 4) :]
+    return [(frame, _place(frame, lineno)) for frame, lineno in lines]
 
 
 # (id of the code, line number) → what is the same in every event. A running process keeps the code that it loaded.
-_places: dict[tuple[int, int], _Place] = {}
+_places: dict[tuple[int, int], Place] = {}
 MAX_PLACES = 2_048
 
 
-def _place(frame: FrameType, lineno: int) -> _Place:
+def _place(frame: FrameType, lineno: int) -> Place:
     code, module = frame.f_code, dict.get(frame.f_globals, "__name__")
     found = _places.get((id(code), lineno))
     if found is None or found.module is not module:
-        if len(_places) >= MAX_PLACES:
-            _places.clear()
-        found = _places[id(code), lineno] = _look_up(frame, lineno, module)
+        found = _look_up(frame, lineno, module)
+        # A file that is there and could not be read (a process may be out of descriptors) is tried again.
+        if found.bare.context_line or not os.path.exists(code.co_filename):  # noqa: PTH110  (any text may be a name)
+            if len(_places) >= MAX_PLACES:
+                _places.clear()
+            _places[id(code), lineno] = found
     return found
 
 
-def _look_up(frame: FrameType, lineno: int, module: object) -> _Place:
+def _look_up(frame: FrameType, lineno: int, module: object) -> Place:
     code = frame.f_code
     before, line, after = source(code.co_filename, lineno, frame.f_globals)
     bare = Frame(
@@ -100,7 +101,7 @@ def _look_up(frame: FrameType, lineno: int, module: object) -> _Place:
         in_app=is_in_app(code.co_filename),
     )
     full = msgspec.structs.replace(bare, pre_context=before, post_context=after)
-    return _Place(code, module, bare, full, _hidden_in_coroutine(code))
+    return Place(code, module, bare, full, _hidden_in_coroutine(code))
 
 
 def source(

@@ -71,11 +71,13 @@ def _noting(original: Callable[..., Any], told: Callable[..., Seen | None]) -> C
     @functools.wraps(original)
     def noting(*arguments: Any, **named: Any) -> Any:
         noted = None
-        with contextlib.suppress(Exception):
+        try:
             seen = told(*arguments, **named)
             if seen is not None:
                 noted = scope.of_or_new(seen[0])
                 noted.note(seen[1])
+        except Exception:  # noqa: BLE001, S110  (never into the site)
+            pass
         response = original(*arguments, **named)
         if noted is not None and noted.error is not None and getattr(response, "status_code", 400) < 400:
             noted.error = None  # what was answered with a success explains nothing that comes after it

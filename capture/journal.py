@@ -21,7 +21,6 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from zlib import crc32
 
@@ -108,42 +107,54 @@ class Journal:
 
     def append_event(self, encoded: bytes, *, count: Count) -> bool:
         """Put an encoded event on disk, or only its `count` where the journal is full; tell whether the event is."""
-        with self._locked() as held:
-            if not held:
-                return False
+        if not self._take_turn():
+            return False
+        try:
             if not self._room_for(len(encoded)):
                 self._write(b"C", _encode(count), hard=True)
                 return False
             return self._write(b"E", encoded)
+        finally:
+            self._end_turn()
 
     def append_count(self, count: Count) -> bool:
         """Put on disk that an event of a known fingerprint happened, without the event."""
-        with self._locked() as held:
-            return held and self._write(b"C", _encode(count), hard=True)
+        if not self._take_turn():
+            return False
+        try:
+            return self._write(b"C", _encode(count), hard=True)
+        finally:
+            self._end_turn()
 
     def drop(self, reason: str) -> None:
         """Count a failure that is not kept, and why."""
-        with self._locked() as held:
-            if held:
+        if self._take_turn():
+            try:
                 self._drop(reason)
+            finally:
+                self._end_turn()
 
     def look_after(self) -> None:
         """Put the file back where somebody deleted it or moved it away. For a moment when no request waits."""
-        with self._locked(drop=False) as held:
-            if held and self._fd is not None:
-                with contextlib.suppress(OSError):  # tried again with the next record
-                    self._keep_in_place()
+        if self._take_turn(drop=False):
+            try:
+                if self._fd is not None:
+                    with contextlib.suppress(OSError):  # tried again with the next record
+                        self._keep_in_place()
+            finally:
+                self._end_turn()
 
     def close(self) -> None:
         """Write what is still to be told, and give up the file: from now on it is a dead process's."""
         lost: str | None = None
-        with self._locked() as held:
-            if held:
-                try:
-                    self._close_file()
-                except OSError as error:
-                    lost = f"{self._path} is gone with up to {self._seen} failures and cannot be put back: {error}"
-                    self._forget_file()
+        if self._take_turn():
+            try:
+                self._close_file()
+            except OSError as error:
+                lost = f"{self._path} is gone with up to {self._seen} failures and cannot be put back: {error}"
+                self._forget_file()
+            finally:
+                self._end_turn()
         if lost:
             with contextlib.suppress(Exception):  # a logging handler of the site may raise
                 logger.warning("%s", lost)
@@ -153,24 +164,26 @@ class Journal:
         """The file being written, if there is one yet."""
         return self._path
 
-    @contextlib.contextmanager
-    def _locked(self, *, drop: bool = True) -> Iterator[bool]:
+    def _take_turn(self, *, drop: bool = True) -> bool:
+        """Take the lock, and return whether we have it; a failure that cannot wait for it is dropped.
+
+        No context manager: a record would pay for two calls more.
+        """
         if self._pid != os.getpid():  # a fork that ran no hooks
             self._start_over()
         # Writing takes microseconds, or as long as a busy machine lets another thread wait in the middle of it. Only a
         # signal handler that interrupts us in here would wait for ever.
         me = threading.get_ident()
-        held = self._writer != me and self._lock.acquire(timeout=LOCK_SECONDS)
-        if held:
+        if self._writer != me and self._lock.acquire(timeout=LOCK_SECONDS):
             self._writer = me
-        try:
-            if not held and drop:
-                self._drop("journal_busy")
-            yield held
-        finally:
-            if held:
-                self._writer = 0
-                self._lock.release()
+            return True
+        if drop:
+            self._drop("journal_busy")
+        return False
+
+    def _end_turn(self) -> None:
+        self._writer = 0
+        self._lock.release()
 
     def _drop(self, reason: str) -> None:
         self._seen += 1

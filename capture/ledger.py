@@ -59,7 +59,7 @@ def ledger(settings: CaptureSettings) -> Ledger:
     for path in paths:
         offset, before = (rows[path.name].offset, rows[path.name].seen) if path.name in rows else (0, 0)
         for chunk in spool.chunks(path, offset=offset, seen=before):
-            pending += sum(1 for record in chunk.records if record.event is not None or record.count is not None)
+            pending += sum(1 for record in chunk.records if record.encoded is not None or record.count is not None)
             dropped.update(chunk.dropped)
             seen, before = seen + chunk.seen - before, chunk.seen
     return Ledger(

@@ -6,6 +6,7 @@ never called: arguments are described. The second is called only where it does n
 
 from __future__ import annotations
 
+import gc
 import sys
 import types
 from collections.abc import Callable
@@ -15,8 +16,9 @@ from typing import Any
 from django.utils.functional import Promise
 
 from capture.in_app import is_in_app
+from capture.own_memory import own_dict
 from capture.scrub import scrub_text
-from capture.values import MAX_DESCRIPTION, describe, own_dict
+from capture.values import MAX_DESCRIPTION, describe
 
 MAX_MESSAGE = 2_000
 MAX_NOTES = 10
@@ -133,13 +135,13 @@ def _formatted(error: BaseException) -> str | None:
     by_opcode = sys.version_info < (3, 12)
 
     def trace(frame: types.FrameType, _event: str, _argument: Any) -> Any:
-        if thread_time() > deadline:
+        if thread_time() > deadline and not _came_in_between(frame):
             raise _Stopped
         frame.f_trace_opcodes = by_opcode
         return trace
 
-    def watch(_frame: types.FrameType, event: str, called: Any) -> None:
-        if event == "c_call" and _home(called) not in _FORMATTING:
+    def watch(frame: types.FrameType, event: str, called: Any) -> None:
+        if event == "c_call" and _home(called) not in _FORMATTING and not _came_in_between(frame):
             raise _Stopped
 
     tracer, profiler = sys.gettrace(), sys.getprofile()
@@ -154,6 +156,16 @@ def _formatted(error: BaseException) -> str | None:
         if profiler is None:
             sys.setprofile(None)
         sys.settrace(tracer)
+
+
+def _came_in_between(frame: types.FrameType | None) -> bool:
+    """Return whether a frame runs for the garbage collector, and not for the message: nothing is raised in there."""
+    callbacks = [getattr(callback, "__code__", None) for callback in gc.callbacks]
+    while frame is not None and frame.f_code is not _formatted.__code__:
+        if frame.f_code.co_name == "__del__" or any(frame.f_code is code for code in callbacks):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _home(called: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from io import BufferedRandom, BufferedReader, BytesIO, FileIO
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -13,6 +14,7 @@ from django.http.response import FileResponse, HttpResponseBase, StreamingHttpRe
 
 from capture import logs, observers
 from capture.builder import Failure
+from capture.own_memory import own_dict
 from capture.pipeline import capture
 from capture.scope import ATTRIBUTE, Scope, current
 
@@ -23,6 +25,8 @@ GetResponse = Callable[[HttpRequest], Any]
 # connection breaks. (One that is refused the site itself made, and so it is where a client library has its own class.)
 GONE_CLIENTS = (UnreadablePostError, RequestAborted)
 BROKEN_CONNECTIONS = (BrokenPipeError, ConnectionResetError, ConnectionAbortedError, *GONE_CLIENTS)
+# Files that do not fail while they are read.
+PLAIN_FILES = (BufferedReader, BufferedRandom, BytesIO, FileIO)
 
 
 class CaptureMiddleware:
@@ -108,10 +112,19 @@ def look(noted: Scope, response: Any) -> None:
     try:
         if response.status_code >= 400:
             finish(noted, response)
-        elif response.streaming and not isinstance(response, FileResponse):
+        elif response.streaming and not _is_plain_file(response):
             _watch(noted, response)
     except Exception:  # noqa: BLE001  (a response that is none goes its way without us)
         return
+
+
+def _is_plain_file(response: StreamingHttpResponse) -> bool:
+    """Return whether the body is a file of this machine: the server sends it by itself, unless we stand in the way."""
+    if not isinstance(response, FileResponse):
+        return False
+    file = response.file_to_stream
+    # One of Django's, or a temporary one, is asked for nothing: what lies in a storage elsewhere would be loaded.
+    return type(own_dict(file).get("file", file)) in PLAIN_FILES
 
 
 def finish(noted: Scope, response: Any) -> None:

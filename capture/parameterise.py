@@ -70,9 +70,8 @@ _TOKENS = (
     ),
     ("int", r"(?<=_)\d+(?![a-z0-9])|(?<=[a-z])\d{5,}(?![a-z0-9])"),
 )
-_VARYING = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _TOKENS), re.IGNORECASE)
 # Every pattern needs one of these; most messages of a refusal have none.
-_MAY_VARY = re.compile(r"[\d@=:./'\"\\]")
+_MAY_VARY = re.compile(r"[\d@=:/'\"\\]|\.\w")
 _LIST = re.compile(r"(<[a-z_]{2,20}[0-9]?>)(?:, ?\1)+")
 _SPACE = re.compile(r"\s+")
 _SHOWN = {"aws_trace": "traceparent", "ipv6": "ip", "host": "hostname"}
@@ -89,10 +88,16 @@ def _replaced(text: str) -> str:
     if _MAY_VARY.search(text):
         # What was glued to something that varied may be seen only now. Twice is the rule, and the bound is never met.
         for _ in range(PASSES):
-            before, text = text, _LIST.sub(r"\1", _VARYING.sub(_placeholder, text)).strip()
+            before, text = text, _LIST.sub(r"\1", _varying().sub(_placeholder, text)).strip()
             if text == before:
                 break
     return _cut(text)
+
+
+@lru_cache(maxsize=1)
+def _varying() -> re.Pattern[str]:
+    """Return the pattern of all that varies, made when it is first needed: a third of what importing us would cost."""
+    return re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _TOKENS), re.IGNORECASE)
 
 
 def _placeholder(match: re.Match[str]) -> str:

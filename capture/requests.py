@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote, unquote_plus
@@ -14,10 +15,12 @@ from urllib.parse import unquote, unquote_plus
 from django.conf import settings
 from django.conf.urls.i18n import is_language_prefix_patterns_used
 from django.urls import resolve
-from django.utils.functional import LazyObject
+from django.utils.functional import LazyObject, empty
+from django.utils.translation import get_language_from_path, override
 
 from capture import routes
 from capture.event import Request
+from capture.own_memory import key_of, of_class, own_dict
 from capture.scrub import (
     REDACTED,
     clean,
@@ -29,7 +32,6 @@ from capture.scrub import (
     scrub_value,
 )
 from capture.secret_keys import is_secret_key
-from capture.values import key_of, of_class, own_dict
 
 MAX_PATH = 2_000
 MAX_FILES = 10
@@ -53,17 +55,39 @@ def own_referer(request: Any) -> str:
 
 def path_of(request: Any) -> str:
     """Return the path, with the values of secret URL parameters (`/reset/<token>/`) redacted."""
-    return scrub_text(_without_secret_parts(request, str(request.path)[: MAX_PATH * 2]), limit=MAX_PATH)
-
-
-def _without_secret_parts(request: Any, text: str) -> str:
-    """Redact the values of secret URL parameters in a path, or in the URL of the same page in a header."""
     match = getattr(request, "resolver_match", None)
+    return scrub_text(_without_secret_parts(match, str(request.path)[: MAX_PATH * 2]), limit=MAX_PATH)
+
+
+def _without_secret_parts(match: Any, text: str) -> str:
+    """Redact the values of secret URL parameters in the path that a match is of, or in a URL with that path."""
     for name, value in (getattr(match, "kwargs", None) or {}).items():
         if type(value) in (str, int, uuid.UUID) and isinstance(name, str) and is_secret_key(name):
             part = str(value)
-            text = text.replace(part, REDACTED) if len(part) > 3 else text
+            if len(part) > 3:
+                text = (text if part in text else unquote(text)).replace(part, REDACTED)
     return text
+
+
+def _referer_of(request: Any, match: Any) -> str:
+    """Return the referer without the secret URL parameters of this page and of the one that it names."""
+    referer = str(request.META.get("HTTP_REFERER", ""))[: MAX_PATH * 2]
+    if not referer:
+        return ""
+    path = _path_in(referer)
+    if path not in ("/", request.path) and (path, urlconf := getattr(request, "urlconf", None)) not in _open_pages:
+        shown = _without_secret_parts(_match_in_its_language(path, urlconf), referer)
+        if shown == referer and len(path) <= MAX_OPEN_PAGE:
+            if len(_open_pages) >= MAX_OPEN_PAGES:
+                _open_pages.clear()
+            _open_pages.add((path, urlconf))
+        referer = shown
+    return scrub_url(_without_secret_parts(match, referer))
+
+
+# Paths of referers without a secret part, so that each is resolved once, and the URL configuration that said so.
+_open_pages: set[tuple[str, Any]] = set()
+MAX_OPEN_PAGES, MAX_OPEN_PAGE = 1_024, 200
 
 
 def user_id_of(request: Any) -> str | None:
@@ -74,8 +98,12 @@ def user_id_of(request: Any) -> str | None:
     known = own_dict(request)
     for name in ("_cached_user", "_acached_user", "user"):  # REST framework's authentication sets the last
         user = known.get(name)
+        if user is None:
+            continue
         if issubclass(type(user), LazyObject):
             user = own_dict(user).get("_wrapped")
+            if user is empty:  # nobody asked for it yet
+                continue
         key = _user_key(user) if user is not None else None
         if key is not None:
             return scrub_text(str(key), limit=64)
@@ -96,6 +124,7 @@ def describe(request: Any, *, route: str | None, path: str, body_max: int, lean:
     """Return the request of an event; a `lean` one has neither headers nor body."""
     body, note = (None, "left out: the event is too large") if lean else _body_or_why_not(request, body_max)
     match = getattr(request, "resolver_match", None)
+    referer = _referer_of(request, match)
     return Request(
         method=method_of(request),
         path=path,
@@ -103,11 +132,11 @@ def describe(request: Any, *, route: str | None, path: str, body_max: int, lean:
         scheme="https" if request.META.get("wsgi.url_scheme", "") == "https" or _is_https(request) else "http",
         host=host_of(request),
         query=scrub_query(str(request.META.get("QUERY_STRING", ""))),
-        headers={} if lean else scrub_headers(_headers(request)),
+        headers={} if lean else _headers(request, referer),
         content_type=scrub_text(str(getattr(request, "content_type", "") or ""), limit=200),
         body=body,
         body_note=note,
-        referer=_without_secret_parts(request, scrub_url(str(request.META.get("HTTP_REFERER", "")))),
+        referer=referer,
         view=clean(str(getattr(match, "_func_path", "") or ""))[:300],
     )
 
@@ -127,12 +156,30 @@ def referer_route_of(request: Any, referer: str) -> str | None:
 
     Of routes there are as many as the site has, however many pages a client makes up.
     """
-    path = "/" + referer.partition("://")[2].partition("/")[2].partition("?")[0].partition("#")[0]
+    match = _match_of(_path_in(referer), getattr(request, "urlconf", None))
+    return _in_any_language(request, routes.from_match(match))
+
+
+def _path_in(url: str) -> str:
+    return unquote("/" + url.partition("://")[2].partition("/")[2].partition("?")[0].partition("#")[0])
+
+
+def _match_of(path: str, urlconf: Any) -> Any:
+    """Return what the site's URLs say of a path, or None where there is no such page."""
     try:
-        match = resolve(unquote(path), getattr(request, "urlconf", None) or None)
+        return resolve(path, urlconf or None)
     except Exception:  # noqa: BLE001  (Resolver404, or whatever a broken URL configuration raises)
         return None
-    return _in_any_language(request, routes.from_match(match))
+
+
+def _match_in_its_language(path: str, urlconf: Any) -> Any:
+    """Return the same for a page of `i18n_patterns` in another language than the request's."""
+    try:
+        language = get_language_from_path(path)
+        with override(language) if language else nullcontext():
+            return _match_of(path, urlconf)
+    except Exception:  # noqa: BLE001  (a path as long as no language, or languages that are set wrongly)
+        return _match_of(path, urlconf)
 
 
 def _in_any_language(request: Any, route: str | None) -> str | None:
@@ -159,9 +206,12 @@ def _is_https(request: Any) -> bool:
         return False
 
 
-def _headers(request: Any) -> list[tuple[str, str]]:
-    headers = [(_header_name(key[:100]), str(value)) for key, value in request.META.items() if key.startswith("HTTP_")]
-    return [(name, _without_secret_parts(request, value) if name == "Referer" else value) for name, value in headers]
+def _headers(request: Any, referer: str) -> dict[str, str]:
+    headers = [(_header_name(key[:100]), str(value)) for key, value in request.META.items() if key[:5] == "HTTP_"]
+    shown = scrub_headers(headers)
+    if "Referer" in shown:
+        shown["Referer"] = referer
+    return shown
 
 
 @lru_cache(maxsize=256)

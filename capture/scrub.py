@@ -7,13 +7,17 @@ the journal, so that neither disk, database, issue nor agent ever sees a secret.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from itertools import islice
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus, urlsplit, urlunsplit
 
 from capture.secret_keys import REDACTED as REDACTED
 from capture.secret_keys import is_secret_key, words_of
+from capture.secret_shapes import may_have_shape, redact_shapes
 from capture.secrets_apart import KEYS_END, may_be_key_material, redact_apart, redact_below
+from capture.secrets_in_prose import may_tell, redact_commands, redact_told
 
 # What a mapping calls the key of a pair: {"name": "password", "value": "x"}.
 NAMING_KEYS = ("name", "key", "field")
@@ -33,11 +37,7 @@ def clean(text: str) -> str:
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-# What each family of patterns below has in it. Plain searches for these decide which of them are worth running, since
-# a regular expression of the same words takes ten times as long, and most text has none of them.
-_UNDERSCORE_ENDS = ("sk", "rk", "ghp", "gho", "ghu", "ghs", "ghr", "pat", "whsec", "npm", "hf")
-_HYPHEN_ENDS = ("sk", "rk", "glpat", "pypi")
-_DOT_ENDS = ("ya29", "SG")
+# What the name of every secret key has in it.
 _KEY_HINTS = tuple(
     words_of(
         """
@@ -46,8 +46,6 @@ _KEY_HINTS = tuple(
         """
     )
 )
-_DIGITS = re.compile("[0-9](?:[ -]?[0-9]){12}")  # as many as the shortest card has
-
 # Short texts in which nothing was found, so that what every request says again (a browser's name, a currency) is
 # looked at once. Never a text that held a secret.
 _harmless: set[str] = set()
@@ -62,49 +60,6 @@ def _has(text: str, hints: Iterable[str]) -> bool:
     return False
 
 
-def _may_have_shape(text: str) -> bool:
-    """Return whether a key of a well-known make could be in the text.
-
-    A search for one character takes a tenth of one for a word, so it comes first; what ends in front of a character is
-    asked of the pieces between.
-    """
-    return (
-        ("J" in text and "eyJ" in text)
-        or ("A" in text and ("AKIA" in text or "ASIA" in text or "AIza" in text))
-        or ("_" in text and _has_end(text.split("_"), _UNDERSCORE_ENDS))
-        or ("-" in text and ("xox" in text or _has_end(text.split("-"), _HYPHEN_ENDS)))
-        or ("." in text and _has_end(text.split("."), _DOT_ENDS))
-    )
-
-
-def _has_end(pieces: Iterable[str], ends: tuple[str, ...]) -> bool:
-    for piece in pieces:  # noqa: SIM110  (as above)
-        if piece.endswith(ends):
-            return True
-    return False
-
-
-_PEM = re.compile(
-    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|\Z)", re.DOTALL
-)
-_SHAPES = re.compile(
-    r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,4}"  # JSON Web Token, or other JSON made opaque
-    r"|\b(?:sk|rk)[-_][A-Za-z0-9_-]{8,}"  # OpenAI, Anthropic, Stripe
-    r"|\bgh[pousr]_[A-Za-z0-9]{10,}|\bgithub_pat_[A-Za-z0-9_]{10,}|\bglpat-[A-Za-z0-9_-]{10,}"  # GitHub, GitLab
-    r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bAIza[A-Za-z0-9_-]{30,}|\bya29\.[A-Za-z0-9_-]{10,}"  # AWS, Google
-    r"|\bxox[a-z]-[A-Za-z0-9-]{8,}|\bwhsec_[A-Za-z0-9]{8,}"  # Slack, Stripe
-    r"|\bSG\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"  # SendGrid
-    r"|\bnpm_[A-Za-z0-9]{20,}|\bhf_[A-Za-z0-9]{20,}|\bpypi-[A-Za-z0-9_-]{20,}"
-)
-_BEARER = re.compile(
-    r"\b(bearer|basic)(\s+|%20|\+)(?=[A-Za-z]*[0-9+/=._~-]|[A-Za-z]{16})[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE
-)
-# The password of a URL reaches to the last @: passwords hold @ and / more often than they should.
-_DSN = re.compile(
-    r"\b((?!https?:)[a-z][a-z0-9+.-]{1,20}://[^\s:/@\"'<>]{0,200}):[^\s\"'<>]{1,500}@"
-    r"|\b(https?://[^\s:/@\"'<>]{0,200}):[^\s/@\"'<>]{1,500}@",
-    re.IGNORECASE,
-)
 _COOKIE_LINE = re.compile(r"\b((?:set-)?cookie[\"']?\s{0,3}[:=]\s{0,3}[\"']?)([^\n\"']+)", re.IGNORECASE)
 _QUOTED = r"(?:[bBuUrR]?\"(?:[^\"\\\n]|\\.)*\"?|[bBuUrR]?'(?:[^'\\\n]|\\.)*'?)"
 _KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]{0,60}+)[\\\"'\]]{0,8}\s{0,3}(?:=>|:=|[:=](?!=))\s{0,3}")
@@ -116,9 +71,6 @@ _VALUE = re.compile(
 _LITERAL = re.compile(_QUOTED)
 _ESCAPED_QUOTE = re.compile(r"\\+[\"']")
 _ELEMENT = re.compile(r"<([A-Za-z_][\w:.-]{0,60}+)((?:\s[^<>]{0,200})?>)([^<]{1,2000})(?=</)")
-_CARD = re.compile(r"(?<!\d)(?<!\d\.)\d(?:[ -]?\d){12,40}(?!\d)")
-# Visa, Mastercard, American Express and Diners, Discover and UnionPay, by their first digits and lengths.
-_CARD_NUMBER = re.compile(r"4(?:\d{12}|\d{15}|\d{18})|(?:5[0-9]|2[2-7])\d{14}|3[0-9]\d{12,14}|6[0-9]\d{14,17}")
 
 
 def scrub_text(text: str, *, limit: int = MAX_TEXT) -> str:
@@ -147,42 +99,34 @@ def scrub_lines(lines: Iterable[str]) -> list[str]:
 
     Most source has none of what secrets have in them, which is found out for all lines at once.
     """
-    cleaned = [clean(line[:400]) for line in lines]
-    text = "\n".join(cleaned)
-    if _may_have_any_shape(text, text.lower()):
-        cleaned = [_scrub_shapes(line, line.lower()) for line in cleaned]
-    telling = [_may_tell(line) for line in cleaned]
-    if not any(telling) and not may_be_key_material(cleaned):
-        return cleaned
+    shown = [line[:400] for line in lines]
+    text = "\n".join(shown)
+    if clean(text) is not text:
+        shown = [clean(line) for line in shown]
+    lowered = text.lower()
+    if may_have_shape(text, lowered):
+        shown = [redact_shapes(line, line.lower()) for line in shown]
+    hints = [hint for hint in _KEY_HINTS if hint in lowered]
+    telling = [_may_tell(line, hints) for line in shown] if hints else [False] * len(shown)
+    if True not in telling and not may_be_key_material(shown):
+        return shown
     shown = [
         _scrub_keys(line, line.lower(), _LITERAL, source=True) if may_tell else line
-        for line, may_tell in zip(cleaned, telling, strict=True)
+        for line, may_tell in zip(shown, telling, strict=True)
     ]
     return redact_below(shown, telling)
 
 
-def _may_tell(line: str) -> bool:
+def _may_tell(line: str, hints: Iterable[str]) -> bool:
     """Return whether a line of source could hold the key of a literal, beside it or on the line below."""
-    return ('"' in line or "'" in line or "</" in line or line.rstrip().endswith(KEYS_END)) and _has(
-        line.lower(), _KEY_HINTS
-    )
-
-
-def _may_have_any_shape(text: str, lowered: str) -> bool:
-    """Return whether `_scrub_shapes` could find anything in the text or in a line of it."""
-    return (
-        ("-" in text and "-----BEGIN" in text)
-        or "bearer" in lowered
-        or "basic" in lowered
-        or ("@" in text and "://" in text)
-        or _may_have_shape(text)
-        or (sum(map(text.count, "0123456789")) >= 13 and _DIGITS.search(text) is not None)
+    return _has(line.lower(), hints) and (
+        '"' in line or "'" in line or "</" in line or line.rstrip().endswith(KEYS_END)
     )
 
 
 def _scrub(text: str, values: re.Pattern[str], *, source: bool = False) -> str:
     lowered = text.lower()
-    return _scrub_keys(_scrub_shapes(text, lowered), lowered, values, source=source)
+    return _scrub_keys(redact_shapes(text, lowered), lowered, values, source=source)
 
 
 def _scrub_keys(text: str, lowered: str, values: re.Pattern[str], *, source: bool) -> str:
@@ -194,22 +138,14 @@ def _scrub_keys(text: str, lowered: str, values: re.Pattern[str], *, source: boo
         text = _redact_keyed(text, values)
         if "</" in text:
             text = _ELEMENT.sub(_redact_element, text)
-    if not source and ("--" in text or "@" in text or "form-data" in text):
+    if source:
+        return text
+    if "--" in text or "@" in text or "form-data" in text:
         text = redact_apart(text)
-    return text
-
-
-def _scrub_shapes(text: str, lowered: str) -> str:
-    if "-----BEGIN" in text:
-        text = _PEM.sub(REDACTED, text)
-    if "@" in text and "://" in text:
-        text = _DSN.sub(lambda match: f"{match[1] or match[2]}:{REDACTED}@", text)
-    if _may_have_shape(text):
-        text = _SHAPES.sub(REDACTED, text)
-    if "bearer" in lowered or "basic" in lowered:
-        text = _BEARER.sub(rf"\1 {REDACTED}", text)
-    if len(text) >= 13 and _DIGITS.search(text):
-        text = _CARD.sub(_redact_card, text)
+    if may_tell(lowered) and _has(lowered, _KEY_HINTS):
+        text = redact_told(text)
+    if "-u" in lowered or "-p" in lowered:
+        text = redact_commands(text, lowered)
     return text
 
 
@@ -256,28 +192,6 @@ def _redact_element(match: re.Match[str]) -> str:
     return f"<{name}{end_of_tag}{REDACTED}" if is_secret_key(name) and value.strip() else match[0]
 
 
-def _redact_card(match: re.Match[str]) -> str:
-    # Other numbers may stand beside a card's, so each run of groups is looked at.
-    groups = re.split("[ -]", match[0])
-    for start in range(len(groups)):
-        number = ""
-        for group in groups[start:]:
-            number += group
-            if len(number) > 19:
-                break
-            if len(number) >= 13 and _is_card(number):
-                return REDACTED
-    return match[0]
-
-
-def _is_card(number: str) -> bool:
-    if not number.isascii() or not _CARD_NUMBER.fullmatch(number):
-        return False
-    digits = [int(digit) for digit in number]
-    doubled = (digit * 2 - 9 if digit > 4 else digit * 2 for digit in digits[-2::-2])
-    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
-
-
 def scrub_value(value: Any, *, depth: int = 0) -> Any:
     """Return plain data (as JSON has it) without secrets. What lies too deep to be looked at is redacted."""
     if isinstance(value, str):
@@ -303,16 +217,12 @@ def _scrub_number(value: float) -> Any:
 
 
 def _scrub_items(value: Iterable[Any], depth: int) -> list[Any]:
-    items: list[Any] = []
-    for index, item in enumerate(value):
-        if index >= MAX_ITEMS:
-            items.append("…")
-            break
-        items.append(scrub_value(item, depth=depth + 1))
+    items = list(islice(value, MAX_ITEMS + 1))
     # [["password", "x"]] is a mapping in disguise.
     if len(items) == 2 and isinstance(items[0], str) and is_secret_key(items[0]) and items[1]:
-        items[1] = REDACTED
-    return items
+        return [scrub_value(items[0], depth=depth + 1), REDACTED]
+    scrubbed = [scrub_value(item, depth=depth + 1) for item in items[:MAX_ITEMS]]
+    return [*scrubbed, "…"] if len(items) > MAX_ITEMS else scrubbed
 
 
 def scrub_mapping(mapping: Mapping[Any, Any], *, depth: int = 0) -> dict[str, Any]:
@@ -383,10 +293,16 @@ def scrub_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     for name, value in headers:
         if len(result) >= MAX_ITEMS:
             break
-        if is_secret_key(name):
-            result[name] = REDACTED
-        elif name in ("Referer", "Origin"):
-            result[name] = scrub_url(value)
-        else:
-            result[name] = scrub_text(value, limit=1_000)
+        result[name] = _header_scrubber(name)(value)
     return result
+
+
+@lru_cache(maxsize=256)
+def _header_scrubber(name: str) -> Callable[[str], str]:
+    if is_secret_key(name):
+        return lambda _value: REDACTED
+    return scrub_url if name in ("Referer", "Origin") else _scrub_header
+
+
+def _scrub_header(value: str) -> str:
+    return scrub_text(value, limit=1_000)

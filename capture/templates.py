@@ -10,8 +10,8 @@ from typing import Any
 from capture.chains import Raised
 from capture.event import TemplateFrame
 from capture.frames import CONTEXT_LINES
+from capture.own_memory import own_dict
 from capture.scrub import clean, scrub_source, scrub_text
-from capture.values import own_dict
 
 
 def template_frame(chain: Sequence[Raised]) -> TemplateFrame | None:
@@ -20,13 +20,10 @@ def template_frame(chain: Sequence[Raised]) -> TemplateFrame | None:
     debug = own_dict(surfaced.error).get("template_debug")
     if isinstance(debug, dict):
         return _from_debug(debug)
-    for frame, _lineno in reversed(surfaced.calls):
+    for frame, place in reversed(surfaced.calls):
         # Django annotates the exception only in debug mode; in production the node is still in its frame.
-        name = frame.f_code.co_name
-        if (
-            name in ("render_annotated", "compile_nodelist")
-            and frame.f_globals.get("__name__") == "django.template.base"
-        ):
+        name = place.bare.function
+        if name in ("render_annotated", "compile_nodelist") and place.bare.module == "django.template.base":
             return _from_node(frame, name, surfaced.error)
     return None
 

@@ -1,4 +1,4 @@
-"""What whoever carries journals over also does for the database, a little at a time: fold old lines, prune events."""
+"""What whoever carries journals over also does for the database, a little at a time: fold, prune and pack."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sqlalchemy.engine import Engine
 from capture import spool
 from capture.conf import CaptureSettings
 from capture.store import folding
+from capture.store.packing import Packer
 from capture.store.retention import Pruned, Pruner
 
 # While there is work, one short round after another, with room for the site's own writing between them; once all
@@ -30,6 +31,7 @@ class Upkeep:
         self._engine = engine
         self._now = now
         self._pruner = Pruner(engine, keep=settings.keep_events, now=now)
+        self._packer = Packer(engine)
         self._due_at = 0.0
 
     def look(self) -> None:
@@ -39,9 +41,11 @@ class Upkeep:
             self._due_at = time.monotonic() + (BETWEEN_PASSES_SECONDS if done else BETWEEN_ROUNDS_SECONDS)
 
     def round(self, *, seconds: float) -> Pruned:
-        """Fold and prune for some `seconds`. Raises `capture.errors.StoreError`."""
+        """Fold, prune, and pack what stays, for some `seconds`. Raises `capture.errors.StoreError`."""
+        end = time.monotonic() + seconds
         place = spool.place_of(self._folder)
         folded = folding.fold(self._engine, folder=self._folder, place=place, now=self._now())
         pruned = self._pruner.round(seconds=seconds)
-        done = pruned.done and folded < folding.AT_ONCE
+        packed = pruned.done and self._packer.round(seconds=end - time.monotonic())
+        done = packed and folded < folding.AT_ONCE
         return Pruned(pruned.fingerprints, pruned.occurrences, done=done)

@@ -18,6 +18,16 @@ from itertools import islice
 from time import perf_counter
 from typing import Any
 
+from capture.own_memory import (
+    attributes_of,
+    is_in_memory,
+    key_name,
+    module_of,
+    name_of,
+    of_class,
+    own_dict,
+    qualified_name_of,
+)
 from capture.scrub import NAMING_KEYS, REDACTED, scrub_text
 from capture.secret_keys import is_secret_key
 
@@ -33,16 +43,9 @@ _PLAIN = (datetime.date, datetime.timedelta, decimal.Decimal, uuid.UUID, complex
 _TIMES = (datetime.datetime, datetime.time)
 _ZONES = (type(None), datetime.timezone, zoneinfo.ZoneInfo)  # any other time zone has a repr of its own
 _REDACTED = repr(REDACTED)
-# How a class says that the attributes of its objects lie in memory; anything else is code.
-_IN_MEMORY = (type(None), types.GetSetDescriptorType, types.MemberDescriptorType)
 _CALLABLE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 
-# Read from the class's own memory, whatever properties its metaclass puts in front of it.
-bases_of: Any = type.__dict__["__mro__"].__get__
-_names_in: Any = type.__dict__["__dict__"].__get__
-name_of: Any = type.__dict__["__name__"].__get__
-_qualified_name_of: Any = type.__dict__["__qualname__"].__get__
-module_of: Any = type.__dict__["__module__"].__get__
+# Read from the exception's own memory, whatever properties a class puts in front of it.
 _arguments_of: Any = BaseException.__dict__["args"].__get__
 
 
@@ -95,35 +98,6 @@ def describe(value: Any) -> str:
     return scrub_text(text, limit=MAX_DESCRIPTION)
 
 
-def own_dict(value: Any) -> dict[str, Any]:
-    """Return the attributes of an object's own, asking nothing but its memory; empty where it has none.
-
-    A proxy's `__dict__` is a property, which would load what it stands for.
-    """
-    return _attributes(value) if _in_memory(type(value)) else {}
-
-
-def _in_memory(kind: type) -> bool:
-    return type(of_class(kind, "__dict__")) in _IN_MEMORY
-
-
-def _attributes(value: Any) -> dict[str, Any]:
-    try:
-        attributes = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return {}
-    return attributes if type(attributes) is dict else {}
-
-
-def of_class(kind: type, name: str) -> Any:
-    """Return what a class or one of its bases defines under a name, past any descriptor, or None."""
-    for base in bases_of(kind):
-        names = _names_in(base)
-        if name in names:
-            return names[name]
-    return None
-
-
 def _tells_nothing(value: Any) -> bool:
     return value is None or value is True or value is False or (type(value) is str and not value)
 
@@ -138,6 +112,8 @@ MAX_LEARNT = 1_024
 
 def _describe(value: Any, depth: int) -> str:
     kind = type(value)
+    if kind is str:  # by far the most
+        return repr(value) if len(value) <= MAX_TEXT else _string(value, depth)
     found = _learnt.get(id(kind))
     if found is None:
         if len(_learnt) >= MAX_LEARNT:
@@ -214,7 +190,7 @@ def _container_of(kind: type) -> _Describer | None:
     if issubclass(kind, BaseException):
         return _exception
     if issubclass(kind, type):
-        return lambda value, _depth: f"<class {module_of(value)}.{_qualified_name_of(value)}>"
+        return lambda value, _depth: f"<class {module_of(value)}.{qualified_name_of(value)}>"
     if issubclass(kind, types.ModuleType):
         return lambda value, _depth: f"<module {own_dict(value).get('__name__')}>"
     return _function if any(kind is plain for plain in _CALLABLE) else None
@@ -244,15 +220,15 @@ def _items(items: Iterable[Any], length: int, depth: int) -> str:
     if depth >= MAX_DEPTH:
         return "…" if length else ""
     first = list(islice(items, _BREADTH[depth]))
+    # ("password", "x") is an entry of a mapping in disguise, as headers are.
+    if length == 2 and len(first) == 2 and _is_secret_name(first[0]) and not _tells_nothing(first[1]):
+        return f"{_describe(first[0], depth + 1)}, {_REDACTED}"
     shown, size = [], 0
     for item in first:
         shown.append(text := _describe(item, depth + 1))
         size += len(text)
         if size > MAX_DESCRIPTION:  # what comes after would be cut off
             break
-    # ("password", "x") is an entry of a mapping in disguise, as headers are.
-    if length == 2 and len(shown) == 2 and _is_secret_name(first[0]) and not _tells_nothing(first[1]):
-        shown[1] = _REDACTED
     if length > _BREADTH[depth]:
         shown.append(f"… {length} in all")
     return ", ".join(shown)
@@ -266,18 +242,35 @@ def _is_secret_name(name: Any) -> bool:
     return isinstance(name, str) and is_secret_key(str.__str__(name))
 
 
+# Of the keys of mappings, which come again and again: how they are shown, whether they name a secret, and whether the
+# value beside them does.
+_keys: dict[str, tuple[str, bool, bool]] = {}
+MAX_KEYS, MAX_KEY = 1_024, 60
+
+
+def _key(key: Any, depth: int) -> tuple[str, bool, bool]:
+    known = (_describe(key, depth + 1), _is_secret_name(key), type(key) is str and key in NAMING_KEYS)
+    if type(key) is str and len(key) <= MAX_KEY:
+        if len(_keys) >= MAX_KEYS:
+            _keys.clear()
+        _keys[key] = known
+    return known
+
+
 def _mapping(items: Iterable[tuple[Any, Any]], length: int, kind: type, depth: int) -> str:
     if depth >= MAX_DEPTH:
         return "{…}" if length else "{}"
     shown, size, is_pair = [], 0, False
     for key, item in islice(items, _BREADTH[depth]):
-        if type(key) is str and key in NAMING_KEYS:
+        known = _keys.get(key) if type(key) is str else None
+        name, is_secret, is_naming = known or _key(key, depth)
+        if is_naming:
             is_pair = _is_secret_name(item)
-        if (_is_secret_name(key) or (is_pair and type(key) is str and key == "value")) and not _tells_nothing(item):
+        if (is_secret or (is_pair and type(key) is str and key == "value")) and not _tells_nothing(item):
             text = _REDACTED
         else:
             text = _describe(item, depth + 1)
-        shown.append(text := f"{_describe(key, depth + 1)}: {text}")
+        shown.append(text := f"{name}: {text}")
         size += len(text)
         if size > MAX_DESCRIPTION:
             break
@@ -289,12 +282,12 @@ def _mapping(items: Iterable[tuple[Any, Any]], length: int, kind: type, depth: i
 
 def _instances_of(kind: type) -> _Describer:
     """Return what describes an object by its class and what lies in its `__dict__`, calling nothing of its own."""
-    name, meta, in_memory = name_of(kind), of_class(kind, "_meta"), _in_memory(kind)
-    key = _key_name(meta)
+    name, meta, in_memory = name_of(kind), of_class(kind, "_meta"), is_in_memory(kind)
+    key = key_name(meta)
     is_closed = str(module_of(kind)).startswith("django.")
 
     def instance(value: Any, depth: int) -> str:
-        attributes = _attributes(value) if in_memory else {}
+        attributes = attributes_of(value) if in_memory else {}
         if meta is not None and "_state" in attributes:
             return f"<{name} pk={_describe(attributes.get(key), depth + 1)}>"
         if depth > 0 or is_closed:
@@ -307,16 +300,6 @@ def _instances_of(kind: type) -> _Describer:
         return f"<{name} {' '.join(shown)}>" if shown else f"<{name}>"
 
     return instance
-
-
-def key_of(attributes: dict[str, Any], meta: Any) -> Any:
-    """Return the primary key of a model's instance as it lies in memory: a deferred field is not loaded."""
-    return attributes.get(_key_name(meta))
-
-
-def _key_name(meta: Any) -> str:
-    name = own_dict(own_dict(meta).get("pk")).get("attname")
-    return name if type(name) is str else "id"
 
 
 def _function(value: Any, _depth: int) -> str:

@@ -6,10 +6,11 @@ each value of each row by itself; what its column types do to a value is therefo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from capture.store.engine import upsert
@@ -42,18 +43,33 @@ def insert(connection: sa.Connection, rows: Sequence[Row]) -> set[str]:
 
     None of them was there when the transaction looked. On SQLite, where it writes alone, none can be now.
     """
-    clean: list[tuple[Any, ...]] = [(*row[:5], *map(_text, row[5:9]), row[9]) for row in rows]
     if connection.dialect.name == "sqlite":
-        # The form in which SQLAlchemy writes and reads a time.
-        driver_rows = [(*row[:3], f"{row[3]:%Y-%m-%d %H:%M:%S.%f}", *row[4:]) for row in clean]
-        connection.exec_driver_sql(_SQLITE, driver_rows)
+        connection.exec_driver_sql(_SQLITE, [_clean(row, row[3].isoformat(" ", "microseconds")[:26]) for row in rows])
         return {row[0] for row in rows}
+    clean = [_clean(row, row[3]) for row in rows]
     if _copy(connection, clean):
         return {row[0] for row in rows}
     # Another journal brought some of the same events at this very moment.
     statement = upsert(connection, table_of(Occurrence)).on_conflict_do_nothing()
     statement = statement.returning(table_of(Occurrence).c.id)
     return set(connection.scalars(statement, [dict(zip(COLUMNS, row, strict=True)) for row in clean]))
+
+
+def stored(connection: sa.Connection, ids: Collection[str]) -> set[str]:
+    """Return those of `ids` that are stored. They are given as one value: to name each takes longer than to look."""
+    if connection.dialect.name == "sqlite":
+        given: Any = msgspec.json.encode(sorted(ids)).decode()
+        query = "SELECT id FROM occurrence WHERE id IN (SELECT value FROM json_each(?))"
+    else:
+        given, query = sorted(ids), "SELECT id FROM occurrence WHERE id = ANY(%s)"
+    return set(connection.exec_driver_sql(query, (given,)).scalars())
+
+
+def _clean(row: Row, at: datetime | str) -> tuple[Any, ...]:
+    """Return a row with texts that can be stored, and its time in the form in which SQLAlchemy writes and reads it."""
+    id_, bug_id, fingerprint_id, _at, status, environment, release, path, user_id, payload = row
+    texts = storable(environment), _text(release), storable(path), _text(user_id)
+    return (id_, bug_id, fingerprint_id, at, status, *texts, payload)
 
 
 def _copy(connection: sa.Connection, rows: Sequence[Sequence[Any]]) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from capture.errors import StoreUnreachable
+from capture.errors import StoreReadOnly, StoreUnreachable
 
 BUSY_TIMEOUT_MS = 5_000
 LOCK_TIMEOUT_MS = 10_000
@@ -67,6 +67,7 @@ def open_engine(url: str, *, create: bool = False) -> Engine:
 
 
 def _sqlite_engine(url: URL, *, create: bool) -> Engine:
+    is_file = bool(url.database) and url.database != ":memory:" and "mode=memory" not in str(url)
     if url.database and url.database != ":memory:":
         path = Path(url.database)
         if create:
@@ -76,7 +77,10 @@ def _sqlite_engine(url: URL, *, create: bool) -> Engine:
                 f"There is no database at {path}.",
                 cure="Run `workbench db upgrade` to create it, or name another with --db.",
             )
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
+    # The connection that was used last is used next: each that is used holds pages of the file in memory.
+    pool = {"pool_use_lifo": True} if is_file else {}
+    connect = {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
+    engine = sa.create_engine(url, connect_args=connect, **pool)
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -128,8 +132,36 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 
 def writing(engine: Engine) -> Engine:
-    """Return the engine for transactions that write: on SQLite they take the write lock when they begin."""
+    """Return the engine for transactions that write: on SQLite they take the write lock when they begin.
+
+    Raises `StoreReadOnly` where nothing may be written.
+    """
+    if (why := why_read_only(engine)) is not None:
+        raise StoreReadOnly(str(why), cure=why.cure)
     return engine.execution_options(write=True)
+
+
+def read_only(engine: Engine, why: StoreReadOnly) -> Engine:
+    """Let nothing be written through the engine from now on; `why` is what who tries is told."""
+    engine.update_execution_options(read_only=why)
+    sa.event.listen(engine, "connect", _refuse_writing)
+    engine.dispose()  # what was connected before
+    return engine
+
+
+def why_read_only(engine: Engine) -> StoreReadOnly | None:
+    """Return why nothing may be written through the engine, or None where it may."""
+    why: StoreReadOnly | None = engine.get_execution_options().get("read_only")
+    return why
+
+
+def _refuse_writing(connection: Any, _record: Any) -> None:
+    # The database itself refuses what does not go through `writing`.
+    if hasattr(connection, "pgconn"):
+        connection.execute("SET default_transaction_read_only = on")
+        connection.commit()
+    else:
+        connection.execute("PRAGMA query_only=ON").close()
 
 
 def upsert(connection: sa.Connection, table: sa.Table) -> Any:

@@ -9,11 +9,13 @@ from sqlite3 import Error as SqliteError
 from sqlalchemy import exc
 from sqlalchemy.engine import Engine
 
-from capture.errors import StoreBusy, StoreError, StoreUnreachable
+from capture.errors import StoreBusy, StoreError, StoreReadOnly, StoreUnreachable
 from capture.store.engine import shown_url
 
 # SQLSTATE of PostgreSQL: lock_not_available, query_canceled (a time limit), deadlock_detected.
 _BUSY_STATES = frozenset({"55P03", "57014", "40P01"})
+# insufficient_privilege, read_only_sql_transaction
+_FORBIDDEN_STATES = frozenset({"42501", "25006"})
 _BUSY_WORDS = ("database is locked", "database table is locked", "database schema is locked")
 
 
@@ -42,6 +44,11 @@ def explain(error: BaseException, shown: str) -> StoreError | None:
         return _sqlite(words, shown)
     if getattr(original, "sqlstate", None) in _BUSY_STATES:
         return _busy(shown)
+    if getattr(original, "sqlstate", None) in _FORBIDDEN_STATES:
+        return StoreReadOnly(
+            f"The database {shown} does not let this role do that: {words.splitlines()[0]}.",
+            cure="Use a role that may (`workbench db roles` lists what each needs), or only look.",
+        )
     # By name, because psycopg is not there for everybody and slow to import.
     if any(kind.__name__ in ("OperationalError", "InterfaceError") for kind in type(original).__mro__):
         first = words.splitlines()[0] if words else type(original).__name__

@@ -17,14 +17,14 @@ from sqlalchemy.engine import Engine
 from sqlmodel import Session
 
 from capture.errors import StoreBusy
-from capture.event import Event
+from capture.event import EncodedEvent, Event, encode, peek
 from capture.store import bulk, creation, figures, payloads, releases, transition
 from capture.store.engine import upsert, writing
 from capture.store.failures import store_errors
 from capture.store.figures import Known
 from capture.store.lifecycle import Actor
 from capture.store.sightings import CAPTURE, Sighting, count_up, lock_bugs
-from capture.store.tables import Bug, FingerprintRow, JournalRow, Occurrence, storable, table_of
+from capture.store.tables import Bug, FingerprintRow, JournalRow, storable, table_of
 
 # The longest text of each kind that goes into a column of its own. The whole event is in the payload.
 TITLE, WORD, PATH = 300, 200, 2_000
@@ -50,7 +50,8 @@ class Counted:
     environment: str = ""
 
 
-Keyed = tuple[Key, Event | Counted]
+Arrived = EncodedEvent | Counted
+Keyed = tuple[Key, Arrived]
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,15 @@ class Batch:
     """The bytes `start` to `end` of a journal, decoded. `seen` is the journal's running total at `end`.
 
     `events`, full ones and counts, are in the order in which they were journaled, so that the outcome does not depend
-    on where a journal was cut into batches. `folder` says where the journal lies. At most 10,000 events and counts,
-    so that the ids of a batch fit into one statement of either database.
+    on where a journal was cut into batches. `folder` says where the journal lies. Events that were just built may come
+    as they are; what lay in a journal stays the bytes that it was.
     """
 
     journal: str
     start: int
     end: int
     seen: int
-    events: Sequence[Event | Counted]
+    events: Sequence[EncodedEvent | Event | Counted]
     dropped: Mapping[str, int] = field(default_factory=dict)
     folder: str = ""
 
@@ -103,8 +104,9 @@ def _take_in(session: Session, batch: Batch, now: datetime) -> Intake:
     journal = _locked_journal(session, batch, now)
     if journal.offset != batch.start:
         return Intake(stale=True)
-    fresh = _fresh(session, batch.events)
-    events = [(key, one) for key, one in fresh if isinstance(one, Event)]
+    arrived = [peek(encode(one)) if isinstance(one, Event) else one for one in batch.events]
+    fresh = _fresh(session, arrived)
+    events = [(key, one) for key, one in fresh if isinstance(one, EncodedEvent)]
     keys = {key for key, _one in fresh}
     new_bugs = _create_missing(session, events, _stored(session, keys), now, keys=keys)
     known = _locked_fingerprints(session, keys)
@@ -115,13 +117,13 @@ def _take_in(session: Session, batch: Batch, now: datetime) -> Intake:
     for bug_id, level in {known[key].bug_id: event.level for key, event in events if event.id in inserted}.items():
         if bugs[bug_id].level != level:
             bugs[bug_id].level = level
-    releases.note(session.connection(), _releases(batch))
+    releases.note(session.connection(), _releases(arrived))
     seen = list(_sightings(fresh, inserted, known))
     reopened = count_up(session, bugs, seen, now=now)
     outcome = Intake(
         stored=len(inserted),
         counted=sum(one.times for one in seen if one.event is None),
-        duplicates=sum(isinstance(one, Event) for one in batch.events) - len(inserted),
+        duplicates=sum(isinstance(one, EncodedEvent) for one in arrived) - len(inserted),
         new_bugs=new_bugs,
         reopened=reopened,
     )
@@ -138,9 +140,10 @@ def record(session: Session, event: Event, *, by: Actor, reason: str, now: datet
     key = _key(event)
     (bug,) = _create(session, {key: (event, _bug(event, now))}, by=by, reason=reason, now=now)
     known = _locked_fingerprints(session, {key})
-    inserted = _store(session, [(key, event)], known)
+    arrived = peek(encode(event))
+    inserted = _store(session, [(key, arrived)], known)
     assert bug.id is not None
-    count_up(session, lock_bugs(session, [bug.id]), list(_sightings([(key, event)], inserted, known)), now=now)
+    count_up(session, lock_bugs(session, [bug.id]), list(_sightings([(key, arrived)], inserted, known)), now=now)
     return bug
 
 
@@ -157,14 +160,13 @@ def _locked_journal(session: Session, batch: Batch, now: datetime) -> JournalRow
     return session.scalars(statement).one()
 
 
-def _fresh(session: Session, events: Sequence[Event | Counted]) -> list[Keyed]:
+def _fresh(session: Session, events: Sequence[Arrived]) -> list[Keyed]:
     """Return, with their keys, the counts and those events whose ids are not stored yet, each id once."""
-    wanted = {event.id for event in events if isinstance(event, Event)}
-    ids = table_of(Occurrence).c.id
-    wanted.difference_update(session.connection().scalars(sa.select(ids).where(ids.in_(wanted))))
+    wanted = {event.id for event in events if isinstance(event, EncodedEvent)}
+    wanted -= bulk.stored(session.connection(), wanted)
     fresh: list[Keyed] = []
     for one in events:
-        if isinstance(one, Event):
+        if isinstance(one, EncodedEvent):
             if one.id not in wanted:
                 continue
             wanted.discard(one.id)
@@ -186,10 +188,10 @@ def _locked_fingerprints(session: Session, keys: Collection[Key]) -> dict[Key, K
 
 
 def _create_missing(
-    session: Session, events: Sequence[tuple[Key, Event]], stored: set[Key], now: datetime, *, keys: set[Key]
+    session: Session, events: Sequence[tuple[Key, EncodedEvent]], stored: set[Key], now: datetime, *, keys: set[Key]
 ) -> tuple[int, ...]:
     """Create a bug for each fingerprint without one, and return the new numbers. `keys` are all of the batch."""
-    first: dict[Key, Event] = {}
+    first: dict[Key, EncodedEvent] = {}
     for key, event in events:
         if key not in stored:
             first.setdefault(key, event)
@@ -197,7 +199,7 @@ def _create_missing(
         return ()
     creation.lock_numbers(session)
     stored = _stored(session, first)  # somebody else may have been first while we waited for the lock
-    missing = {key: event for key, event in first.items() if key not in stored}
+    missing = {key: event.decoded() for key, event in first.items() if key not in stored}
     new = {key: _bug(event, now) for key, event in missing.items()}
     begun = {key: figures.of_bug(bug) for key, bug in new.items()}
     for key in transition.attach(session, missing, begun, keys):
@@ -254,27 +256,28 @@ def _route(event: Event) -> str | None:
     return f"{event.job.kind} {event.job.name}"[:PATH] if event.job is not None else None
 
 
-def _store(session: Session, events: Sequence[tuple[Key, Event]], known: Mapping[Key, Known]) -> set[str]:
+def _store(session: Session, events: Sequence[tuple[Key, EncodedEvent]], known: Mapping[Key, Known]) -> set[str]:
     """Store the events; return the ids of those that were really inserted: another journal may hold the same."""
     rows: list[bulk.Row] = []
-    plain = payloads.are_plain(session.connection())
+    plain = payloads.come_plain(session.connection())
     for key, event in events:
         one = known[key]
         path = event.request.path[:PATH] if event.request else ""
         where = event.environment[:WORD]
-        payload = payloads.pack(event, plain=plain)
+        payload = event.encoded if plain else payloads.pack(event.encoded)
         release, user = _word(event.release), _word(event.user_id)
         rows.append((event.id, one.bug_id, one.id, _utc(event.at), event.status, where, release, path, user, payload))
     return bulk.insert(session.connection(), rows) if rows else set()
 
 
-def _releases(batch: Batch) -> dict[tuple[str, str], datetime]:
+def _releases(arrived: Iterable[Arrived]) -> dict[Key, datetime]:
     """Return when each project's releases were first seen in the batch."""
-    seen: dict[tuple[str, str], datetime] = {}
-    for one in batch.events:
+    seen: dict[Key, datetime] = {}
+    for one in arrived:
         if one.release:
-            key, at = (storable(one.project), storable(one.release[:WORD])), _utc(one.at)
-            seen[key] = min(seen.get(key, at), at)
+            key, at = _storable_key(one.project, one.release[:WORD]), _utc(one.at)
+            if at < seen.setdefault(key, at):
+                seen[key] = at
     return seen
 
 
@@ -307,8 +310,8 @@ def _enter(session: Session, journal: JournalRow, batch: Batch, outcome: Intake,
     session.add(journal)
 
 
-def _key(seen: Event | Counted) -> Key:
-    return _storable_key(seen.project, seen.fingerprint.key if isinstance(seen, Event) else seen.key)
+def _key(seen: Event | Arrived) -> Key:
+    return _storable_key(seen.project, seen.key if isinstance(seen, Counted) else seen.fingerprint.key)
 
 
 @lru_cache(maxsize=4_096)

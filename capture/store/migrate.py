@@ -7,6 +7,7 @@ site nor the terminal pays for importing Alembic when all is well.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -14,9 +15,10 @@ from sqlalchemy.engine import Connection, Engine
 from capture.errors import SchemaForeign, SchemaMissing, SchemaTooNew, SchemaTooOld
 from capture.store.engine import shown_url, use_write_ahead_log, writing
 from capture.store.failures import store_errors
+from capture.store.tables import metadata
 
 # All revisions of migrations/versions, oldest first. A test holds this list to the folder.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0010", "0012")
 HEAD = REVISIONS[-1]
 SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -64,10 +66,49 @@ def upgrade(engine: Engine) -> None:
             _revision(connection)  # raises before anything is changed
         use_write_ahead_log(engine)
     with store_errors(engine), writing(engine).begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-        if _revision(connection) != HEAD:
-            _run(connection)
+        bring_up(connection)
+
+
+def bring_up(connection: Connection, revision: str = HEAD) -> None:
+    """Bring the database up to `revision` in the transaction of `connection`; nothing is committed."""
+    _alone(connection)
+    if _revision(connection) != revision:
+        from alembic import command
+
+        command.upgrade(_scripts(connection), revision)
+
+
+def can_read(engine: Engine) -> bool:
+    """Tell whether all that this version reads is there, whatever the revision: every table with every column.
+
+    Later versions add, and take away only what the one before them has stopped to read; so what has the names that
+    we know can be read. It must not be written: what a later version keeps true, this one knows nothing of.
+    """
+    with store_errors(engine), engine.connect() as connection:
+        found = sa.inspect(connection).get_multi_columns()
+    columns = {table: {column["name"] for column in each} for (_schema, table), each in found.items()}
+    return all(set(table.columns.keys()) <= columns.get(table.name, set()) for table in metadata.sorted_tables)
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    """Take the database back to the schema of an earlier `revision`, in one transaction.
+
+    What that schema has no place for is lost. Raises `SchemaTooNew`, `SchemaForeign` or `StoreBusy`, and changes
+    nothing, where that cannot be done.
+    """
+    with store_errors(engine), writing(engine).begin() as connection:
+        _alone(connection)
+        found = _revision(connection)
+        if found is not None and REVISIONS.index(revision) < REVISIONS.index(found):
+            from alembic import command
+
+            command.downgrade(_scripts(connection), revision)
+
+
+def current(engine: Engine) -> str | None:
+    """Return the revision of the database, or None for an empty one. Raises `SchemaTooNew` or `SchemaForeign`."""
+    with store_errors(engine), engine.connect() as connection:
+        return _revision(connection)
 
 
 def _revision(connection: Connection) -> str | None:
@@ -94,11 +135,16 @@ def _revision(connection: Connection) -> str | None:
     return str(found)
 
 
-def _run(connection: Connection) -> None:
-    from alembic import command
+def _alone(connection: Connection) -> None:
+    """Let nobody else change the schema until the transaction ends. On SQLite a writing one is alone already."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+
+
+def _scripts(connection: Connection) -> Any:
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, HEAD)
+    return config

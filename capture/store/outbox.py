@@ -14,7 +14,7 @@ from sqlmodel import Session, select
 from capture.store.engine import upsert
 from capture.store.tables import OutboxRow, table_of
 
-Kind = Literal["write_file", "open_issue", "comment_issue", "close_issue", "reopen_issue", "open_pull"]
+Kind = Literal["write_file", "open_issue", "comment_issue", "close_issue", "reopen_issue", "open_pull", "status_issue"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -51,13 +51,13 @@ def count_up(
 
     Nothing is committed.
     """
-    tallies: Counter[tuple[int, datetime]] = Counter()
+    tallies: Counter[tuple[int, int]] = Counter()  # fingerprint and hours since the epoch
     earlier = _Earlier(session, bugs, sightings)
     of_bug = {bug_id: {one.id: one for one in all_} for bug_id, all_ in figures.of_bugs(session, bugs).items()}
     reopened: list[int] = []
     for sighting in sightings:
         bug, fingerprints = bugs[sighting.bug_id], of_bug[sighting.bug_id]
-        tallies[sighting.fingerprint_id, sighting.at.replace(minute=0, second=0, microsecond=0)] += sighting.times
+        tallies[sighting.fingerprint_id, int(sighting.at.timestamp()) // 3600] += sighting.times
         if bug.state == "closed" and earlier.is_recurrence(bug, sighting):
             _reopen(session, bug, sighting, holds=earlier.holds(bug, sighting), now=now)
             reopened.append(bug.number)
@@ -78,7 +78,7 @@ def count_up(
     return tuple(reopened)
 
 
-def _add_tallies(session: Session, tallies: Counter[tuple[int, datetime]]) -> None:
+def _add_tallies(session: Session, tallies: Counter[tuple[int, int]]) -> None:
     if not tallies:
         return
     connection, table = session.connection(), table_of(Tally)
@@ -86,7 +86,10 @@ def _add_tallies(session: Session, tallies: Counter[tuple[int, datetime]]) -> No
     insert = insert.on_conflict_do_update(
         index_elements=[table.c.fingerprint_id, table.c.hour], set_={"count": table.c.count + insert.excluded.count}
     )
-    rows = [{"fingerprint_id": one, "hour": hour, "count": count} for (one, hour), count in sorted(tallies.items())]
+    rows = [
+        {"fingerprint_id": one, "hour": datetime.fromtimestamp(hour * 3600, UTC), "count": count}
+        for (one, hour), count in sorted(tallies.items())
+    ]
     connection.execute(insert, rows)
 
 

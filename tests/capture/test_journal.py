@@ -284,19 +284,21 @@ def test_threads_lose_nothing(journal, read_records):
 
 
 def test_a_signal_handler_in_the_middle_of_a_record_waits_for_nothing(journal, read_records):
-    with journal._locked():
-        began = time.monotonic()
-        journal.drop("too_large")
-        assert time.monotonic() - began < 1
+    assert journal._take_turn()
+    began = time.monotonic()
+    journal.drop("too_large")
+    assert time.monotonic() - began < 1
+    journal._end_turn()
     journal.append_count(COUNT)
     assert read_records(journal.folder)[0].drops == {"journal_busy": 1}
 
 
 def test_a_slow_writer_costs_no_other_thread_its_event(journal, read_records):
     other = threading.Thread(target=journal.append_event, args=(EVENT,), kwargs={"count": COUNT})
-    with journal._locked():
-        other.start()
-        time.sleep(0.4)
+    assert journal._take_turn()
+    other.start()
+    time.sleep(0.4)
+    journal._end_turn()
     other.join()
     assert [record.drops for record in read_records(journal.folder)] == [{}]
 
@@ -372,3 +374,55 @@ def test_any_noise_is_no_record(tmp_path_factory, noise):
     path = tmp_path_factory.mktemp("noise") / "x.journal"
     path.write_bytes(noise)
     assert [record for chunk in chunks(path) for record in chunk.records] == []
+
+
+def test_a_record_that_is_seen_half_written_is_no_spoiled_one(journal):
+    for _ in range(3):
+        journal.append_count(COUNT)
+    written = journal.path.read_bytes()
+    growing = journal.folder / "growing.journal"
+    for cut in (0, 1, len(written) // 2, len(written) - 1):
+        growing.write_bytes(written[:cut])
+        read = chunks(growing)
+        growing.write_bytes(written)
+        at = (read[-1].end, read[-1].seen) if read else (0, 0)
+        read += chunks(growing, offset=at[0], seen=at[1])
+        assert [(sum(len(chunk.records) for chunk in read), chunk.dropped) for chunk in read[-1:]] == [(3, {})], cut
+
+
+def test_a_half_record_that_a_full_disk_took_back_spoils_none_after_it(journal):
+    """What is put in its place, while the reader carries what came before, is read as it is."""
+    journal.append_count(COUNT)
+    size = journal.path.stat().st_size
+    half = b"0123abcd E 2 - " + EVENT[: len(EVENT) // 2]
+    with journal.path.open("ab") as file:
+        file.write(half)
+    reading = spool.chunks(journal.path, offset=0, seen=0, limit=1)
+    read = [next(reading)]
+    os.truncate(journal.path, size)
+    for _ in range(3):
+        journal.append_event(EVENT, count=COUNT)
+    read += reading
+    read += chunks(journal.path, offset=read[-1].end, seen=read[-1].seen)
+    assert [chunk.dropped for chunk in read if chunk.dropped] == []
+    assert sum(len(chunk.records) for chunk in read) == 4
+
+
+def test_a_record_longer_than_a_piece_is_read_whole(journal, monkeypatch):
+    monkeypatch.setattr(spool, "READ_BYTES", 16)
+    for _ in range(2):
+        journal.append_event(EVENT, count=COUNT)
+        journal.append_count(COUNT)
+    assert [len(chunk.records) for chunk in chunks(journal.path)] == [4]
+
+
+def test_spoiled_records_at_the_end_are_left_until_something_follows_them(journal):
+    journal.append_count(COUNT)
+    journal.append_count(COUNT)
+    first, second = journal.path.read_bytes().splitlines(keepends=True)
+    spoiled = journal.folder / "spoiled.journal"
+    spoiled.write_bytes(first + second.replace(b"clinic", b"clinik") + b"rubbish\n" + b"0123")
+    [chunk] = chunks(spoiled)
+    assert (chunk.end, chunk.seen, chunk.dropped) == (len(first), 1, {})
+    lost = spool.tail(spoiled, offset=chunk.end, seen=chunk.seen)
+    assert (lost.end, lost.seen, lost.dropped) == (spoiled.stat().st_size, 4, {"corrupt": 2, "torn": 1})

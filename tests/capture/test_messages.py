@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 import time
@@ -142,6 +143,26 @@ def test_a_message_without_arguments_that_takes_too_long_says_so():
     error = waits_for(spins)
     error.args = ()
     assert message_of(error) == TOO_MUCH
+
+
+def test_what_the_collector_runs_meanwhile_is_left_alone(monkeypatch):
+    class Litters(Exception):
+        def __str__(self):
+            return "".join(f"{[]}" for _ in [[] for _ in range(200)])
+
+    looked, unraisable = [], []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    callback = lambda phase, info: looked.append(time.perf_counter())  # noqa: E731
+    thresholds = gc.get_threshold()
+    gc.callbacks.append(callback)
+    gc.set_threshold(1)
+    try:
+        assert message_of(Litters()) == "[]" * 200
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.callbacks.remove(callback)
+    assert looked
+    assert unraisable == []
 
 
 def test_a_message_of_100_mb_is_cut():

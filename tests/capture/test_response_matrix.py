@@ -8,11 +8,17 @@ import gc
 import io
 import warnings
 from collections.abc import Callable, Iterator
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pytest
+from django.core.files import File
+from django.core.files.base import ContentFile
+from django.http import FileResponse
 
 from capture.event import Event
+from capture.middleware import look
+from capture.scope import Scope
 
 OURS = "capture.middleware.CaptureMiddleware"
 COMMON = "django.middleware.common.CommonMiddleware"
@@ -142,6 +148,16 @@ def asgi_client(path: str, method: str = "GET", **headers: str) -> int:
     return asyncio.run(run())
 
 
+async def _output(communicator: Any) -> Any:
+    """Return the next output, or raise what ended the application; asgiref would wait for its time to be up."""
+    output = asyncio.ensure_future(communicator.output_queue.get())
+    await asyncio.wait([output, communicator.future], timeout=10, return_when=asyncio.FIRST_COMPLETED)
+    if output.done():
+        return output.result()
+    output.cancel()
+    return communicator.future.result()
+
+
 def asgi_server(path: str, method: str = "GET", **headers: str) -> int:
     from asgiref.testing import ApplicationCommunicator
     from django.core.handlers.asgi import ASGIHandler
@@ -160,9 +176,9 @@ def asgi_server(path: str, method: str = "GET", **headers: str) -> int:
         }
         communicator = ApplicationCommunicator(ASGIHandler(), scope)
         await communicator.send_input({"type": "http.request", "body": b""})
-        start = await communicator.receive_output(10)
+        start = await _output(communicator)
         try:
-            while (await communicator.receive_output(10)).get("more_body"):
+            while (await _output(communicator)).get("more_body"):
                 pass
             await communicator.wait(10)
         except RuntimeError:
@@ -276,6 +292,23 @@ def test_a_healthy_response_gives_none(serve, captured, path):
 def test_a_file_is_served_as_it_was(captured):
     assert wsgi_server("/file/") == 200
     assert captured() == []
+
+
+def test_a_file_that_a_server_sends_by_itself_is_left_to_it(captured, tmp_path):
+    (tmp_path / "invoice.pdf").write_bytes(b"%PDF")
+    opened = [(tmp_path / "invoice.pdf").open("rb"), File((tmp_path / "invoice.pdf").open("rb"))]
+    for file in (*opened, NamedTemporaryFile(), ContentFile(b"%PDF")):  # noqa: SIM115  (closed with its response)
+        response = FileResponse(file)
+        look(Scope(), response)
+        assert response.file_to_stream is file
+        response.close()
+
+
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume synchronous iterators")
+def test_a_file_that_breaks_while_it_is_sent_gives_one_event(captured):
+    for serve in (wsgi_server, asgi_server):
+        assert serve("/lost_file/") == 200
+    assert [event.surfaced.message for event in captured()] == ["the storage broke"] * 2
 
 
 def test_two_missing_pets_are_one_bug(serve, captured):

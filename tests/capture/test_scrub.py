@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capture import scrub
+from capture import scrub, secret_shapes
 from capture.scrub import (
     MAX_ITEMS,
     REDACTED,
@@ -273,10 +273,10 @@ PIECES = [
 
 @given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join))
 def test_the_cheap_look_finds_what_all_patterns_together_find(text):
-    every = scrub._PEM.sub(REDACTED, text)
-    every = scrub._DSN.sub(lambda match: f"{match[1] or match[2]}:{REDACTED}@", every)
-    every = scrub._BEARER.sub(rf"\1 {REDACTED}", scrub._SHAPES.sub(REDACTED, every))
-    every = scrub._CARD.sub(scrub._redact_card, every)
+    every = secret_shapes._PEM.sub(REDACTED, text)
+    every = secret_shapes._DSN.sub(lambda match: f"{match[1] or match[2]}:{REDACTED}@", every)
+    every = secret_shapes._BEARER.sub(rf"\1 {REDACTED}", secret_shapes._SHAPES.sub(REDACTED, every))
+    every = secret_shapes._CARD.sub(secret_shapes._redact_card, every)
     every = scrub._redact_keyed(scrub._COOKIE_LINE.sub(rf"\1{REDACTED}", every), scrub._VALUE)
     assert scrub_text(text) == scrub._ELEMENT.sub(scrub._redact_element, every)
 

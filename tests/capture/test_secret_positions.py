@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 import uuid
+from urllib.parse import quote, unquote
 
 import pytest
+from django.conf.urls.i18n import i18n_patterns
 from django.test import RequestFactory
-from django.urls import ResolverMatch
+from django.urls import ResolverMatch, path
+from django.utils import translation
 
-from capture import requests
+from capture import requests, scrub
 from capture.frames import source
 from capture.scrub import scrub_text, scrub_value
 from capture.values import describe
@@ -59,15 +62,32 @@ def test_a_pair_in_two_fields(names):
     assert "rabbit" in describe(pair)
 
 
-@pytest.mark.parametrize("token", [uuid.UUID("f30f63a5-a3cf-42fb-bde8-f11e3bd8a1c7"), "Zq17hunter2", 48151623])
+@pytest.mark.parametrize(
+    "token", [uuid.UUID("f30f63a5-a3cf-42fb-bde8-f11e3bd8a1c7"), "Zq17hunter2", "Zq17:hunt er2", 48151623]
+)
 def test_a_secret_part_of_the_path_in_path_and_referer(django_site, token):
-    page = f"/invite/{token}/"
+    page = quote(f"/invite/{token}/")
     request = RequestFactory().post(page, HTTP_REFERER=f"http://testserver{page}?x=1")
     request.resolver_match = ResolverMatch(lambda request: None, (), {"token": token}, route="invite/<token>/")
     described = requests.describe(request, route="/invite/<token>/", path=requests.path_of(request), body_max=1000)
-    assert str(token) not in str(described)
+    assert str(token) not in unquote(str(described))
     assert described.path == "/invite/[redacted]/"
     assert described.referer == "http://testserver/invite/[redacted]/?x=1"
+
+
+def test_a_secret_part_of_the_referers_page_in_another_language(django_site):
+    pages = tuple(i18n_patterns(path("reset/<str:token>/", lambda request, token: None), path("a/<str:name>/", print)))
+    request = RequestFactory().get("/de/", HTTP_REFERER=f"http://testserver/en/reset/{SECRET}/")
+    request.urlconf = pages
+    with translation.override("de"):
+        described = requests.describe(request, route="/", path="/de/", body_max=1000)
+        request.META["HTTP_REFERER"] = "http://testserver/en/a/rabbit/"
+        assert requests.describe(request, route="/", path="/de/", body_max=1).referer.endswith("/en/a/rabbit/")
+        assert translation.get_language() == "de"
+        for hostile in ("/" + "a" * 3_000, "/en/%ff%00/", "/%"):
+            request.META["HTTP_REFERER"] = f"http://testserver{hostile}"
+            assert requests.describe(request, route="/", path="/de/", body_max=1).referer
+    assert described.referer == described.headers["Referer"] == "http://testserver/en/reset/[redacted]/"
 
 
 @pytest.mark.parametrize("host", [f"u:{SECRET}@evil.example", f"password={SECRET}"])
@@ -111,3 +131,12 @@ def test_source_without_secrets_stays(tmp_path):
     path.write_text(text)
     before, line, after = source(str(path), 2)
     assert [*before, line, *after] == text.splitlines()
+
+
+def test_what_was_redacted_is_not_remembered_as_harmless(monkeypatch):
+    monkeypatch.setattr(scrub, "_harmless", set())
+    pairs = [["password", SECRET], ["species", "rabbit"]]
+    assert scrub_value(pairs) == [["password", "[redacted]"], ["species", "rabbit"]]
+    assert SECRET not in describe([("password", SECRET * 20), ("species", "rabbit " * 30)])
+    assert "rabbit" in str(scrub._harmless)
+    assert SECRET not in str(scrub._harmless)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from capture.store import payloads
+from capture.event import encode
+from capture.store import packing, payloads
 from capture.store.intake import Batch, open_event, take_in
 from capture.store.tables import Occurrence, table_of
 from capture.testing import NOW, make_event
@@ -18,7 +20,7 @@ from capture.testing import NOW, make_event
 @pytest.mark.parametrize("plain", [True, False])
 def test_an_event_comes_back_as_it_was(plain: bool) -> None:
     event = make_event(tags={"half": "\ufffd \0"})
-    assert payloads.unpack(payloads.pack(event, plain=plain)) == event
+    assert payloads.unpack(encode(event) if plain else payloads.pack(encode(event))) == event
 
 
 def test_each_database_gets_what_it_is_best_at(any_engine: Engine, rows: Callable[..., list[Any]]) -> None:
@@ -27,12 +29,68 @@ def test_each_database_gets_what_it_is_best_at(any_engine: Engine, rows: Callabl
     (payload,) = rows("occurrence", "payload")
     assert open_event(payload) == event
     with any_engine.connect() as connection:
-        plain = payloads.are_plain(connection)
-        assert (payload[:1] == b"{") == plain
+        plain = payloads.come_plain(connection)
+        assert (payload[:1] == payloads.PLAIN) == plain
         if any_engine.dialect.name == "sqlite":
-            assert not plain
+            assert plain
         elif plain:
             assert connection.scalar(sa.text("SELECT pg_column_compression(payload) FROM occurrence")) == "lz4"
+
+
+def payloads_of(engine: Engine) -> dict[str, bytes]:
+    with engine.connect() as connection:
+        return {row.id: row.payload for row in connection.execute(sa.select(table_of(Occurrence)))}
+
+
+def test_what_stays_is_packed_a_little_at_a_time(any_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "AT_ONCE", 4)
+    events = [make_event(message=f"number {number}") for number in range(10)]
+    take_in(any_engine, Batch("j", 0, 1, 10, events), now=NOW)
+    came = payloads_of(any_engine)
+    packer = packing.Packer(any_engine)
+    rounds = [packer.round(seconds=0)]
+    while not rounds[-1]:
+        rounds.append(packer.round(seconds=0))
+    later = make_event(message="later")
+    take_in(any_engine, Batch("j", 1, 2, 11, [later]), now=NOW)
+    assert packer.round(seconds=0)
+    payload_of, whole = payloads_of(any_engine), {event.id: event for event in (*events, later)}
+    assert {id_: open_event(payload) for id_, payload in payload_of.items()} == whole
+    if any_engine.dialect.name == "sqlite":
+        assert len(rounds) == 3
+        assert not any(payload.startswith(payloads.PLAIN) for payload in payload_of.values())
+        assert packing.Packer(any_engine).round(seconds=0) is False, "another one looks at all, and finds nothing to do"
+        assert payloads_of(any_engine) == payload_of
+    else:
+        assert payload_of == {**came, later.id: encode(later)}
+
+
+def test_an_event_that_is_deleted_while_it_is_packed_stays_deleted(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, stays = make_event(), make_event()
+    take_in(engine, Batch("j", 0, 1, 2, [gone, stays]), now=NOW)
+
+    def pack(encoded: bytes) -> bytes:
+        with engine.begin() as connection:
+            connection.execute(sa.text("DELETE FROM occurrence WHERE id = :id"), {"id": gone.id})
+        return zlib.compress(encoded)
+
+    monkeypatch.setattr(payloads, "pack", pack)
+    assert packing.Packer(engine).round(seconds=1)
+    assert list(payloads_of(engine)) == [stays.id]
+
+
+def test_rows_that_were_numbered_anew_are_packed_as_well(engine: Engine) -> None:
+    """SQLite gives the numbers of the last rows again once those are deleted, and all rows new ones in a VACUUM."""
+    packer = packing.Packer(engine)
+    take_in(engine, Batch("j", 0, 1, 10, [make_event() for _ in range(10)]), now=NOW)
+    assert packer.round(seconds=1)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM occurrence WHERE rowid > 2"))
+    take_in(engine, Batch("j", 1, 2, 13, [make_event() for _ in range(3)]), now=NOW)
+    assert packer.round(seconds=1)
+    assert not any(payload.startswith(payloads.PLAIN) for payload in payloads_of(engine).values())
 
 
 def test_rows_written_past_sqlalchemy_are_read_as_its_own(any_engine: Engine, rows: Callable[..., list[Any]]) -> None:

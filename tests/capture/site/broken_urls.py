@@ -48,6 +48,7 @@ urlpatterns = [
             views.waits,
             views.cancelled,
             views.file,
+            views.lost_file,
             views.by_hand,
             views.by_hand_then_fault,
             views.says,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from io import BytesIO
 from pathlib import Path
 
 from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
@@ -261,6 +262,15 @@ def gone_client(request):
 
 def file(request):
     return FileResponse(Path(__file__).open("rb"))
+
+
+class LostStorage(BytesIO):
+    def read(self, *_args):
+        raise RuntimeError("the storage broke")
+
+
+def lost_file(request):
+    return FileResponse(LostStorage(), filename="invoice.pdf")
 
 
 def by_hand(request):

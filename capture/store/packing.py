@@ -1,0 +1,62 @@
+"""Payloads that were stored as they came are compressed later: those that pruning has left where they are.
+
+To compress an event takes longer than to store it, and most events of a storm are pruned within minutes. Only on
+SQLite; PostgreSQL compresses by itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from sqlalchemy.engine import Engine
+
+from capture.store import payloads
+from capture.store.engine import writing
+from capture.store.failures import store_errors
+
+# With events of 5 KB, some 5 ms of work, and 2 ms of the only write lock that SQLite has.
+AT_ONCE = 50
+
+# In the order in which they were stored; what is packed already is passed over without being read out.
+_NEXT = (
+    "SELECT rowid, id, CASE WHEN substr(payload, 1, 1) = ? THEN payload END FROM occurrence"
+    " WHERE rowid > ? ORDER BY rowid LIMIT ?"
+)
+_LAST = "SELECT max(rowid) FROM occurrence"
+
+
+class Packer:
+    """Compresses the payloads of one database in rounds that are bounded in time; remembers where the last stopped."""
+
+    def __init__(self, engine: Engine, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._after = 0  # the row that was looked at last
+
+    def round(self, *, seconds: float) -> bool:
+        """Compress for some `seconds`, at least one transaction's worth; return whether nothing is left to do.
+
+        Killed at any moment, a payload is there in one form or the other. Raises `capture.errors.StoreError`.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return True
+        end = self._clock() + seconds
+        with store_errors(self._engine), self._engine.connect() as connection:
+            last = connection.exec_driver_sql(_LAST).scalar() or 0
+        if last < self._after:  # rows were deleted at the end, or numbered anew by a VACUUM
+            self._after = 0
+        while True:
+            with store_errors(self._engine), self._engine.connect() as connection:
+                found = connection.exec_driver_sql(_NEXT, (payloads.PLAIN, self._after, AT_ONCE)).all()
+            packed = [(payloads.pack(payload), id_) for _row, id_, payload in found if payload is not None]
+            if packed:
+                with store_errors(self._engine), writing(self._engine).begin() as connection:
+                    # One that was deleted meanwhile stays deleted.
+                    connection.exec_driver_sql("UPDATE occurrence SET payload = ? WHERE id = ?", packed)
+            if found:
+                self._after = found[-1][0]
+            if len(found) < AT_ONCE:
+                return True
+            if self._clock() >= end:
+                return False
