@@ -16,127 +16,7 @@ from typing import Any
 import platformdirs
 
 from workbench.errors import ConfigurationError
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One key: its name in the file, the variable that overrides it, its type and default, and what it is for."""
-
-    key: str
-    variable: str
-    kind: type
-    default: Any
-    purpose: str
-
-
-SETTINGS: tuple[Setting, ...] = (
-    Setting("database_url", "WORKBENCH_DATABASE_URL", str, "sqlite:///workbench.db", "the shared database"),
-    Setting("repository", "WORKBENCH_REPO", str, ".", "the checkout that bugs are fixed in"),
-    Setting(
-        "bugs.directory", "WORKBENCH_BUGS_DIRECTORY", str, "bugs", "where bug files are written, below the repository"
-    ),
-    Setting(
-        "github.repository", "WORKBENCH_GITHUB_REPOSITORY", str, "", "owner/name of the repository that gets the issues"
-    ),
-    Setting(
-        "github.base_url",
-        "WORKBENCH_GITHUB_BASE_URL",
-        str,
-        "https://api.github.com",
-        "GitHub's API; https://HOST/api/v3 for Enterprise",
-    ),
-    Setting(
-        "agent.cli_path",
-        "WORKBENCH_AGENT_CLI_PATH",
-        str,
-        "",
-        "your own `claude`; empty: the one that comes with claude-agent-sdk",
-    ),
-    Setting(
-        "agent.model", "WORKBENCH_AGENT_MODEL", str, "", "the model of a fix session; empty: Claude Code's default"
-    ),
-    Setting(
-        "agent.max_cost_usd",
-        "WORKBENCH_AGENT_MAX_COST_USD",
-        float,
-        5.0,
-        "a fix session ends when it has cost this much",
-    ),
-    Setting(
-        "agent.daily_usd",
-        "WORKBENCH_AGENT_DAILY_USD",
-        float,
-        0.0,
-        "no further session begins on a day (UTC) whose sessions have cost this much; 0: no cap",
-    ),
-    Setting(
-        "agent.parallel",
-        "WORKBENCH_AGENT_PARALLEL",
-        int,
-        8,
-        "so many sessions work at once on this machine; further ones wait for a place",
-    ),
-    Setting("agent.max_turns", "WORKBENCH_AGENT_MAX_TURNS", int, 60, "a fix session ends after so many turns"),
-    Setting("agent.max_minutes", "WORKBENCH_AGENT_MAX_MINUTES", int, 60, "a fix session ends after so many minutes"),
-    Setting(
-        "agent.rehearse",
-        "WORKBENCH_AGENT_REHEARSE",
-        str,
-        "",
-        "the scenario that a rehearsal model plays in fix sessions; empty: only where there is no login",
-    ),
-    Setting(
-        "agent.offer_repro",
-        "WORKBENCH_AGENT_OFFER_REPRO",
-        str,
-        "on",
-        "whether an agent gets a failing test written from what was recorded, where that shows the fault: on or off",
-    ),
-    Setting(
-        "signoff.then",
-        "WORKBENCH_SIGNOFF_THEN",
-        str,
-        "leave",
-        "what becomes of a fix that was signed off: leave (its branch), merge, or pull_request",
-    ),
-    Setting(
-        "signoff.branch",
-        "WORKBENCH_SIGNOFF_BRANCH",
-        str,
-        "main",
-        "the branch that a fix is merged into, or that its pull request is for",
-    ),
-    Setting(
-        "signoff.tag",
-        "WORKBENCH_SIGNOFF_TAG",
-        str,
-        "signed",
-        "whether a sign-off makes a tag: signed (where git has a signing key), always, or never",
-    ),
-    Setting(
-        "signoff.quiet_minutes",
-        "WORKBENCH_SIGNOFF_QUIET_MINUTES",
-        int,
-        60,
-        "so long after a sign-off an event without a release is no recurrence: the fix is still on its way",
-    ),
-    Setting("tests.command", "WORKBENCH_TESTS_COMMAND", str, "python -m pytest", "how the repository runs its tests"),
-    Setting("tests.timeout", "WORKBENCH_TESTS_TIMEOUT", int, 900, "seconds after which one test run is ended"),
-    Setting(
-        "tests.network",
-        "WORKBENCH_TESTS_NETWORK",
-        str,
-        "auto",
-        "whether evidence lets tests use the network: off, on, or auto: off, unless they fail for want of a service",
-    ),
-    Setting(
-        "tests.at_once",
-        "WORKBENCH_TESTS_AT_ONCE",
-        int,
-        2,
-        "so many runs of evidence at the same time, 1 or 2; two only where each has a network of its own",
-    ),
-)
+from workbench.settings import SETTINGS
 
 
 @dataclass(frozen=True)
@@ -155,6 +35,8 @@ class Config:
     state_dir: Path
     values: Mapping[str, Value] = field(repr=False)
     views: Mapping[str, Value] = field(default_factory=dict, repr=False)  # of the bug list, as they are written
+    keys: Mapping[str, Value] = field(default_factory=dict, repr=False)  # of the screen, as they are written
+    github_rules: tuple[Value, ...] = ()  # which bugs' issues go to another repository, as they are written
 
     @property
     def database_url(self) -> str:
@@ -164,6 +46,16 @@ class Config:
         if scheme == "sqlite" and separator and path and not path.startswith(("/", ":")):
             return f"sqlite:///{self.repo / path}"
         return url
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing may be changed. Raises `ConfigurationError` where the setting is neither on nor off."""
+        value = self.values["database.read_only"]
+        if value.value not in ("on", "off"):
+            raise ConfigurationError(
+                f"{value.source}: database.read_only = {value.value!r} is neither on nor off.", cure="Write on or off."
+            )
+        return bool(value.value == "on")
 
     @property
     def bugs_directory(self) -> Path:
@@ -193,8 +85,12 @@ def load(
 
     values: dict[str, Value] = {setting.key: Value(setting.default, "default") for setting in SETTINGS}
     views: dict[str, Value] = {}
+    keys: dict[str, Value] = {}
+    rules: tuple[Value, ...] = ()
     for path, table in _files(repo):
         views |= _views(table, path)
+        keys |= _keys(table, path)
+        rules = _rules(table, path) or rules
         values |= {key: Value(_typed(key, raw, str(path)), path.name) for key, raw in _flat(table, path)}
     for setting in SETTINGS:
         if environ.get(setting.variable):
@@ -203,7 +99,7 @@ def load(
             )
     for key, raw in flags.items():
         values[key] = Value(_typed(key, raw, "the command line"), "flag")
-    return Config(repo=repo, state_dir=state_dir(environ), values=values, views=views)
+    return Config(repo=repo, state_dir=state_dir(environ), values=values, views=views, keys=keys, github_rules=rules)
 
 
 def state_dir(environ: Mapping[str, str] | None = None) -> Path:
@@ -245,6 +141,28 @@ def _views(table: dict[str, Any], path: Path) -> dict[str, Value]:
     if not isinstance(views, dict):
         raise ConfigurationError(f"{path}: views is not a table.", cure='Write [tool.workbench.views] Name = "filter".')
     return {name: Value(value, path.name) for name, value in views.items()}
+
+
+def _rules(table: dict[str, Any], path: Path) -> tuple[Value, ...]:
+    """Take the rules out of a file's table. What each of them says is for the tracker to judge."""
+    github = table.get("github")
+    rules = github.pop("rules", []) if isinstance(github, dict) else []
+    if not isinstance(rules, list):
+        raise ConfigurationError(
+            f"{path}: github.rules is not a list of tables.", cure="Write each as [[tool.workbench.github.rules]]."
+        )
+    return tuple(Value(rule, path.name) for rule in rules)
+
+
+def _keys(table: dict[str, Any], path: Path) -> dict[str, Value]:
+    """Take the keys out of a file's table, `[keys.list] mute` as `list.mute`. They are for the screen to judge."""
+    keys = table.pop("keys", {})
+    if not isinstance(keys, dict):
+        raise ConfigurationError(f"{path}: keys is not a table.", cure='Write [tool.workbench.keys] mute = "ctrl+k".')
+    flat: dict[str, Any] = {}
+    for name, value in keys.items():
+        flat |= {f"{name}.{inner}": each for inner, each in value.items()} if isinstance(value, dict) else {name: value}
+    return {name: Value(value, str(path)) for name, value in flat.items()}
 
 
 def _flat(table: dict[str, Any], path: Path, prefix: str = "") -> list[tuple[str, Any]]:

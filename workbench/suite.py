@@ -9,9 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from workbench.suite_found import found_in
+
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _PYTHON = re.compile(r"python[0-9.]*")
-_TEST_SCRIPT = re.compile(r"\w*test\w*\.py")
+_TEST_SCRIPT = re.compile(r"(.*/)?\w*test\w*(\.py)?|(.*/)?tests?/\w+\.py")
+_TEST_MODULE = re.compile(r"(\w+\.)*\w*test\w*(\.\w+)*")
+# What runs another command in an environment: evidence runs that command itself, with the repository's interpreter.
+_IN_FRONT = (("uv", "run"), ("poetry", "run"), ("pdm", "run"), ("pipenv", "run"), ("coverage", "run"))
 # Options of Python that take the next word as their value.
 _WITH_VALUE = ("-W", "-X")
 
@@ -41,34 +46,39 @@ class TestCommand:
 
     @classmethod
     def parse(cls, command: str, root: Path) -> TestCommand:
-        """Return the command of the repository at `root`. Raises `NotSupported` with the reason."""
+        """Return the command of the repository at `root`; an empty one is looked for there.
+
+        Raises `NotSupported` with the reason, and with what to set instead.
+        """
+        command = command or found_in(root, is_understood).command
         try:
-            words = shlex.split(command)
-        except ValueError as error:
-            raise NotSupported(f"the test command cannot be read: {error}") from error
-        folder = ""
-        if len(words) > 3 and words[0] == "cd" and words[2] == "&&":
-            folder, words = words[1].rstrip("/"), words[3:]
-            if PurePosixPath(folder).is_absolute() or ".." in PurePosixPath(folder).parts:
-                raise NotSupported(f"`{command}` leaves the repository")
-        variables = {}
-        while words and _ASSIGNMENT.match(words[0]):
-            name, _, value = words.pop(0).partition("=")
-            variables[name] = value
-        if words[:2] == ["uv", "run"]:  # which would make an environment for each tree
-            words = words[2:]
-        python, flags, rest = _interpreted(words, root)
-        program = _program(rest)
-        if not program:
-            raise NotSupported(
-                f"`{command}` runs neither pytest nor Django's tests, and evidence is recorded with these only"
-            )
-        return cls(python, tuple(rest[len(program) :]), variables, program, flags, folder)
+            return _parsed(command, root)
+        except NotSupported as reason:
+            cure = f'set tests.command to what it starts, such as "{found_in(root, is_understood).command}"'
+            raise NotSupported(f"{reason}: {cure}") from None
 
     @property
     def kind(self) -> Kind:
         """Which runner it ends in."""
         return "pytest" if self.program == ("-m", "pytest") else "django"
+
+    @property
+    def takes_labels(self) -> bool:
+        """Whether it takes options and names of tests, as `manage.py test` does; a script runs what it runs."""
+        return self.program[-1] == "test" and self.kind == "django"
+
+    @property
+    def launching(self) -> frozenset[str]:
+        """The files of the repository, relative to it, that start the tests: they are harness and no source."""
+        first, *others = self.program
+        if first != "-m":
+            names = [first]
+        elif others[0] in ("pytest", "django"):
+            return frozenset()
+        else:
+            module = others[0].replace(".", "/")
+            names = [f"{module}.py", f"{module}/__main__.py", f"{module}/__init__.py"]
+        return frozenset(str(PurePosixPath(self.folder, name)) for name in names)
 
     @property
     def testrunner(self) -> str:
@@ -88,13 +98,67 @@ class TestCommand:
         return (self.python, *self.flags, str(launcher), *self.program, *self.arguments, *more)
 
 
+def is_understood(command: str) -> bool:
+    """Say whether evidence can run a command."""
+    try:
+        _parsed(command, Path("/"))
+    except NotSupported:
+        return False
+    return True
+
+
+def _parsed(command: str, root: Path) -> TestCommand:
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise NotSupported(f"the test command cannot be read: {error}") from error
+    folder = ""
+    if len(words) > 3 and words[0] == "cd" and words[2] == "&&":
+        folder, words = words[1].rstrip("/"), words[3:]
+        if PurePosixPath(folder).is_absolute() or ".." in PurePosixPath(folder).parts:
+            raise NotSupported(f"`{command}` leaves the repository")
+    variables = {}
+    while words and _ASSIGNMENT.match(words[0]):
+        name, _, value = words.pop(0).partition("=")
+        variables[name] = value
+    python, flags, rest = _interpreted(_without_front(words), root)
+    program = _program(rest)
+    if not program:
+        raise NotSupported(
+            f"`{command}` runs neither pytest nor Django's tests, and evidence is recorded with these only"
+        )
+    return TestCommand(python, tuple(rest[len(program) :]), variables, program, flags, folder)
+
+
+def _without_front(words: list[str]) -> list[str]:
+    """Return a command without what only makes its environment, or measures it."""
+    python = bool(words) and _PYTHON.fullmatch(PurePosixPath(words[0]).name) is not None
+    if python and words[1:4] == ["-m", "coverage", "run"]:
+        return [words[0], *_without_options(words[4:])]
+    if tuple(words[:2]) not in _IN_FRONT:
+        return words
+    if words[0] != "coverage":
+        return _without_front(words[2:])
+    return ["python", *_without_options(words[2:])]
+
+
+def _without_options(words: list[str]) -> list[str]:
+    """Return what `coverage run` is told to run: a module or a script."""
+    start = next((n for n, word in enumerate(words) if word == "-m" or _is_script(word)), len(words))
+    return words[start:]
+
+
+def _is_script(word: str) -> bool:
+    return word.endswith(".py") and not word.startswith("-")
+
+
 def _interpreted(words: list[str], root: Path) -> tuple[str, tuple[str, ...], list[str]]:
     """Return the interpreter, its options, and what it is told to run."""
     first = PurePosixPath(words[0]) if words else PurePosixPath()
     short = {"pytest": ["-m", "pytest"], "py.test": ["-m", "pytest"], "django-admin": ["-m", "django"]}
-    if first.name in short or first.suffix == ".py":
-        if first.suffix == ".py":
-            return interpreter(root), (), words
+    if first.name in short or first.suffix == ".py" or (words and words[0].startswith("./")):
+        if first.name not in short:
+            return interpreter(root), (), [str(first), *words[1:]]
         neighbour = str(Path(root, first.parent, "python")) if len(first.parts) > 1 else interpreter(root)
         return neighbour, (), [*short[first.name], *words[1:]]
     if not _PYTHON.fullmatch(first.name):
@@ -112,12 +176,16 @@ def _program(words: list[str]) -> tuple[str, ...]:
         return ("-m", "pytest")
     if words[:3] == ["-m", "django", "test"]:
         return ("-m", "django", "test")
+    if words[:1] == ["-m"]:
+        module = words[1] if len(words) > 1 else ""
+        is_ours = _TEST_MODULE.fullmatch(module) and module.partition(".")[0] not in ("unittest", "doctest", "pytest")
+        return ("-m", module) if is_ours else ()
     script = PurePosixPath(words[0] if words else "")
-    if script.is_absolute() or ".." in script.parts:
+    if script.is_absolute() or ".." in script.parts or script.name == "setup.py":
         return ()
     if script.suffix == ".py" and words[1:2] == ["test"]:
         return (words[0], "test")
-    return (words[0],) if _TEST_SCRIPT.fullmatch(script.name) else ()
+    return (words[0],) if words and script.suffix in ("", ".py") and _TEST_SCRIPT.fullmatch(words[0]) else ()
 
 
 def interpreter(root: Path) -> str:

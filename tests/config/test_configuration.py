@@ -22,7 +22,7 @@ def test_everything_has_a_default(repo: Path) -> None:
     loaded = config.load(environ={}, start=repo)
 
     assert {value.source for value in loaded.values.values()} == {"default"}
-    assert loaded["tests.command"] == "python -m pytest"
+    assert loaded["tests.command"] == ""
 
 
 def test_the_checkout_is_found_from_a_folder_below_it(repo: Path) -> None:

@@ -94,6 +94,16 @@ def test_when_git_fails_the_branch_does_not_stay(repository, tmp_path, checkout)
     assert not (tmp_path / "one").exists()
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_branch_that_somebody_has_stays_though_it_holds_nothing_of_its_own(repository, tmp_path, run_git, packed):
+    run_git("branch", "theirs", "main")
+    if packed:
+        run_git("pack-refs", "--all")
+    with pytest.raises(ConfigurationError, match="is taken"):
+        repository.add_worktree(tmp_path / "one", base="main", branch="theirs", reason="r")
+    assert repository.exists("refs/heads/theirs")
+
+
 def test_an_unknown_base_is_not_found(repository, tmp_path):
     with pytest.raises(NotFound):
         repository.add_worktree(tmp_path / "one", base="4f2d1c0", branch="b", reason="r")

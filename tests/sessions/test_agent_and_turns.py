@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 import time
 import uuid
 from dataclasses import replace
@@ -50,10 +51,14 @@ def ended(**changes):
         (
             assistant(sdk.ToolUseBlock("t", "Bash", {"command": "ls"}), message_id="m1", usage={"input_tokens": 3}),
             [
-                Entry("tool_use", {"id": "t", "tool": "Bash", "input": {"command": "ls"}, "text": "Bash ls"}),
-                Reply("m1", 3),
+                Entry(
+                    "tool_use",
+                    {"id": "t", "tool": "Bash", "input": {"command": "ls"}, "text": "Bash ls"},
+                    reply=Reply("m1", 3),
+                )
             ],
         ),
+        (assistant(sdk.TextBlock(" "), message_id="m1", usage={"input_tokens": 3}), [Reply("m1", 3)]),
         (assistant(message_id="m1", parent_tool_use_id="sub"), []),
         (assistant(sdk.ServerToolUseBlock("t", "web_search", {})), []),
         (sdk.UserMessage("text"), []),
@@ -142,6 +147,35 @@ def test_a_refusal_without_a_reason_and_a_question_of_the_clients_own(options):
     assert Ask("Bash", {}, "t", "r", "s").as_dict()["shared"] == "s"
 
 
+def test_a_tool_runs_only_when_its_call_was_taken_in(options):
+    """So that no kill of the runner leaves a change on disk that no transcript tells."""
+    agent = Agent(options, decide=allow, ask=no)
+    done: list[str] = []
+
+    async def receive():
+        yield assistant(sdk.ToolUseBlock("t", "Write", {}), uuid="a")
+        await asyncio.wait_for(asyncio.shield(hook), 5)
+        yield ended()
+
+    async def before() -> None:
+        await agent._before_tool({"tool_name": "Write", "tool_input": {}}, "t", None)
+        done.append("may run")
+
+    async def listen() -> None:
+        nonlocal hook
+        said = agent.said()
+        hook = asyncio.create_task(before())
+        assert (await anext(said)).row["said"] == "a/0"
+        await asyncio.sleep(0.05)
+        done.append("a row")
+        await anext(said)
+
+    hook: asyncio.Task[None]
+    agent._client.receive_messages = receive
+    asyncio.run(listen())
+    assert done == ["a row", "may run"]
+
+
 def test_prompts_that_no_turn_took_in_are_still_to_come(options):
     agent = Agent(options, decide=allow, ask=no)
     agent._unanswered = {"a", "b"}
@@ -205,6 +239,31 @@ def session(engine, bug) -> str:
     return fix.id
 
 
+class Between:
+    """What follows the first turn is a second one; judging what it has made takes as long as `judges` lasts."""
+
+    def __init__(self, judges: threading.Event | None = None) -> None:
+        self.ask = None
+        self.asked = 0
+        self.judges = judges
+
+    async def let_through(self) -> str | None:
+        return None
+
+    async def after(self, ended: TurnEnded) -> str | None:
+        self.asked += 1
+        if self.judges is not None:
+            await asyncio.to_thread(self.judges.wait, 30)
+        return "now the fix" if self.asked == 1 else None
+
+    async def steer(self, kind: str, text: str, by: str) -> str:
+        return ""
+
+    def abandon(self) -> None:
+        if self.judges is not None:
+            self.judges.set()
+
+
 @pytest.fixture
 def play(engine, session, monkeypatch, options):
     """Run a turn with a fake agent that says `script`."""
@@ -212,12 +271,20 @@ def play(engine, session, monkeypatch, options):
     monkeypatch.setattr(runner, "GRACE_SECONDS", 0.2)
 
     def play(
-        *script: object, spent: Spent | None = None, max_minutes: float | None = None, stop: bool = False
+        *script: object,
+        spent: Spent | None = None,
+        max_minutes: float | None = None,
+        stop: bool = False,
+        steps: Between | None = None,
+        **caps: object,
     ) -> Outcome:
         fake = type("Scripted", (Fake,), {"script": list(script), "made": []})
         monkeypatch.setattr(runner, "Agent", fake)
         guard = type("Guard", (), {"decide": staticmethod(allow)})()
-        turn = Turn(options, guard, Record(engine, session), spent=spent or Spent(), max_minutes=max_minutes)
+        turn = Turn(
+            replace(options, **caps), guard, Record(engine, session),
+            spent=spent or Spent(), max_minutes=max_minutes, steps=steps,
+        )  # fmt: skip
         if stop:
             turn.stop("told")
         outcome = asyncio.run(turn.run("go"))
@@ -292,6 +359,22 @@ def test_an_agent_that_says_nothing_is_shown_as_quiet_and_ends_with_its_time(pla
     assert row.heartbeat_at is not None
 
 
+def test_what_a_client_said_before_it_was_gone_is_heard_though_nothing_reaches_it(play, engine, session, monkeypatch):
+    gone = asyncio.Event()
+
+    async def lost(*_: object) -> None:
+        gone.set()
+        raise AgentFailed("nothing reaches it")
+
+    async def late(_: object) -> None:
+        await gone.wait()
+        await asyncio.sleep(0.02)
+
+    monkeypatch.setattr(Turn, "_watch", lost)
+    assert play(late, Entry("text", {"text": "its last words"})).kind == "failed"
+    assert [entry.body["text"] for entry in queries.transcript(engine, session)] == ["its last words"]
+
+
 def test_an_error_while_watching_is_not_swallowed(play, monkeypatch):
     def fail(_: Record) -> None:
         raise ZeroDivisionError
@@ -358,3 +441,54 @@ def test_a_stop_that_hangs_is_given_up(options, monkeypatch):
 )
 def test_the_money_of_a_turn_without_a_bill_is_estimated(model, usage, dollars):
     assert prices.estimate(model, usage) == pytest.approx(dollars)
+
+
+# --- caps, over both phases ----------------------------------------------------------------------------------------
+
+
+def replies(*names: str) -> list[Reply]:
+    return [Reply(name, 10, 0.01) for name in names]
+
+
+def test_the_cap_on_turns_counts_both_phases(play, engine, session):
+    said = [*replies("a", "b"), ENDED, *replies("c", "d"), None]
+    assert play(*said, steps=Between(), max_turns=3) == Outcome("failed", "the cap on turns is reached")
+    assert queries.session(engine, session).turns == 4
+    assert play.agent.prompts == ["go", "now the fix"]
+
+
+def test_no_second_phase_begins_where_the_first_has_used_all_turns(play):
+    assert play(*replies("a", "b"), ENDED, steps=Between(), max_turns=2) == Outcome(
+        "failed", "the cap on turns is reached"
+    )
+    assert play.agent.prompts == ["go"]
+
+
+def test_no_second_phase_begins_where_the_first_has_used_all_money(play, engine, session):
+    """The client gets what is left of the cap; what an earlier runner spent is not counted twice."""
+    spent = Spent(cost_usd=4.0)
+    first = replace(ENDED, cost_usd=1.0)  # of this runner alone: the client knows nothing of the earlier one
+    over = play(first, steps=Between(), spent=spent, max_cost_usd=1.0)
+    assert over == Outcome("failed", "the cap on cost is reached")
+    assert play.agent.prompts == ["go"]
+    assert queries.session(engine, session).cost_usd == 5.0
+    second = replace(ENDED, cost_usd=1.2)
+    assert play(first, second, steps=Between(), spent=spent, max_cost_usd=1.5).kind == "finished"
+    assert play.agent.prompts == ["go", "now the fix"]
+
+
+@pytest.mark.parametrize("why", ["time", "person"])
+def test_a_session_that_has_to_end_does_not_wait_for_what_is_being_judged(play, engine, session, now, why):
+    async def interrupted(_: Fake) -> None:
+        fixing.interrupt(engine, session, by="Ada", now=now)
+
+    begun = time.monotonic()
+    script = [interrupted, ENDED] if why == "person" else [ENDED]
+    outcome = play(*script, steps=Between(threading.Event()), max_minutes=0.005 if why == "time" else None)
+    assert outcome == (
+        Outcome("failed", "the cap on time is reached")
+        if why == "time"
+        else Outcome("interrupted", "interrupted by Ada")
+    )
+    assert time.monotonic() - begun < 15
+    assert play.agent.prompts == ["go"]

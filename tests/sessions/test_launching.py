@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import uuid
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,10 +27,11 @@ from workbench import evidence, fixing, signoff
 from workbench.bugs import acts, queries
 from workbench.config import Config, Value
 from workbench.errors import ConfigurationError, DatabaseError, NotFound, OutsideError, Refused, UsageError
+from workbench.evidence.runs import RUNNER_MARK
 from workbench.fixing import alarm, launching, running
 from workbench.fixing.order import Order
 from workbench.git import Repository
-from workbench.sessions import claude, process, sandbox
+from workbench.sessions import brief, claude, sandbox
 from workbench.sessions import record as records
 from workbench.sessions.process import Detached, Identity
 from workbench.sessions.record import Record
@@ -540,6 +542,28 @@ def test_a_conversation_that_the_client_has_and_nobody_wrote_down_is_taken_up(
     assert Record(engine, fix.id).load().options["conversation"]
 
 
+@pytest.mark.parametrize(("asked", "told"), [(brief.CONTINUE, "the brief"), ("And cats?", "the brief\n\nAnd cats?")])
+def test_a_conversation_that_the_client_lost_begins_anew_with_the_brief(
+    config, engine, make_session, monkeypatch, asked, told
+):
+    """An agent that is killed before it has written its first words down has no conversation to go on with."""
+    turns = []
+
+    async def until_told(turn, prompt):
+        turns.append((turn._options.resume, prompt))
+        lost = "Claude Code ended: No conversation found with session ID: x"
+        return Outcome("failed", lost) if len(turns) == 1 else Outcome("finished", "ok")
+
+    monkeypatch.setattr(running, "_until_told", until_told)
+    fix = make_session(options={"prompt": asked, "brief": "the brief", "program": "claude", "conversation": True})
+    folder = config.state_dir / "sessions" / fix.id
+    folder.mkdir(parents=True)
+    (folder / "event.json").write_text('{"fields": []}')
+    assert running._Session(config, Record(engine, fix.id))._turn() == Outcome("finished", "ok")
+    assert turns == [(True, asked), (False, told)]
+    assert "begins anew" in queries.transcript(engine, fix.id)[-1].body["text"]
+
+
 def test_a_change_of_git_is_an_alarm_and_a_flag(config, engine, make_session, clinic):
     fix = make_session()
     record, repository = Record(engine, fix.id), Repository.open(clinic)
@@ -586,8 +610,13 @@ def test_evidence_that_cannot_be_made_is_a_failed_session(run, engine, bug, monk
 
 
 def test_evidence_can_be_interrupted_by_a_person_and_by_a_signal(run, engine, bug, monkeypatch, now):
-    ended = []
-    monkeypatch.setattr(process, "end_children", ended.append)  # here they are pytest's, and not the runner's
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as server:
+        _interrupt_evidence(run, engine, bug, monkeypatch, now)
+        assert server.poll() is None, "what was there before the runner is not the runner's to end"
+        server.kill()
+
+
+def _interrupt_evidence(run, engine, bug, monkeypatch, now):
 
     def by_person(*_: object, **__: object) -> None:
         row = queries.sessions(engine)[0]
@@ -604,7 +633,6 @@ def test_evidence_can_be_interrupted_by_a_person_and_by_a_signal(run, engine, bu
         assert (fix.state, fix.activity) == ("interrupted", f"interrupted while the evidence was made: {told}")
         assert fix.options["phase"] == "evidence"
         assert state_of(engine, bug) == "fixing"
-    assert ended == [os.getpid(), os.getpid()]
 
 
 def test_only_the_evidence_is_made_where_only_that_is_missing(run, engine, clinic, monkeypatch):
@@ -616,26 +644,33 @@ def test_only_the_evidence_is_made_where_only_that_is_missing(run, engine, clini
     assert seen == [head]
 
 
+def running_tests_of(runner: int) -> list[psutil.Process]:
+    """Return the processes of the tests that a runner has started."""
+    found = []
+    for each in psutil.process_iter():
+        with suppress(psutil.Error):
+            if each.environ().get(RUNNER_MARK, "").startswith(f"{runner} ") and "pytest" in each.cmdline():
+                found.append(each)
+    return found
+
+
 def test_a_runner_killed_while_it_makes_evidence_leaves_no_tests_running(
     config, engine, bug, clinic, make_session, now, until, no_runner_left
 ):
-    pid_file = clinic.parent / "pid"
-    endless = f"import os, time\n\n\ndef test_x():\n    open({str(pid_file)!r}, 'w').write(str(os.getpid()))\n"
-    (clinic / "tests" / "test_x.py").write_text(f"{endless}    time.sleep(60)\n")
+    (clinic / "tests" / "test_x.py").write_text("import time\n\n\ndef test_x():\n    time.sleep(60)\n")
     repository = Repository.open(clinic)
     result = repository.freeze(clinic, "refs/workbench/s/result-1", "m")
     fix = make_session(options={"phase": "evidence"}, result_commit=result, rehearsal="price")
     (config.state_dir / "sessions" / fix.id).mkdir(parents=True)
-    with launching._runner(config, fix) as runner:
+    with launching.runner_for(config, fix) as runner:
         with records.transaction(engine) as session:
             row = session.get_one(FixSession, fix.id)
             row.pid, row.pid_started = runner.identity.pid, runner.identity.started
         runner.begin(Order.of(config, engine).encode())
-    until(lambda: pid_file.exists() and pid_file.read_text())
-    tests = psutil.Process(int(pid_file.read_text()))
+    tests = until(lambda: running_tests_of(runner.identity.pid))
     os.kill(runner.identity.pid, signal.SIGKILL)
     assert until(lambda: fixing.sweep(engine, now=now)) == [fix.id]
-    until(lambda: not tests.is_running() or tests.status() == psutil.STATUS_ZOMBIE, 5)
+    assert psutil.wait_procs(tests, timeout=5)[1] == []
     assert queries.session(engine, fix.id).state == "interrupted"
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from capture.testing import NOW
+from workbench.config import Value
 from workbench.evidence.fault import Raised, RecordedFault
 from workbench.evidence.report import NEW_ON_BASE, Run, TestResult
-from workbench.evidence.reproducing import judge
+from workbench.evidence.reproducing import Reproduction, judge
 from workbench.evidence.split import Split
 from workbench.fixing.phases import LOCKED_FLAG, Locked, Phases, not_a_bug
 from workbench.git import Change, Repository
@@ -117,6 +119,8 @@ EARLY = answered(f"Edit pricing.py: {brief.ONLY_TESTS}: there is no new or chang
         ([call(0), answered(), call(1), EARLY, call(2), answered(), words("done")], Position(0, 3)),
         ([call(0), answered(), call(1), EARLY, words("done"), user(brief.now_fix(["t"]))], Position(0, 1)),
         ([call(0), answered(), call(1), EARLY, words("done"), user(brief.try_again("no"))], Position(0, 3)),
+        # A call whose client was killed before it had a result is made again.
+        ([call(0), answered(), call(1), answered("[Tool result missing due to internal error]")], Position(0, 1)),
         # A person's words begin a turn of their own.
         ([call(0), answered(), words("written"), user("no, do better")], Position(1, 0)),
     ],
@@ -221,3 +225,25 @@ def test_a_locked_test_is_compared_by_its_content(phases, clinic):
         change()
         after = repository.freeze(tree, "refs/workbench/x/b", "b")
         assert [(flag.kind, flag.path) for flag in gate.locked.flags(repository, after)] == [(LOCKED_FLAG, str(path))]
+
+
+def test_the_first_phase_runs_its_test_with_the_network_that_the_setting_leaves_it(phases, monkeypatch):
+    gate, _, tree = phases
+    (tree / "tests" / "test_rabbits.py").write_text(SHOWS)
+    asked = []
+    monkeypatch.setitem(gate._config.values, "tests.network", Value("off", "test"))
+    found = Reproduction("reproduced", "it fails", ("tests/test_rabbits.py",))
+    monkeypatch.setattr("workbench.evidence.reproduce", lambda request, **_: asked.append(request) or found)
+    assert asyncio.run(gate.let_through()) is None
+    assert [request.network for request in asked] == ["off"]
+
+
+def test_a_run_of_tests_ends_when_the_session_has_to(phases):
+    """Whether it is under way already or about to begin."""
+    gate, _, tree = phases
+    (tree / "tests" / "test_slow.py").write_text("import time\n\n\ndef test_slow():\n    time.sleep(60)\n")
+    gate.abandon()
+    begun = time.monotonic()
+    told = asyncio.run(gate.after(ENDED))
+    assert time.monotonic() - begun < 30
+    assert "ended by signal SIGKILL" in told

@@ -76,7 +76,7 @@ def test_a_runner_that_evidence_does_not_know_runs_in_a_session_all_the_same(tmp
     assert environment.tests_folder("true -x", tmp_path) == ""
 
 
-@pytest.mark.parametrize("command", ["", "A=1", "no-such-program-at-all -x", "python 'open"])
+@pytest.mark.parametrize("command", ["A=1", "no-such-program-at-all -x", "python 'open"])
 def test_a_test_command_that_cannot_run_is_a_configuration_error(tmp_path, command):
     with pytest.raises(ConfigurationError, match=r"tests\.command"):
         environment.test_command(command, {}, tmp_path)
@@ -191,6 +191,27 @@ def test_what_a_dead_runner_left_in_a_session_of_its_own_is_known_by_its_mark(tm
         finally:
             for each in marked:
                 each.kill()
+
+
+LEAVES = """
+import os, subprocess, sys, time
+from workbench.sessions import process
+marked = process.marked("RUNNER")
+code = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])"
+subprocess.run([sys.executable, "-c", code])
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True, env=marked)
+print(process.end_ours(mark="RUNNER"), "ended", flush=True)
+"""
+
+
+def test_what_a_killed_client_left_to_nobody_is_ended_by_its_runner(tmp_path, until):
+    with start(LEAVES, tmp_path) as runner:
+        assert until(lambda: "2 ended" in (tmp_path / "log").read_text())
+    assert gone(runner.identity)
+
+
+def test_only_a_process_that_was_detached_ends_what_is_beside_it():
+    assert process.end_ours(mark="RUNNER") == 0
 
 
 def test_children_are_ended_even_when_they_refuse(monkeypatch):
@@ -348,3 +369,24 @@ def test_files_that_we_write_do_not_make_a_checkout_dirty(repository, clinic):
     (clinic / "bugs" / "B-001.md").write_text("x")
     (clinic / "new.py").write_text("x")
     assert worktrees.uncommitted(repository, (clinic / "bugs",)) == ["new.py"]
+
+
+def test_a_runner_imports_the_sdk_without_what_it_does_not_use():
+    code = (
+        "import sys; from workbench.sessions import lean; lean.load_agent(); "
+        "print('workbench.sessions.agent' in sys.modules, sorted({'mcp', 'jsonschema'} & sys.modules.keys()))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout.strip() == "True []"
+
+
+def test_children_that_were_there_before_are_left_alone():
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with subprocess.Popen(sleep) as before, ExitStack() as stack:
+        stack.callback(before.kill)
+        there = process.children()
+        assert before.pid in there
+        with subprocess.Popen(sleep) as after:
+            process.end_children(os.getpid(), but=there)
+            after.wait(timeout=10)
+        assert before.poll() is None

@@ -9,17 +9,21 @@ import signal
 import subprocess
 import sys
 import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from workbench import fixing
 from workbench.bugs import queries
-from workbench.sessions import claude, environment, scenario
+from workbench.fixing.phases import not_a_bug
+from workbench.sessions import brief, claude, environment, scenario
 from workbench.sessions.agent import Agent, AgentOptions
 from workbench.sessions.commands import Decision
 from workbench.sessions.rehearsal import RehearsalModel
-from workbench.sessions.said import Entry, Said, TurnEnded, Waiting
+from workbench.sessions.said import Ask, Entry, Said, TurnEnded, Waiting
+from workbench.sessions.scenario import Scenario, Script
 
 agent = pytest.mark.agent
 
@@ -71,7 +75,83 @@ def _end(said: list[Said]) -> TurnEnded:
     return end
 
 
+# --- several scenarios, one after the other, through one client ------------------------------------------------------
+
+FIRST = "Fix bug B-001."
+RABBITS = "def handling_fee(species):\n    return HANDLING_FEES[species]\n"
+# Each prompt, and the scenario whose next turn answers it.
+PROMPTS = (
+    ("overloaded", FIRST),
+    ("rate-limited", FIRST),
+    ("cut-off", FIRST),
+    ("hostile", FIRST),
+    ("permission", FIRST),
+    ("question", FIRST),
+    ("question", "It was taken away on purpose."),
+    ("wrong-first-fix", FIRST),
+    ("wrong-first-fix", brief.now_fix(["tests/test_rabbits_pay.py::test_x"])),
+    ("wrong-first-fix", brief.rejection("They pay the standard fee.")),
+)
+
+
+@dataclass
+class Played:
+    """What the client said to each prompt, what a person was asked, and the file that was to be fixed after each."""
+
+    said: list[list[Said]] = field(default_factory=list)
+    asked: list[Ask] = field(default_factory=list)
+    source: list[str] = field(default_factory=list)
+
+    def of(self, name: str) -> list[list[Said]]:
+        return [said for (played, _), said in zip(PROMPTS, self.said, strict=True) if played == name]
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory) -> Played:
+    """Starting the client takes most of the time of a test, so that these share one start."""
+    folder = tmp_path_factory.mktemp("together")
+    worktree, home = folder / "w", folder / "agent-home"
+    for each in (worktree / "pets", worktree / "tests", home):
+        each.mkdir(parents=True)
+    source = worktree / "pets" / "billing.py"
+    source.write_text(RABBITS)
+    names = list(dict.fromkeys(name for name, _ in PROMPTS))
+    turns = [turn for name in names for turn in scenario.load(name).scripts[0].turns]
+    played = Played()
+
+    async def decide(tool: str, given: Mapping[str, object], _: object) -> Decision:
+        return Decision("ask" if tool == "Bash" else "allow")
+
+    async def ask(question: Ask) -> tuple[bool, str]:
+        played.asked.append(question)
+        return True, ""
+
+    async def play(options: AgentOptions) -> None:
+        async with Agent(options, decide=decide, ask=ask) as client:
+            for _, prompt in PROMPTS:
+                await client.prompt(prompt)
+                said: list[Said] = []
+                async for each in client.said():
+                    said.append(each)
+                    if isinstance(each, TurnEnded):
+                        break
+                played.said.append(said)
+                played.source.append(source.read_text())
+
+    scenarios = Scenario("together", "", (Script({}, tuple(turns)),))
+    with RehearsalModel(scenarios, None, worktree=str(worktree), python=sys.executable) as model:
+        known = environment.for_runner(os.environ, repo=worktree, rehearsal_home=home)
+        quick = {"CLAUDE_CODE_MAX_RETRIES": "3"}
+        known = known | model.environ | quick
+        asyncio.run(play(AgentOptions(claude.find(""), worktree, str(uuid.uuid4()), "rules", environ=known)))
+    return played
+
+
+shared = pytest.mark.xdist_group("scenarios")
+
+
 @agent
+@shared
 @pytest.mark.parametrize(
     ("name", "why", "told"),
     [
@@ -79,8 +159,8 @@ def _end(said: list[Said]) -> TurnEnded:
         ("rate-limited", "rate", "A limit was reached"),
     ],
 )
-def test_an_api_that_makes_us_wait_is_waited_for(play, name, why, told):
-    said = play(name)
+def test_an_api_that_makes_us_wait_is_waited_for(together, name, why, told):
+    (said,) = together.of(name)
     waits = [each.why for each in said if isinstance(each, Waiting)]
     assert waits
     assert all("the API answered with" in wait and why in wait and " in 1 s" in wait for wait in waits)
@@ -89,10 +169,55 @@ def test_an_api_that_makes_us_wait_is_waited_for(play, name, why, told):
 
 
 @agent
-def test_a_connection_that_breaks_in_the_middle_costs_nothing_but_time(play):
-    said = play("cut-off")
+@shared
+def test_a_connection_that_breaks_in_the_middle_costs_nothing_but_time(together):
+    (said,) = together.of("cut-off")
     assert "said again" in _texts(said)
     assert _end(said).ok
+
+
+@agent
+@shared
+def test_hostile_words_arrive_whole_and_propose_nothing(together):
+    (said,) = together.of("hostile")
+    assert "\x1b]52;c;" in _texts(said)
+    assert not_a_bug(_end(said).reason) == ""
+
+
+@agent
+@shared
+def test_a_command_that_was_allowed_runs_and_its_result_is_heard(together):
+    (said,) = together.of("permission")
+    (asked,) = together.asked
+    assert asked.tool == "Bash"
+    assert "import sys; print(sys.version)" in asked.given["command"]
+    assert sys.version.split()[0] in _texts(said)
+    assert "Thank you." in _end(said).reason
+
+
+@agent
+@shared
+def test_a_question_ends_a_turn_and_its_answer_begins_the_next(together):
+    first, second = together.of("question")
+    assert "Is this page meant to be gone" in _end(first).reason
+    assert not_a_bug(_end(first).reason) == ""
+    assert not_a_bug(_end(second).reason).startswith("You say that the page was taken away on purpose")
+
+
+@agent
+@shared
+def test_a_wrong_fix_is_followed_by_a_right_one_after_a_rejection(together):
+    test, wrong, right = together.of("wrong-first-fix")
+    assert "The test is written." in _end(test).reason
+    assert "Fixed." in _end(wrong).reason
+    assert "Now they do." in _end(right).reason
+    after = dict(zip([prompt for _, prompt in PROMPTS], together.source, strict=True))
+    assert after[FIRST] == RABBITS
+    assert "HANDLING_FEES.get(species)\n" in together.source[-2]
+    assert "HANDLING_FEES.get(species, STANDARD_HANDLING_FEE)\n" in together.source[-1]
+
+
+# --- those that end the client ------------------------------------------------------------------------------------
 
 
 @agent
@@ -109,15 +234,6 @@ def test_a_cap_on_cost_ends_a_turn_after_the_reply_that_passed_it(play):
     assert (end.ok, end.reason) == (False, "the cap on cost is reached")
     assert end.cost_usd > 1
     assert "Nobody should ever read this" not in _texts(said)
-
-
-@agent
-def test_hostile_words_arrive_whole_and_propose_nothing(play):
-    from workbench.fixing.phases import not_a_bug
-
-    said = play("hostile")
-    assert "\x1b]52;c;" in _texts(said)
-    assert not_a_bug(_end(said).reason) == ""
 
 
 @agent

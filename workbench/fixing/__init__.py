@@ -1,5 +1,6 @@
 """One fix, from launch to evidence."""
 
+from workbench.fixing.attaching import attach, claim, collect, let_go
 from workbench.fixing.costs import Spent
 from workbench.fixing.following import follow, transcript
 from workbench.fixing.launching import LaunchOptions, brief, launch, rehearsal_for, resume, tend, uncommitted_notice
@@ -12,10 +13,14 @@ __all__ = [
     "Spent",
     "Terms",
     "answer",
+    "attach",
     "brief",
+    "claim",
+    "collect",
     "follow",
     "interrupt",
     "launch",
+    "let_go",
     "main",
     "rehearsal_for",
     "resume",

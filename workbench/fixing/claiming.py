@@ -35,7 +35,16 @@ def check_free(page: BugPage) -> None:
         raise Refused(f"{page.row.label} is {page.row.state}.", cure=cures[page.row.state])
 
 
-def claim(session: Session, number: int, fix: FixSession, runner: Identity | None, *, by: str, now: datetime) -> None:
+def claim(
+    session: Session,
+    number: int,
+    fix: FixSession,
+    runner: Identity | None,
+    *,
+    by: str,
+    now: datetime,
+    what: str = "launched",
+) -> None:
     """Write the session's row and move its bug, unless somebody was faster. Without a runner, it waits for a place."""
     bug = _locked_bug(session, col(Bug.number) == number)
     assert bug.id is not None
@@ -44,7 +53,7 @@ def claim(session: Session, number: int, fix: FixSession, runner: Identity | Non
         fix.pid, fix.pid_started = runner.pid, runner.started
     session.add(fix)
     session.flush()
-    _to_fixing(session, bug, reason=f"session {fix.id[:8]} launched", by=by, now=now)
+    _to_fixing(session, bug, reason=f"session {fix.id[:8]} {what}", by=by, now=now)
 
 
 def reclaim(

@@ -39,7 +39,7 @@ def of_bug(page: BugPage) -> Spent:
         rehearsals=len(page.sessions) - len(paid),
         cost_usd=sum(session.cost_usd for session in paid),
         is_estimated=any(session.is_cost_estimated for session in paid),
-        rejections=tuple(decision.note for decision in page.sign_offs if decision.decision == "rejected"),
+        rejections=tuple(each.note for each in page.sign_offs if each.decision == "rejected" and each.stands),
     )
 
 

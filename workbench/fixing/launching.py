@@ -7,7 +7,7 @@ import shutil
 import socket
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +21,7 @@ from workbench.bugs import queries
 from workbench.bugs.rows import BugPage, SessionRow
 from workbench.config import Config
 from workbench.errors import ConfigurationError, Refused, WorkbenchError
-from workbench.fixing import costs, queue
+from workbench.fixing import costs, handed_on, preparing, queue
 from workbench.fixing.claiming import check_free, claim, reclaim, unclaim
 from workbench.fixing.order import Order
 from workbench.fixing.steering import end_leftovers_of, sweep
@@ -88,6 +88,7 @@ def launch(
     sweep(engine, now=now)
     page = queries.bug_page(engine, number, now=now)
     check_free(page)
+    preparing.check(config)
     program = claude.find(config["agent.cli_path"])
     wanted = rehearsal_for(config, options.rehearse)
     if wanted is None:
@@ -135,11 +136,13 @@ def launch(
             started_at=now,
         )
         notices = [text for text in (_uncommitted_notice(config, repository), _unsandboxed_notice(no_sandbox)) if text]
-        with queue.places(config), _runner(config, fix) as runner:
+        with queue.places(config), runner_for(config, fix) as runner:
             with record.transaction(engine) as session:
                 has_place = not queue.is_full(session, config)
                 if not has_place:
                     fix.state, fix.activity = "queued", queue.WAITS
+                    kept = handed_on.keep(os.environ, fix.id, rehearsal=fix.rehearsal is not None)
+                    fix.options = {**fix.options, "environ": kept}
                 claim(session, number, fix, runner.identity if has_place else None, by=by, now=now)
                 for notice in notices:
                     session.add(TranscriptEntry(session_id=fix.id, at=now, kind="notice", body={"text": notice}))
@@ -158,10 +161,14 @@ def tend(config: Config, engine: Engine, *, now: datetime) -> list[str]:
 
 
 def _begin(config: Config, engine: Engine, fix: FixSession, now: datetime) -> None:
-    """Start the runner of a session that has waited for its place."""
-    with _runner(config, fix) as runner:
+    """Start the runner of a session that has waited for its place, in the environment that it was queued in."""
+    given = handed_on.restore(fix.options.get("environ"), os.environ, fix.id)
+    with runner_for(config, fix, given.environ) as runner:
         with record.transaction(engine) as session:
             reclaim(session, fix, fix.options, runner.identity, by=fix.launched_by, now=now)
+            if given.other:
+                told = f"Begun with another {', '.join(given.other)} than it was queued with."
+                session.add(TranscriptEntry(session_id=fix.id, at=now, kind="notice", body={"text": told}))
         runner.begin(Order.of(config, engine).encode())
 
 
@@ -175,6 +182,11 @@ def resume(
     """
     sweep(engine, now=now)
     row = queries.session(engine, session_id)
+    if row.is_attached:
+        raise Refused(
+            f"Session {row.id[:8]} was that of {row.launched_by}: there is no agent of ours to resume.",
+            cure=f"Say it there, or begin a session of ours: workbench fix B-{row.bug:03d}",
+        )
     if row.is_live:
         raise Refused(f"Session {row.id[:8]} is at work.", cure="Send it a message, or interrupt it first.")
     if row.host != socket.gethostname():
@@ -194,11 +206,15 @@ def resume(
     check_free(queries.bug_page(engine, row.bug, now=now))
     end_leftovers_of(fix)
     place = worktrees.Place(Path(fix.worktree), fix.branch, fix.base_commit)
-    made_again = worktrees.ensure(repository, place, kept=_kept(repository, fix), reason=_reason(fix.id))
+    kept = _kept(repository, fix)
+    # A setup comes first: it is not to run what an agent has written.
+    later = preparing.is_wanted(config)
+    made_again = worktrees.ensure(repository, place, kept=None if later else kept, reason=_reason(fix.id))
     _ensure_event_file(config, engine, row, now=now)
     prompt = _resume_prompt(fix, message)
     changed = options | {"prompt": prompt, "phase": options.get("phase", "agent") if message is None else "agent"}
-    with _runner(config, fix) as runner:
+    changed |= {"prepared": False, "kept": kept if later else ""} if made_again else {}
+    with runner_for(config, fix) as runner:
         with record.transaction(engine) as session:
             reclaim(session, fix, changed, runner.identity, by=by, now=now)
             if made_again:
@@ -234,12 +250,14 @@ def _default_base(repository: Repository, page: BugPage) -> str:
     return repository.resolve(release) if release and repository.exists(release) else repository.head()
 
 
-def _runner(config: Config, fix: FixSession) -> Detached:
+def runner_for(config: Config, fix: FixSession, environ: Mapping[str, str] | None = None) -> Detached:
+    """Start the runner of a session, which waits for its order. Raises `OutsideError`."""
     folder = config.state_dir / "sessions" / fix.id
     home = folder / "home" if fix.rehearsal else None
     if home is not None:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    environ = environment.for_runner(os.environ, repo=Path(fix.repository), rehearsal_home=home)
+    given = os.environ if environ is None else environ
+    environ = environment.for_runner(given, repo=Path(fix.repository), rehearsal_home=home)
     argv = [sys.executable, "-P", "-m", "workbench.fixing", fix.id]
     return Detached(argv, environ=environ, log=folder / "runner.log")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,6 +91,7 @@ class Phases:
         self._trying = asyncio.Lock()
         self._judged = ""  # the tree that was judged last, and what came out
         self._answer: Reproduction | None = None
+        self._over = threading.Event()
         self.ask: Asks | None = None
         self.given_up = ""  # why a person has ended the session in its first phase
 
@@ -146,6 +148,10 @@ class Phases:
             await asyncio.to_thread(self._enter, "fix", f"{by} {what}.", Locked())
             return brief.SKIPPED if skipped else brief.UNLOCKED
 
+    def abandon(self) -> None:
+        """End the run of tests that is under way, or that begins now: the session has to end."""
+        self._over.set()
+
     # --- below -------------------------------------------------------------------------------------------------
 
     def _changed(self) -> bool:
@@ -180,10 +186,11 @@ class Phases:
             fault=self._fault,
             command=self._config["tests.command"],
             timeout=self._config["tests.timeout"],
+            network=self._config["tests.network"],
             workdir=self._config.state_dir / "evidence" / self._id,
         )
         try:
-            return evidence.reproduce(request, progress=self._progress)
+            return evidence.reproduce(request, progress=self._progress, over=self._over)
         except WorkbenchError as error:
             return Reproduction("not run", f"the test could not be run: {error}")
 

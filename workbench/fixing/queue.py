@@ -6,6 +6,7 @@ beginning the same, or more than there is room for.
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,8 +19,8 @@ from sqlmodel import Session, col, func, select
 from capture.store.tables import FixSession
 from workbench.config import Config
 from workbench.errors import OutsideError, WorkbenchError
-from workbench.fixing import costs
-from workbench.fixing.steering import LIVE
+from workbench.fixing import costs, handed_on
+from workbench.fixing.steering import CLAIM, LIVE
 from workbench.sessions import record
 
 LOCK_SECONDS = 60
@@ -41,14 +42,16 @@ def places(config: Config) -> Iterator[None]:
 
 def is_full(session: Session, config: Config) -> bool:
     """Say whether as many sessions are at work on this host as may be."""
-    live = select(func.count()).where(col(FixSession.state).in_(LIVE), FixSession.host == socket.gethostname())
+    live = select(func.count()).where(
+        col(FixSession.state).in_(LIVE), FixSession.phase != CLAIM, FixSession.host == socket.gethostname()
+    )
     return session.exec(live).one() >= max(1, int(config["agent.parallel"]))
 
 
 def advance(
     config: Config, engine: Engine, begin: Callable[[Config, Engine, FixSession, datetime], None], *, now: datetime
 ) -> list[str]:
-    """Begin sessions that wait, the oldest first, as long as there is room, and return their ids."""
+    """Begin sessions that wait, the oldest first, as long as there is room, and return those that were looked at."""
     begun: list[str] = []
     while waiting := _next(engine, begun):
         with places(config):
@@ -59,6 +62,10 @@ def advance(
             if fix.rehearsal is None and (why := costs.why_not_today(config, engine, now=now)):
                 _say(engine, fix.id, f"waits: {why}")
                 return begun
+            if missing := handed_on.restore(fix.options.get("environ"), os.environ, fix.id).missing:
+                _say(engine, fix.id, f"waits for a workbench that has {', '.join(missing)}, as {fix.launched_by} had")
+                begun.append(waiting)
+                continue
             try:
                 begin(config, engine, fix, now)
             except WorkbenchError as error:

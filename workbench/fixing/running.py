@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from workbench.sessions.environment import MEASURING
 
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
     from workbench.evidence import Flag
     from workbench.git import Repository
     from workbench.sessions.record import Record
-    from workbench.sessions.runner import Outcome
+    from workbench.sessions.runner import Outcome, Spent
     from workbench.sessions.sandbox import Box
 
 _log = logging.getLogger(__name__)
 
-_ID_TAKEN = "already in use"  # what Claude Code says of a session id that has a conversation
+# What Claude Code says of a session id that has a conversation, and of one that has none.
+_ID_TAKEN, _NO_CONVERSATION = "already in use", "No conversation found"
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -51,9 +53,12 @@ def main(argv: Sequence[str]) -> int:
     from capture.store.engine import open_engine
     from workbench.fixing.order import Order
     from workbench.sessions.record import Record
+    from workbench.tunnel import reached_url
 
     order = Order.decode(given)
-    engine = open_engine(order.database_url)
+    through_ssh = order.config.values.get("database.ssh")
+    # The tunnel of whoever launched us goes with them.
+    engine = open_engine(reached_url(order.config) if through_ssh and through_ssh.value else order.database_url)
     record = Record(engine, argv[0])
     try:
         return _Session(order.config, record).run()
@@ -69,6 +74,7 @@ class _Session:
     def __init__(self, config: Config, record: Record) -> None:
         from workbench.bugs import queries
         from workbench.git import Repository
+        from workbench.sessions.process import children
         from workbench.sessions.worktrees import Place
 
         self.config = config
@@ -79,11 +85,18 @@ class _Session:
         self.repository: Repository = Repository.open(Path(self.fix.repository))
         self.place = Place(Path(self.fix.worktree), self.fix.branch, self.fix.base_commit)
         self.folder = config.state_dir / "sessions" / self.fix.id
+        self._beside = children()  # such as the tunnel to the database, which ends with us and not with a run
 
     def run(self) -> int:
         """Do what the session's row says is next: the agent's turn and its evidence, or only the evidence."""
         from workbench.fixing import alarm
 
+        if (stopped := self._prepared()) is not None:
+            # What is in the worktree is not what was kept of it: it must not take its place.
+            self.record.entry("notice", text=f"{stopped.kind}: {stopped.reason}")
+            to_open: Literal["open"] | None = "open" if stopped.kind == "failed" else None
+            self.record.end(stopped.kind, stopped.reason, to=to_open, reason=f"the session failed: {stopped.reason}")
+            return 1 if stopped.kind == "failed" else 0
         if self.fix.options.get("phase") != "evidence":
             alarm.watch(self.record, self.repository, self.place.path)
             outcome = self._turn()
@@ -98,9 +111,34 @@ class _Session:
         except _Told as told:
             from workbench.sessions.process import end_children
 
-            end_children(os.getpid())
+            end_children(os.getpid(), but=self._beside)
             self.record.end("interrupted", f"interrupted while the evidence was made: {told}")
         return 0
+
+    def _prepared(self) -> Outcome | None:
+        """Make the worktree ready, and return how that ended if not well."""
+        from workbench.fixing import preparing
+        from workbench.sessions.process import end_children
+        from workbench.sessions.runner import Outcome
+
+        if not self.fix.worktree:
+            return None  # an attached branch: its commit is all that is needed
+        log = self.folder / preparing.LOG
+        try:
+            with _told_by_signal(self.record):
+                why = preparing.prepare(self.config, self.record, self.repository, self.place, log, number=self.number)
+        except _Told as told:
+            end_children(os.getpid(), but=self._beside)
+            return Outcome("interrupted", f"interrupted while the worktree was made ready: {told}")
+        self.fix = self.record.load()
+        return Outcome("failed", why) if why else None
+
+    def _own_python(self) -> str:
+        """Return the interpreter of the worktree's own environment, if its setup has made one."""
+        from workbench.fixing.preparing import python_of
+
+        python = python_of(self.place.path)
+        return str(python) if self.fix.options.get("own_python") and python.exists() else ""
 
     def _offered(self) -> str:
         """Write a test for an agent that has heard nothing yet, and return what it is told of that, or nothing.
@@ -120,13 +158,16 @@ class _Session:
         return told
 
     def _turn(self) -> Outcome:
+        from workbench.evidence import RUNNER_MARK
         from workbench.fixing.offering import FILE
         from workbench.fixing.phases import Phases
-        from workbench.sessions import environment
+        from workbench.sessions import environment, recovering
         from workbench.sessions.agent import AgentOptions
         from workbench.sessions.brief import RULES
+        from workbench.sessions.client_store import ClientStore
         from workbench.sessions.guard import Guard
-        from workbench.sessions.runner import Outcome, Spent, Turn
+        from workbench.sessions.process import end_ours, marked
+        from workbench.sessions.runner import Outcome, Turn
 
         try:
             with _told_by_signal(self.record):
@@ -134,14 +175,20 @@ class _Session:
         except _Told as told:
             return Outcome("interrupted", str(told))
         options = self.fix.options
-        tests = environment.test_command(self.config["tests.command"], os.environ, self.config.repo)
+        own = self._own_python()
+        tests = environment.test_command(
+            self.config["tests.command"], os.environ, self.place.path if own else self.config.repo
+        )
         phases = Phases(self.config, self.record, self.repository, self.place.path, self.event)
         given = [self.folder / FILE]
         guard = Guard(self.place.path, self.folder / "event.json", tests, given=given, phase=phases.why_not_write)
-        prompt = f"{options['prompt']}\n\n{offered}" if offered else options["prompt"]
+        beside = [_own_tests(tests)] if own and not options.get("conversation") else []
+        prompt = "\n\n".join([options["prompt"], *beside, *([offered] if offered else [])])
         cap = options.get("max_cost_usd")
         with ExitStack() as stack:
-            environ = self._rehearsal(stack, tests)
+            environ = self._rehearsal(stack, tests) | (
+                environment.in_front(os.environ, Path(own).parent) if own else {}
+            )
             agent = AgentOptions(
                 program=Path(options["program"]),
                 worktree=self.place.path,
@@ -151,24 +198,59 @@ class _Session:
                 model=options.get("model", ""),
                 max_turns=options.get("max_turns"),
                 max_cost_usd=cap - self.fix.cost_usd if cap is not None else None,
-                environ=environ,
+                environ=environ | marked(RUNNER_MARK),
                 own_settings=self.fix.rehearsal is None,
                 box=self._box(tests) if self.fix.is_sandboxed else None,
+                store=ClientStore(self.record.engine),
             )
             fix = self.fix
-            spent = Spent(fix.cost_usd, fix.tokens, fix.turns, is_estimated=fix.is_cost_estimated)
             minutes = options.get("max_minutes")
+            home = recovering.client_home(os.environ | environ)
+            self.record.option(client_home=str(home))
+            if agent.resume and recovering.restore(self.record.engine, fix.id, home):
+                self.record.entry("notice", text="The client had lost its conversation, which was kept here.")
+            spent = self._completed()
             turn = Turn(agent, guard, self.record, spent=spent, max_minutes=minutes, steps=phases)
             outcome = asyncio.run(_until_told(turn, prompt))
             if phases.given_up:
                 return Outcome("failed", phases.given_up)
-            if not agent.resume and outcome.kind == "failed" and _ID_TAKEN in outcome.reason:
-                # An earlier runner was killed after the client had begun and before that was written down.
-                self.record.option(conversation=True)
-                agent = replace(agent, resume=True)
+            again = self._begun_otherwise(outcome, prompt, resumed=agent.resume)
+            if again is not None:
+                agent = replace(agent, resume=not agent.resume)
                 turn = Turn(agent, guard, self.record, spent=spent, max_minutes=minutes, steps=phases)
-                outcome = asyncio.run(_until_told(turn, prompt))
+                outcome = asyncio.run(_until_told(turn, again))
+            end_ours(mark=RUNNER_MARK)  # a killed client leaves its bridges, an agent what it began in the background
+            if outcome.kind != "finished":
+                self._completed()
             return outcome
+
+    def _completed(self) -> Spent:
+        """Complete the transcript by what the client kept, and return what was spent until now."""
+        from workbench.sessions import recovering
+        from workbench.sessions.runner import Spent
+
+        recovering.recover(self.record.engine, self.fix.id, now=self.record.clock())
+        fix = self.record.load()
+        return Spent(fix.cost_usd, fix.tokens, fix.turns, is_estimated=fix.is_cost_estimated)
+
+    def _begun_otherwise(self, outcome: Outcome, prompt: str, *, resumed: bool) -> str | None:
+        """Return the prompt to begin with in the other way, where what we know of the conversation is not what is.
+
+        A runner or a client that was killed between two lines leaves one of them behind the other.
+        """
+        from workbench.sessions import brief
+
+        if outcome.kind != "failed":
+            return None
+        if not resumed and _ID_TAKEN in outcome.reason:
+            self.record.option(conversation=True)
+            return prompt
+        if resumed and _NO_CONVERSATION in outcome.reason:
+            self.record.option(conversation=False)
+            self.record.entry("notice", text="The client has lost its conversation, which begins anew with the brief.")
+            whole = str(self.fix.options["brief"])
+            return whole if prompt == brief.CONTINUE or prompt.startswith(whole) else f"{whole}\n\n{prompt}"
+        return None
 
     def _box(self, tests: Sequence[str]) -> Box:
         from workbench.fixing.offering import FILE
@@ -234,13 +316,15 @@ class _Session:
         from workbench import evidence
         from workbench.errors import WorkbenchError
         from workbench.fixing.phases import with_flags
+        from workbench.reproducing import replay
 
         fix = self.record.load()
         assert fix.result_commit is not None
+        base, result = fix.base_commit, fix.result_commit
         request = evidence.EvidenceRequest(
             repository=Path(fix.repository),
-            base=fix.base_commit,
-            result=fix.result_commit,
+            base=base,
+            result=result,
             fault=evidence.RecordedFault.of(self.event) if self.event else None,
             command=self.config["tests.command"],
             timeout=self.config["tests.timeout"],
@@ -251,6 +335,8 @@ class _Session:
             personal=evidence.personal_values(self.event) if self.event else (),
         )
         try:
+            again = replay(self.repository, self.number, self.event, base=base, result=result)
+            request = replace(request, replay=again)
             report = with_flags(evidence.collect(request, progress=self._progress, tick=self._ticked), self._flags(fix))
             number = evidence.save(self.record.engine, self.number, fix.id, report)
         except WorkbenchError as error:
@@ -283,11 +369,16 @@ class _Session:
         """End a session that has no result, keeping what is in its worktree."""
         from workbench.sessions import worktrees
 
-        worktrees.keep(self.repository, self.place, f"refs/workbench/{self.fix.id}/work", f"kept: {kind}")
+        if self.fix.worktree:
+            worktrees.keep(self.repository, self.place, f"refs/workbench/{self.fix.id}/work", f"kept: {kind}")
         self.record.entry("notice", text=f"{kind}: {reason}")
         # An interrupted session is to be resumed, so its bug stays in fixing.
         self.record.end(kind, reason, to="open" if kind == "failed" else None, reason=f"the session failed: {reason}")
         return 1 if kind == "failed" else 0
+
+
+def _own_tests(tests: Sequence[str]) -> str:
+    return f"This worktree has an environment of its own: run the tests with {shlex.join(tests)}"
 
 
 async def _until_told(turn: object, prompt: str) -> Outcome:

@@ -16,10 +16,11 @@ from workbench.bugs import queries
 from workbench.bugs.rows import SessionRow
 from workbench.errors import NotFound, Refused
 from workbench.evidence import RUNNER_MARK
-from workbench.sessions import record
+from workbench.sessions import record, recovering
 from workbench.sessions.process import Identity, end_leftovers
 
 LIVE = ("starting", "working", "needs_input", "waiting", "quiet")
+CLAIM = "claim"  # the phase of a session that is somebody else's: it only keeps others from the bug
 PHASE_QUESTION = "Phase one"  # the tool that a question between the phases goes by
 LOOK_SECONDS = 0.2
 SWEEP_SECONDS = 2.0
@@ -28,7 +29,7 @@ SWEEP_SECONDS = 2.0
 def interrupt(engine: Engine, session_id: str, *, by: str, now: datetime) -> None:
     """Ask a session to end its turn. Its work stays in the worktree, and it can be resumed.
 
-    One that waits for a place leaves the queue.
+    One that waits for a place leaves the queue, and a claim is let go.
     """
     if _left_queue(engine, session_id, by=by, now=now):
         return
@@ -78,7 +79,8 @@ def answer(engine: Engine, approval_id: int, *, allow: bool, note: str = "", by:
 def sweep(engine: Engine, *, now: datetime) -> list[str]:
     """Mark sessions of this host whose runner is gone as interrupted, and return their ids.
 
-    What such a runner left running is ended. Its worktree and its bug stay as they are, to be resumed.
+    What such a runner left running is ended, and what its agent had said is brought to the transcript. Its worktree
+    and its bug stay as they are, to be resumed.
     """
     here = select(FixSession).where(col(FixSession.state).in_(LIVE), FixSession.host == socket.gethostname())
     with record.transaction(engine) as session:
@@ -88,10 +90,15 @@ def sweep(engine: Engine, *, now: datetime) -> list[str]:
             fix = session.get_one(FixSession, session_id, with_for_update=True)
             if fix.state not in LIVE or _is_running(fix):
                 continue  # it ended by itself, or was resumed, between the two looks
+            if fix.phase == CLAIM:
+                why = "whoever claimed it is gone"
+                record.end(session, fix.id, "interrupted", why, to="open", reason=why, now=now)
+                continue
             text = "The runner of this session is gone. Its work is in the worktree; resume it to go on."
             session.add(TranscriptEntry(session_id=fix.id, at=now, kind="notice", body={"text": text}))
             record.end(session, fix.id, "interrupted", "its runner is gone", to=None, reason="", now=now)
         end_leftovers_of(fix)
+        recovering.recover(engine, fix.id, now=now)
     return gone
 
 
@@ -123,9 +130,10 @@ def wait(
 def _left_queue(engine: Engine, session_id: str, *, by: str, now: datetime) -> bool:
     with record.transaction(engine) as session:
         fix = session.get_one(FixSession, queries.session(engine, session_id).id, with_for_update=True)
-        if fix.state != "queued":
+        is_claim = fix.phase == CLAIM and fix.state in LIVE
+        if fix.state != "queued" and not is_claim:
             return False
-        reason = f"{by} took it out of the queue"
+        reason = f"{by} let it go" if is_claim else f"{by} took it out of the queue"
         record.end(session, fix.id, "interrupted", reason, to="open", reason=reason, now=now)
         return True
 

@@ -4,8 +4,9 @@ What writes takes one lock per repository. Nothing is forced: what would lose so
 what would be lost.
 """
 
+from workbench.git.landing import Merged
 from workbench.git.reading import Change
 from workbench.git.repository import Repository
 from workbench.git.worktrees import Worktree
 
-__all__ = ["Change", "Repository", "Worktree"]
+__all__ = ["Change", "Merged", "Repository", "Worktree"]

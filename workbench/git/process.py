@@ -39,8 +39,11 @@ class Failed(OutsideError):
         self.stderr = stderr
 
 
-def run_git(cwd: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> bytes:
-    """Run git in `cwd` and return what it printed. Raises `Failed`, or `OutsideError` where there is no git."""
+def run_git(cwd: Path, *arguments: str, environ: Mapping[str, str] | None = None, seconds: int | None = None) -> bytes:
+    """Run git in `cwd`, for `seconds` or our own limit at most, and return what it printed.
+
+    Raises `Failed`, or `OutsideError` where there is no git.
+    """
     try:
         from git.cmd import Git
         from git.exc import GitCommandNotFound
@@ -59,7 +62,7 @@ def run_git(cwd: Path, *arguments: str, environ: Mapping[str, str] | None = None
             with_exceptions=False,
             stdout_as_string=False,
             strip_newline_in_stdout=False,
-            kill_after_timeout=TIMEOUT_SECONDS,
+            kill_after_timeout=TIMEOUT_SECONDS if seconds is None else seconds,
             env=set_by_us,
         )
     except GitCommandNotFound as error:  # pragma: no cover - `env` is part of every POSIX system

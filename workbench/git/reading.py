@@ -96,6 +96,15 @@ class Reading:
             raise
         return True
 
+    def fork_point(self, one: str, other: str) -> str | None:
+        """Return the latest commit that two revisions have in common, or None where they have none."""
+        try:
+            return text(self._git("merge-base", self.resolve(one), self.resolve(other)))
+        except Failed as failure:
+            if failure.status == 1:
+                return None
+            raise
+
     def branch(self, rev: str = "HEAD") -> str | None:
         """Return the name of the branch that is checked out, or None on a detached HEAD."""
         try:
@@ -171,8 +180,14 @@ class Reading:
         """Return the names at the top of a commit: its files and folders."""
         return fields(self._git("ls-tree", "-z", "--name-only", self.resolve(commit)))
 
-    def _git(self, *arguments: str, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> bytes:
-        return run_git(cwd or self.root, *arguments, environ=environ)
+    def _git(
+        self,
+        *arguments: str,
+        environ: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        seconds: int | None = None,
+    ) -> bytes:
+        return run_git(cwd or self.root, *arguments, environ=environ, seconds=seconds)
 
 
 def _not_usable(path: Path, failure: Failed) -> ConfigurationError:

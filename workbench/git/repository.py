@@ -54,6 +54,13 @@ class Repository(Landing):
             self._git("update-ref", ref, commit)
         return commit
 
+    def keep(self, commit: str, ref: str) -> None:
+        """Keep a commit under `ref` (refs/workbench/…), whatever becomes of its branch."""
+        if not ref.startswith("refs/workbench/"):
+            raise ValueError(f"{ref} is not below refs/workbench/")
+        with self._locked():
+            self._git("update-ref", ref, self.resolve(commit))
+
     def commit_files(self, base: str, files: Mapping[str, bytes], *, ref: str, message: str) -> str:
         """Record `base` with these files, by path, as a commit under `ref` (refs/workbench/…) and return its id.
 

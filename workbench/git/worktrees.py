@@ -44,14 +44,17 @@ class Worktrees(Reading):
         with self._locked():
             # Looked at under the lock: a branch that somebody else makes meanwhile is not ours to delete below.
             path = _fresh(path)
-            kind = ("--detach",) if branch is None else ("-b", self._free_branch(branch))
+            kind = ("--detach",) if branch is None else ("-b", branch)
+            was_there = branch is not None and self._loose(branch).exists()
             try:
                 self._git("worktree", "add", "--quiet", "--lock", "--reason", reason, *kind, "--", str(path), commit)
             except Failed:
                 if branch is not None:
-                    self._delete_branch(branch, commit)
+                    if not was_there and self._loose(branch).exists():
+                        self._delete_branch(branch, commit)
+                    self._check_free(branch)
                 raise
-        return self._worktree_at(path)
+        return Worktree(path, commit, branch, reason, prunable=False)
 
     def reattach_worktree(self, path: Path, *, branch: str, reason: str) -> Worktree:
         """Make the worktree of an existing branch again after its folder was removed, and lock it."""
@@ -76,6 +79,13 @@ class Worktrees(Reading):
         if tree.branch is None and not self._git("for-each-ref", "--count=1", "--contains", tree.head):
             lost.append(f"commit {tree.head[:12]}, which no branch holds")
         return lost
+
+    def changed_in(self, path: Path) -> list[str]:
+        """Return what is changed or new in the worktree at `path`, but for what git ignores."""
+        tree = self._worktree_at(path)
+        return statuses(
+            self._git("status", "--porcelain", "-z", "--untracked-files=normal", environ=self._inside(tree))
+        )
 
     def remove_worktree(self, path: Path, *, discard: bool = False) -> None:
         """Remove the worktree at `path`; its branch stays.
@@ -121,14 +131,18 @@ class Worktrees(Reading):
                 return {"GIT_DIR": str(folder), "GIT_WORK_TREE": str(tree.path)}
         return {"GIT_DIR": str(self.common_dir), "GIT_WORK_TREE": str(tree.path)}
 
-    def _free_branch(self, branch: str) -> str:
+    def _loose(self, branch: str) -> Path:
+        """Return the file that a branch gets when it is made; one that was packed since has none."""
+        return self.common_dir / "refs" / "heads" / branch
+
+    def _check_free(self, branch: str) -> None:
+        # Asked only when git could not make the branch: each process costs as much as half of a small worktree.
+        if self.exists(f"refs/heads/{branch}"):
+            raise ConfigurationError(f"The branch {branch} is taken.", cure="Name another, or rename that branch.")
         try:
             self._git("check-ref-format", "--branch", branch)
         except Failed:
             raise ConfigurationError(f"{branch!r} cannot be the name of a branch.") from None
-        if self.exists(f"refs/heads/{branch}"):
-            raise ConfigurationError(f"The branch {branch} is taken.", cure="Name another, or rename that branch.")
-        return branch
 
     def _delete_branch(self, branch: str, commit: str) -> bool:
         try:

@@ -16,12 +16,13 @@ import claude_agent_sdk as sdk
 from workbench.sessions import prices
 from workbench.sessions.commands import Decision
 from workbench.sessions.guard import TOOLS
-from workbench.sessions.said import Ask, Entry, Reply, Said, Started, TurnEnded, Waiting
+from workbench.sessions.said import Ask, Entry, Reply, Said, Started, TurnEnded, Waiting, entries, tokens
 from workbench.sessions.sandbox import Box
 
 LONGEST_LINE = 32 * 2**20  # bytes of one message; the SDK's own default of 1 MiB ends a session
 HOOK_SECONDS = 3600.0  # for one decision, which may have to wait for a run of tests
 STOP_SECONDS = 10.0  # until an interrupt that is not obeyed is followed by the end of the process
+TAKEN_IN_SECONDS = 20.0  # for what a tool is called with to become a row, before it may run without one
 
 # A second wall behind the guard: rules that Claude Code itself keeps.
 SETTINGS = {
@@ -51,6 +52,7 @@ class AgentOptions:
     environ: Mapping[str, str] = field(default_factory=dict)
     own_settings: bool = False  # load the user's own settings of Claude Code
     box: Box | None = None  # what its commands are contained in
+    store: Any = None  # where its conversation is kept as well; a session store of the SDK
 
 
 class AgentFailed(Exception):
@@ -72,6 +74,7 @@ class Agent:
         self._decisions: dict[str, Decision] = {}
         self._errors: list[str] = []
         self._unanswered: set[str] = set()
+        self._calls: dict[str, asyncio.Event] | None = None  # calls of tools, and whether they were taken in
         self._client = sdk.ClaudeSDKClient(self._sdk_options(options))
 
     async def __aenter__(self) -> Agent:
@@ -101,12 +104,18 @@ class Agent:
             await asyncio.wait_for(self._client.interrupt(), STOP_SECONDS)
 
     async def said(self) -> AsyncIterator[Said]:
-        """Yield what the agent says and does. Raises `AgentFailed` when it ends without a word."""
+        """Yield what the agent says and does. Raises `AgentFailed` when it ends without a word.
+
+        A tool runs only when its call was taken in: when the next word was asked for.
+        """
+        self._calls = {}
         try:
             async for message in self._client.receive_messages():
                 more = isinstance(message, sdk.ResultMessage) and self._left(message)
                 for said in read(message):
                     yield replace(said, more=more) if isinstance(said, TurnEnded) else said
+                    if isinstance(said, Entry) and said.kind == "tool_use":
+                        self._call(str(said.body["id"])).set()
         except (sdk.ClaudeSDKError, ValueError) as error:
             raise self._failed(error) from error
 
@@ -115,7 +124,10 @@ class Agent:
             cli_path=options.program,
             cwd=options.worktree,
             session_id=None if options.resume else options.session_id,
-            resume=options.session_id if options.resume else None,
+            # Not by the SDK's own way to resume: with a store, that would put the client's home in a temporary folder.
+            extra_args={"resume": options.session_id} if options.resume else {},
+            session_store=options.store,
+            session_store_flush="eager",
             system_prompt={"type": "preset", "preset": "claude_code", "append": options.rules},
             setting_sources=["user"] if options.own_settings else [],
             settings=json.dumps(SETTINGS | ({"sandbox": options.box.as_settings()} if options.box else {})),
@@ -139,6 +151,9 @@ class Agent:
 
     async def _before_tool(self, given: Any, tool_use_id: str | None, _context: Any) -> Any:
         decision = await self._decide(given["tool_name"], given["tool_input"], given.get("cwd"))
+        if tool_use_id and self._calls is not None and decision.verdict != "deny":
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._call(tool_use_id).wait(), TAKEN_IN_SECONDS)
         if tool_use_id:
             self._decisions[tool_use_id] = decision
         return {
@@ -159,6 +174,10 @@ class Agent:
         if allowed:
             return sdk.PermissionResultAllow(updated_input=given)
         return sdk.PermissionResultDeny(message=note or "A person refused this.")
+
+    def _call(self, tool_use_id: str) -> asyncio.Event:
+        assert self._calls is not None
+        return self._calls.setdefault(tool_use_id, asyncio.Event())
 
     def _left(self, ended: sdk.ResultMessage) -> bool:
         """Say whether prompts are left that no turn has taken in."""
@@ -186,13 +205,15 @@ def read(message: Any) -> list[Said]:
         case sdk.SystemMessage():
             return _system(message.subtype, message.data)
         case sdk.AssistantMessage():
-            blocks: list[Said] = [entry for block in message.content if (entry := _block(block))]
+            reply = None
             if message.parent_tool_use_id is None and message.message_id:
                 cost = prices.estimate(message.model or "", message.usage)
-                blocks.append(Reply(message.message_id, _tokens(message.usage), cost))
-            return blocks
+                reply = Reply(message.message_id, tokens(message.usage), cost)
+            told = list(entries(message.uuid or "", [_plain(block) for block in message.content], reply))
+            return [*told] if told or reply is None else [reply]
         case sdk.UserMessage() if isinstance(message.content, list):
-            return [entry for block in message.content if (entry := _result(block))]
+            results = [_plain(block) for block in message.content if isinstance(block, sdk.ToolResultBlock)]
+            return [*entries(message.uuid or "", results)]
         case sdk.RateLimitEvent() if message.rate_limit_info.status == "rejected":
             return [Waiting(f"the limit {message.rate_limit_info.rate_limit_type or 'of the API'} is reached")]
         case sdk.ResultMessage():
@@ -211,38 +232,19 @@ def _system(subtype: str, data: Mapping[str, Any]) -> list[Said]:
     return []
 
 
-def _block(block: Any) -> Entry | None:
+def _plain(block: Any) -> dict[str, Any]:
+    """Return a block of a message as the API says it."""
     match block:
-        case sdk.TextBlock() if block.text.strip():
-            return Entry("text", {"text": block.text})
-        case sdk.ThinkingBlock() if block.thinking.strip():
-            return Entry("thinking", {"text": block.thinking})
+        case sdk.TextBlock():
+            return {"type": "text", "text": block.text}
+        case sdk.ThinkingBlock():
+            return {"type": "thinking", "thinking": block.thinking}
         case sdk.ToolUseBlock():
-            return Entry(
-                "tool_use",
-                {"id": block.id, "tool": block.name, "input": block.input, "text": _gist(block.name, block.input)},
-            )
-    return None
-
-
-def _result(block: Any) -> Entry | None:
-    if not isinstance(block, sdk.ToolResultBlock):
-        return None
-    content = block.content
-    if isinstance(content, list):
-        content = "\n".join(str(part.get("text", f"[{part.get('type')}]")) for part in content)
-    return Entry("tool_result", {"id": block.tool_use_id, "text": content or "", "is_error": bool(block.is_error)})
-
-
-def _gist(tool: str, given: Mapping[str, Any]) -> str:
-    """Return a call of a tool as one line."""
-    names = ("command", "file_path", "pattern", "path")
-    return f"{tool} {next((given[name] for name in names if given.get(name)), '')}".strip()
-
-
-def _tokens(usage: Mapping[str, Any] | None) -> int:
-    names = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
-    return sum(int((usage or {}).get(name) or 0) for name in names)
+            return {"type": "tool_use", "id": block.id, "name": block.name, "input": block.input}
+        case sdk.ToolResultBlock():
+            told = {"tool_use_id": block.tool_use_id, "content": block.content, "is_error": block.is_error}
+            return {"type": "tool_result"} | told
+    return {}
 
 
 def _ended(message: sdk.ResultMessage) -> TurnEnded:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from workbench.sessions.environment import ASSIGNMENT
-from workbench.sessions.paths import Paths
+from workbench.sessions.paths import Paths, is_secret
 from workbench.sessions.shell import NotUnderstood, Simple, Word, parse
 
 Verdict = Literal["allow", "ask", "deny"]
@@ -245,6 +245,8 @@ class Commands:
             if option := next((name for name in found if name.startswith("-")), None):
                 return Decision("ask", f"{word.text} names the file {option}, which would be an option")
         for name in names:
+            if ":" in name and is_secret(Path(name.rpartition(":")[2])):  # a file of a commit
+                return Decision("ask", f"{name}: it may hold secrets")
             if "/" not in name and name != ".." and not (cwd / name).exists():
                 continue  # a word, a number, a pattern
             if name and (why := self.paths.why_not_read(name, cwd)):

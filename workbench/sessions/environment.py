@@ -29,6 +29,7 @@ KEPT = frozenset(
 # How the user's own Claude Code finds its login and its way out. Not handed to a rehearsal, which needs neither.
 KEYS = frozenset({"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"})
 CLOUDS = frozenset({"CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"})
+PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"})
 LOGIN = frozenset(
     {
         *KEYS,
@@ -36,10 +37,12 @@ LOGIN = frozenset(
         *("ANTHROPIC_BASE_URL", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CONFIG_DIR"),
         *("ANTHROPIC_MODEL", "ANTHROPIC_DEFAULT_OPUS_MODEL", "ANTHROPIC_DEFAULT_SONNET_MODEL"),
         "ANTHROPIC_DEFAULT_HAIKU_MODEL",
+        *PROXIES,
         *("AWS_REGION", "AWS_PROFILE", "ANTHROPIC_VERTEX_PROJECT_ID", "CLOUD_ML_REGION", "ANTHROPIC_FOUNDRY_RESOURCE"),
-        *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
     }
 )
+# What may hold a secret: never written down anywhere.
+SENSITIVE = KEYS | PROXIES | {"ANTHROPIC_CUSTOM_HEADERS"}
 # A developer of the workbench measures what the runner executes; the runner takes these out again for the agent.
 MEASURING = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 
@@ -76,6 +79,19 @@ def for_runner(environ: Mapping[str, str], *, repo: Path, rehearsal_home: Path |
     return _allowed(environ, KEPT) | dict(QUIET_CLIENT) | measuring | home | {"PATH": path}
 
 
+def handed_to_runners(environ: Mapping[str, str], *, rehearsal: bool) -> dict[str, str]:
+    """Return what of an environment reaches a runner at all."""
+    return _allowed(environ, KEPT if rehearsal else KEPT | LOGIN)
+
+
+def for_chores(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what the user's own commands around a worktree get: what a runner gets, without any key of the model.
+
+    An environment that is active in the terminal is not theirs: they make one, or name one.
+    """
+    return _allowed(environ, (KEPT | PROXIES) - {"VIRTUAL_ENV"}) | {DISABLED_VARIABLE: "1"}
+
+
 def search_path(environ: Mapping[str, str], repo: Path) -> str:
     """Return the PATH on which `python` is the interpreter of the repository's tests.
 
@@ -85,6 +101,12 @@ def search_path(environ: Mapping[str, str], repo: Path) -> str:
     own = repo / ".venv" / "bin"
     folder = own if (own / "python").exists() else Path(sys.executable).parent
     return f"{folder}:{path}"
+
+
+def in_front(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Return the PATH with `folder`, that of a virtual environment's programs, in front of the others."""
+    path = environ.get("PATH", "/usr/local/bin:/usr/bin:/bin")
+    return {"PATH": f"{folder}:{path}", "VIRTUAL_ENV": str(folder.parent)}
 
 
 def test_command(command: str, environ: Mapping[str, str], repo: Path) -> list[str]:

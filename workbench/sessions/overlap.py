@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from urllib.parse import unquote, unquote_plus
 
 LONG = 12  # characters of a shared piece, white space counted as one
 
@@ -20,6 +23,13 @@ _INSTALLER = re.compile(
 )
 _PACKAGE = re.compile(r"(?<![\w./@-])@?[a-z0-9][\w.-]*(?:/[\w.-]+)*")
 _WORD = re.compile(r"@?[a-z0-9][\w.-]*(?:/[\w.-]+)*")
+_SPELLED_OUT = re.compile(r"⟦U\+[0-9A-F]{4,6}⟧")  # what the event's file makes visible, and a reader skips
+_ESCAPED_FORMAT = re.compile(
+    r"\\(?:u(?:00ad|061c|180e|20[0-6][0-9a-f]|feff)|xad|U000e00[0-7][0-9a-f])"
+)  # the same, by repr
+_ESCAPED_SPACE = re.compile(r"\\[ntr]")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}")
+_URL_SAFE = str.maketrans("-_", "+/")
 _LEAST = 3  # characters of a package's name
 _NO_PACKAGE = frozenset({"install", "add", "run", "get", "exec", "tool", "pip", "download", "update", "upgrade"})
 
@@ -31,7 +41,7 @@ class Overlap:
     """
 
     def __init__(self, hostile: Iterable[str], ours: Iterable[str] = ()) -> None:
-        texts = [_normal(text) for text in hostile]
+        texts = [_normal(reading) for text in hostile for reading in _readings(text)]
         self._ours = [_normal(text) for text in ours if text.strip()]
         self._texts = [text for text in texts if len(text) >= LONG]
         self._pieces = {text[i : i + LONG] for text in self._texts for i in range(len(text) - LONG + 1)}
@@ -75,6 +85,27 @@ class Overlap:
 
     def _in_a_text(self, piece: str) -> bool:
         return any(piece in text for text in self._texts)
+
+
+def _readings(text: str) -> Iterator[str]:
+    """Yield a text as it stands, and as a reader may take it: decoded, in one go or in two."""
+    yield text
+    plain = _SPELLED_OUT.sub("", _ESCAPED_FORMAT.sub("", text))
+    readings = {plain, _ESCAPED_SPACE.sub(" ", plain)}
+    for _ in range(2):
+        readings |= {decode(each) for each in readings for decode in (unquote, unquote_plus, html.unescape)}
+    readings |= {_decoded(found) for found in _BASE64.findall(plain)}
+    yield from sorted(readings - {text, ""})
+
+
+def _decoded(found: str) -> str:
+    """Return what base64 stands for, or nothing where that is no text."""
+    try:
+        raw = base64.b64decode(found.translate(_URL_SAFE) + "=" * (-len(found) % 4), validate=True)
+        text = raw.decode()
+    except ValueError:
+        return ""
+    return text if text.isprintable() or "\n" in text else ""
 
 
 def _normal(text: str) -> str:

@@ -6,6 +6,7 @@ import fnmatch
 import os
 import sys
 import sysconfig
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,10 @@ _NEVER_WRITTEN = (
     *(".github", ".gitlab", ".gitlab-ci.yml", ".circleci", ".travis.yml", ".buildkite", ".ci", ".drone.yml"),
     *("azure-pipelines.yml", "bitbucket-pipelines.yml", "jenkinsfile", ".woodpecker", ".woodpecker.yml", ".teamcity"),
     *(".envrc", ".vscode", ".idea", ".devcontainer", ".pre-commit-config.yaml", "lefthook.yml"),
+    # What another agent, a person's own among them, would take for instructions.
+    *("claude.md", "claude.local.md", "agents.md", "gemini.md", ".cursorrules"),
+    # Code that runs with every Python of the tree, and what git ignores, so that no diff would show it.
+    *("sitecustomize.py", "usercustomize.py", "*.pth", ".venv", "node_modules", "__pycache__"),
 )
 _SECRET = (
     *(".env", ".env.*", "*.pem", "*.key", "id_rsa*", "id_ed25519*", ".netrc", ".pypirc", ".npmrc", ".pgpass"),
@@ -56,8 +61,10 @@ class Paths:
         named = Path(os.path.normpath(cwd / path))  # as it was written, before links were followed
         parts = [*within.parts, *(self.within(named) or named).parts]
         for part in parts:
-            if part.casefold() in _NEVER_WRITTEN:
+            if any(fnmatch.fnmatchcase(_folded(part), never) for never in _NEVER_WRITTEN):
                 return f"{part} is not the agent's to change"
+        if target.is_file() and target.stat().st_nlink > 1:
+            return "it has another name elsewhere"
         return "it is a folder" if target.is_dir() else None
 
     def why_not_read(self, path: str, cwd: Path) -> str | None:
@@ -82,6 +89,12 @@ class Paths:
             if path.is_relative_to(base):
                 return path.relative_to(base)
         return None
+
+
+def _folded(part: str) -> str:
+    """Return a name as the file systems see it that make the least difference: HFS+, NTFS."""
+    plain = "".join(char for char in part if unicodedata.category(char) != "Cf").casefold().rstrip(". ")
+    return ".git" if plain == "git~1" else plain
 
 
 def is_secret(path: Path) -> bool:

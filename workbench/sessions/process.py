@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,9 +45,32 @@ class Identity:
         except psutil.NoSuchProcess:
             return False
 
+    @property
+    def is_above_us(self) -> bool:
+        """True where this very process was begun by that one, over any number of others, and that one still runs."""
+        if not self.is_alive:
+            return False
+        return os.getsid(0) == self.pid or any(parent.pid == self.pid for parent in psutil.Process().parents())
+
     def is_start(self, started: float) -> bool:
         """Say whether `started` is when this process was started, as far as that can be told."""
         return abs(started - self.started) < SLACK_SECONDS
+
+
+def holder(variables: Sequence[str]) -> Identity:
+    """Return the nearest process above us that was begun without any of these variables in its environment.
+
+    What an agent runs has the agent's variables, and the agent itself has not: so it is the agent, and the shell of a
+    person where there is none. Where every one has them, it is the topmost.
+    """
+    above = psutil.Process().parents()
+    for process in above:
+        try:
+            if not process.environ().keys() & set(variables):
+                return Identity(process.pid, process.create_time())
+        except (psutil.Error, OSError):
+            continue  # it is gone, or somebody else's
+    return Identity(above[-1].pid, above[-1].create_time())
 
 
 class Detached:
@@ -119,9 +142,42 @@ def end_leftovers(runner: Identity, *, mark: str) -> int:
     return len(left)
 
 
-def end_children(of: int) -> None:
-    """End every process below the process `of`."""
-    _end(psutil.Process(of).children(recursive=True))
+def end_ours(*, mark: str) -> int:
+    """End what this process, a detached one, has left running beside it, and return how many processes that was.
+
+    A killed child leaves its own children to nobody. They are in our session, or `mark` names us as in `end_leftovers`.
+    """
+    if os.getsid(0) != os.getpid():
+        return 0
+    us = psutil.Process()
+    ours = Identity(us.pid, us.create_time())
+    left = [
+        process
+        for process in psutil.process_iter()
+        if process.pid != us.pid and (_session_of(process.pid) == us.pid or _names(_variable(process, mark), ours))
+    ]
+    _end(left)
+    return len(left)
+
+
+def marked(mark: str) -> dict[str, str]:
+    """Return the variable that names this process to `end_leftovers` and `end_ours` in whatever is started with it."""
+    return {mark: f"{os.getpid()} {psutil.Process().create_time()}"}
+
+
+def children() -> frozenset[int]:
+    """Return the process ids of this process's children."""
+    return frozenset(child.pid for child in psutil.Process().children())
+
+
+def end_children(of: int, *, but: Collection[int] = ()) -> None:
+    """End every process below the process `of`, except for its children `but`, which somebody else began."""
+    own = [child for child in psutil.Process(of).children() if child.pid not in but]
+    below: list[psutil.Process] = []
+    for child in own:
+        with suppress(psutil.NoSuchProcess):
+            below += child.children(recursive=True)
+    _end([*own, *below])
 
 
 def _end(processes: Sequence[psutil.Process]) -> None:

@@ -88,10 +88,19 @@ class Record:
 
     def entry(self, kind: str, /, **body: Any) -> None:
         """Add an entry to the transcript."""
-        at, cut = self.clock(), {name: _cut(value) for name, value in body.items()}
-        self._patiently(
-            lambda session: session.add(TranscriptEntry(session_id=self.session_id, at=at, kind=kind, body=cut))
-        )
+        self.heard(kind, body)
+
+    def heard(self, kind: str, body: dict[str, Any], **fields: Any) -> None:
+        """Add an entry to the transcript, and set columns of the session's row with it or not at all."""
+        at = self.clock()
+
+        def write(session: Session) -> None:
+            session.add(entry(self.session_id, at, kind, body))
+            fix = _fix(session, self.session_id) if fields else None
+            for name, value in fields.items():
+                setattr(fix, name, value)
+
+        self._patiently(write)
 
     def ask(self, body: dict[str, Any]) -> int:
         """Put a question to people and return its id."""
@@ -162,6 +171,12 @@ class Record:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(self._pause)
+
+
+def entry(session_id: str, at: datetime, kind: str, body: dict[str, Any]) -> TranscriptEntry:
+    """Return an entry of a transcript as its row, with texts as long as we keep them."""
+    cut = {name: _cut(value) for name, value in body.items()}
+    return TranscriptEntry(session_id=session_id, at=at, kind=kind, body=cut)
 
 
 @contextmanager

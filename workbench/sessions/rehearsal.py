@@ -26,7 +26,8 @@ from workbench.sessions.scenario import Scenario, Step, Tool, Trouble
 _ID = "toolu_rehearsal"
 # What Claude Code itself writes into the conversation; not words of a person.
 _NOT_A_PROMPT = ("<system-reminder>", "[Request interrupted", CONTINUE)
-_CUT_SHORT = "[Request interrupted"
+# What stands for the result of a call that was interrupted, or whose client was killed: it is made again.
+_CUT_SHORT = ("[Request interrupted", "[Tool result missing")
 _CUT_AFTER = 3  # pieces of a stream
 _ERRORS = {400: "invalid_request_error", 401: "authentication_error", 404: "not_found_error"}
 _ERRORS |= {429: "rate_limit_error", 529: "overloaded_error"}
@@ -67,7 +68,7 @@ def position(messages: Iterable[Mapping[str, Any]]) -> Position:
             step = played  # until its result is there
         elif kind == "tool_result" and played is not None:
             said = json.dumps(block.get("content"))
-            step = played if _CUT_SHORT in said else played + 1
+            step = played if any(words in said for words in _CUT_SHORT) else played + 1
             early = played if ONLY_TESTS in said and early is None else early
     return Position(max(turn, 0), step)
 

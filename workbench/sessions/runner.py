@@ -53,6 +53,9 @@ class Steps(Protocol):
     async def steer(self, kind: str, text: str, by: str) -> str:
         """Do what a person asks for, and return what the agent is told."""
 
+    def abandon(self) -> None:
+        """End what is being judged: the session has to end."""
+
 
 class Turn:
     """An agent at work on one prompt, on those that follow from it, and on what people ask meanwhile."""
@@ -103,8 +106,9 @@ class Turn:
         watching = asyncio.create_task(self._watch(agent))
         try:
             await asyncio.wait({listening, watching}, return_when=asyncio.FIRST_COMPLETED)
-            if not listening.done() and watching.done() and not watching.exception():
-                await asyncio.wait({listening}, timeout=GRACE_SECONDS)  # the turn's own end, after the interrupt
+            if not listening.done():
+                # The turn's own end after the interrupt, or what a client had said before nothing reached it any more.
+                await asyncio.wait({listening}, timeout=GRACE_SECONDS)
             if watching.done() and (error := watching.exception()):
                 raise error
             ended = listening.result() if listening.done() else None
@@ -134,8 +138,8 @@ class Turn:
         prompt = await self._steps.after(ended) if self._steps is not None else None
         if prompt is None or self._stopped is not None:
             return False
-        if self._turns_left() <= 0:
-            self._stopped = Outcome("failed", "the cap on turns is reached")
+        if cap := self._cap_reached():
+            self._stopped = Outcome("failed", cap)
             return False
         await self._prompt(agent, prompt, by="workbench")
         return True
@@ -152,6 +156,15 @@ class Turn:
         await asyncio.to_thread(self._record.entry, "prompt", text=text, by=by)
         await agent.prompt(text)
 
+    def _cap_reached(self) -> str:
+        """Return which cap allows no further prompt. The client counts turns anew with each prompt, and we do not."""
+        if self._turns_left() <= 0:
+            return "the cap on turns is reached"
+        dollars = self._options.max_cost_usd
+        if dollars is not None and self._billed - self._spent.cost_usd >= dollars:
+            return "the cap on cost is reached"
+        return ""
+
     def _turns_left(self) -> int:
         """Return how many turns the cap leaves, over all prompts of this runner."""
         cap = self._options.max_turns
@@ -164,40 +177,41 @@ class Turn:
                 await asyncio.to_thread(self._record.update, model=said.model)
                 await self._show("working", "at work")
             case Entry():
-                await asyncio.to_thread(self._record.entry, said.kind, **said.body)
+                counted = self._counted(said.reply) if said.reply else {}
+                shown = {}
                 if said.kind in ("text", "tool_use"):
-                    await self._show("working", brief.visible(" ".join(str(said.body["text"]).split()), 160))
+                    shown = self._shown("working", brief.visible(" ".join(str(said.body["text"]).split()), 160))
+                await asyncio.to_thread(self._record.heard, said.kind, said.row, **counted, **shown)
             case Reply():
-                self._replies[said.id] = max(said.tokens, self._replies.get(said.id, 0))
-                tokens = self._spent.tokens + sum(self._replies.values())
-                turns = self._spent.turns + len(self._replies)
-                self._unbilled[said.id] = max(said.cost_usd, self._unbilled.get(said.id, 0.0))
-                cost = self._billed + sum(self._unbilled.values())
-                await asyncio.to_thread(
-                    self._record.update, tokens=tokens, turns=turns, cost_usd=cost, is_cost_estimated=True
-                )
-                if self._turns_left() < 0:  # the client counts anew with each prompt
-                    self._stopped = self._stopped or Outcome("failed", "the cap on turns is reached")
+                counted = self._counted(said)
+                await asyncio.to_thread(self._record.update, **counted)
             case Waiting():
                 await self._show("waiting", said.why)
 
+    def _counted(self, reply: Reply) -> dict[str, Any]:
+        """Return what the session has used with this reply, as columns of its row."""
+        self._replies[reply.id] = max(reply.tokens, self._replies.get(reply.id, 0))
+        self._unbilled[reply.id] = max(reply.cost_usd, self._unbilled.get(reply.id, 0.0))
+        if self._turns_left() < 0:  # the client counts anew with each prompt
+            self._stopped = self._stopped or Outcome("failed", "the cap on turns is reached")
+        return {
+            "tokens": self._spent.tokens + sum(self._replies.values()),
+            "turns": self._spent.turns + len(self._replies),
+            "cost_usd": self._billed + sum(self._unbilled.values()),
+            "is_cost_estimated": True,
+        }
+
     async def _count(self, ended: TurnEnded) -> None:
         cost = ended.cost_usd
+        fields: dict[str, Any] = {}
         if cost is not None:
             # A resumed client goes on from what its conversation had cost, if it still knows that.
             self._billed = cost if cost >= self._spent.cost_usd else self._spent.cost_usd + cost
             self._unbilled.clear()
-            estimated = self._spent.is_estimated
-            await asyncio.to_thread(self._record.update, cost_usd=self._billed, is_cost_estimated=estimated)
-        await asyncio.to_thread(
-            self._record.entry,
-            "result",
-            text=ended.reason,
-            ok=ended.ok,
-            cost_usd=cost,
-            turns=ended.turns,
-            interrupted=ended.interrupted,
-        )
+            fields = {"cost_usd": self._billed, "is_cost_estimated": self._spent.is_estimated}
+        told = {"text": ended.reason, "ok": ended.ok, "cost_usd": cost}
+        told |= {"turns": ended.turns, "interrupted": ended.interrupted}
+        await asyncio.to_thread(self._record.heard, "result", told, **fields)
 
     async def _say_what_waits(self, agent: Agent) -> bool:
         """Hand over messages that nobody has taken in yet, and return whether there was one."""
@@ -226,6 +240,8 @@ class Turn:
                 elif self._state != "starting":
                     await self._hand_over(agent, asked.id, asked.text, asked.by)
             await self._look_at_the_clock()
+        if self._steps is not None:
+            await asyncio.to_thread(self._steps.abandon)
         await agent.interrupt()
 
     async def _steer(self, agent: Agent, asked: Asked) -> None:
@@ -266,7 +282,9 @@ class Turn:
         return verdict == "allow", note
 
     async def _show(self, state: str, activity: str) -> None:
+        await asyncio.to_thread(self._record.update, **self._shown(state, activity))
+
+    def _shown(self, state: str, activity: str) -> dict[str, Any]:
         # A question stays on screen until it is answered, whatever else the agent says meanwhile.
         self._state = "needs_input" if self._questions else state
-        shown = {"state": self._state} | ({} if self._questions and state != "needs_input" else {"activity": activity})
-        await asyncio.to_thread(self._record.update, **shown)
+        return {"state": self._state} | ({} if self._questions and state != "needs_input" else {"activity": activity})

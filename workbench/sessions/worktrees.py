@@ -33,13 +33,13 @@ def create(repository: Repository, state_dir: Path, number: int, *, base: str, r
     for attempt in itertools.count(1):
         name = f"{label(number)}-{attempt}"
         path, branch = folder / name, f"workbench/{name}"
-        if _is_taken(repository, path, branch):
+        if path.exists():
             continue
         try:
             tree = repository.add_worktree(path, base=base, branch=branch, reason=reason)
         except ConfigurationError:
             if _is_taken(repository, path, branch):
-                continue  # somebody was faster
+                continue
             raise
         return Place(tree.path, branch, tree.head)
     raise AssertionError("there is always a next number")  # pragma: no cover
@@ -51,11 +51,11 @@ def undo(repository: Repository, place: Place) -> None:
     repository.delete_branch(place.branch, at=place.base)
 
 
-def ensure(repository: Repository, place: Place, *, kept: str, reason: str) -> bool:
+def ensure(repository: Repository, place: Place, *, kept: str | None, reason: str) -> bool:
     """See that the worktree is there, and return whether it had to be made again.
 
     It is made from its branch, or from its base where the branch is gone, with the files of the ref `kept` if there
-    is one.
+    is one. None: they are laid out later, when the worktree has been made ready.
     """
     if any(tree.path == place.path and not tree.prunable for tree in repository.worktrees()):
         return False
@@ -64,7 +64,7 @@ def ensure(repository: Repository, place: Place, *, kept: str, reason: str) -> b
     else:
         _forget(repository, place)
         repository.add_worktree(place.path, base=place.base, branch=place.branch, reason=reason)
-    if repository.exists(kept):
+    if kept is not None and repository.exists(kept):
         repository.restore(place.path, kept)
     return True
 
