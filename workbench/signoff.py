@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,20 @@ from sqlmodel import Session, col, func, or_, select
 from capture.store import lifecycle, outbox
 from capture.store.engine import writing
 from capture.store.lifecycle import Actor, label
-from capture.store.tables import Bug, EvidenceRow, FixSession, SignOff
-from workbench.bugs.persons import refuse_agents
+from capture.store.tables import Bug, EvidenceRow, FixSession, SignOff, TranscriptEntry
+from workbench.bugs.acts import decisions
+from workbench.bugs.acts.record import picture
+from workbench.bugs.persons import Account, refuse_agents, refuse_sessions
 from workbench.bugs.queries import bug_page
+from workbench.bugs.queries import session as session_row
 from workbench.bugs.rows import BugRow, EvidenceView, SessionRow, SignOffRow
 from workbench.bugs.store import database_errors
 from workbench.config import Config
 from workbench.errors import NotFound, Refused
 from workbench.git import Repository
+from workbench.sessions.process import Identity
+
+NOBODY = Account()  # nothing is known beside the name
 
 
 @dataclass(frozen=True)
@@ -81,30 +87,33 @@ def verify(
     by: str,
     note: str,
     now: datetime,
+    account: Account = NOBODY,
     quiet: timedelta = timedelta(),
     environ: Mapping[str, str] | None = None,
 ) -> SignOffRow:
     """Record that a person has verified the fix of a bug, close the bug, and owe what follows from that.
 
     For the time `quiet` an event without a release is no recurrence, since the fix is still on its way. Raises
-    `Refused` inside an agent's environment, when the bug is not in review, when its fix or evidence is not the one that
-    the person has `seen`, and when the fix was not demonstrated and `note` does not say why it is signed all the same.
+    `Refused` inside an agent's environment and for the session's own identity, when the bug is not in review, when its
+    fix or evidence is not the one that the person has `seen`, and when the fix was not demonstrated and `note` does not
+    say why it is signed all the same.
     """
     refuse_agents(os.environ if environ is None else environ)
-    with _deciding(engine, number) as (session, bug, fix, evidence):
+    with _deciding(engine, number, by) as (session, bug, fix, evidence):
+        was = picture(session, bug)
         if seen != Seen(_decided_on(fix), evidence.id if evidence else None):
             raise Refused(
                 f"The fix of {label(number)} is no longer the one that you looked at.",
                 cure="Look at it again, then decide.",
             )
         if fix.not_a_bug:
-            return _not_a_bug(session, bug, fix, by=by, note=note, now=now)
+            return _not_a_bug(session, bug, fix, by=by, account=account, note=note, now=now)
         if not note.strip() and (evidence is None or evidence.verdict != "demonstrated"):
             what = (
                 "There is no evidence for this fix" if evidence is None else f"The evidence says “{evidence.verdict}”"
             )
             raise Refused(f"{what}, so signing it needs a reason.", cure="Give a note that says why you sign it.")
-        row = _record(session, bug, fix, evidence, "verified", by=by, note=note, now=now)
+        row = _record(session, bug, fix, evidence, "verified", by=by, account=account, note=note, now=now)
         lifecycle.move(
             session, bug, "closed", by=Actor("person", by), reason=_closing_reason(fix, evidence, note), now=now
         )
@@ -114,26 +123,39 @@ def verify(
         outbox.owe(session, "comment_issue", bug.id, occasion=occasion, now=now, body=_comment(row, fix, evidence))
         outbox.owe(session, "close_issue", bug.id, occasion=occasion, now=now)
         outbox.owe(session, "write_file", bug.id, occasion=occasion, now=now)
+        decisions.enter(session, bug, was, row, fix, now=now)
         return _shown(row)
 
 
-def reject(config: Config, engine: Engine, number: int, *, by: str, reason: str, now: datetime) -> SessionRow:
+def reject(
+    config: Config, engine: Engine, number: int, *, by: str, reason: str, now: datetime, account: Account = NOBODY
+) -> SessionRow:
     """Record that a person has rejected the fix of a bug, and send the reason back to the agent.
 
     Raises `Refused` without a reason. When the agent cannot be resumed, the rejection stays on record, the bug
-    goes back to review, and the error says what to do.
+    goes back to review, and the error says what to do. A branch that was attached from outside has no agent of ours:
+    its bug is open again.
     """
     from workbench import fixing  # here, since it brings the agent along, which signing never needs
 
     refuse_agents(os.environ)
     if not reason.strip():
         raise Refused("A rejection needs a reason: it is what the agent works with.", cure="Say what is wrong.")
-    with _deciding(engine, number) as (session, bug, fix, evidence):
-        row = _record(session, bug, fix, evidence, "rejected", by=by, note=reason, now=now)
-        lifecycle.move(session, bug, "fixing", by=Actor("person", by), reason=f"rejected: {reason}", now=now)
+    with _deciding(engine, number, by) as (session, bug, fix, evidence):
+        was = picture(session, bug)
+        is_attached = not fix.worktree
+        row = _record(session, bug, fix, evidence, "rejected", by=by, account=account, note=reason, now=now)
+        to: lifecycle.State = "open" if is_attached else "fixing"
+        lifecycle.move(session, bug, to, by=Actor("person", by), reason=f"rejected: {reason}", now=now)
+        if is_attached:
+            told = f"Rejected by {by}: {reason}\nThere is no agent of ours to tell; {label(number)} is open again."
+            session.add(TranscriptEntry(session_id=fix.id, at=now, kind="notice", body={"text": told}))
         assert bug.id is not None
         outbox.owe(session, "write_file", bug.id, occasion=f"sign-off {row.id}", now=now)
+        decisions.enter(session, bug, was, row, fix, now=now)
         fix_id = fix.id
+    if is_attached:
+        return session_row(engine, fix_id)
     try:
         return fixing.resume(config, engine, fix_id, by=by, message=reason, now=now)
     except Exception as error:
@@ -141,8 +163,22 @@ def reject(config: Config, engine: Engine, number: int, *, by: str, reason: str,
         raise
 
 
+def _refuse_own(session: Session, fix: FixSession, by: str) -> None:
+    """Raise `Refused` where a session would decide: by its name, or from a process that its runner has begun."""
+    refuse_sessions(by)
+    runners = select(FixSession.pid, FixSession.pid_started).where(
+        FixSession.bug_id == fix.bug_id, col(FixSession.pid).is_not(None), col(FixSession.pid_started).is_not(None)
+    )
+    for pid, started in session.exec(runners):
+        if pid is not None and started is not None and Identity(pid, started).is_above_us:
+            raise Refused(
+                "Only a person decides on a fix, and this runs inside a fix session.",
+                cure="Decide in a terminal of your own.",
+            )
+
+
 @contextmanager
-def _deciding(engine: Engine, number: int) -> Iterator[tuple[Session, Bug, FixSession, EvidenceRow | None]]:
+def _deciding(engine: Engine, number: int, by: str) -> Iterator[tuple[Session, Bug, FixSession, EvidenceRow | None]]:
     """Open the one transaction of a decision, on a bug in review with a fix to decide on."""
     with database_errors(), Session(writing(engine), expire_on_commit=False) as session:
         bug = session.exec(select(Bug).where(Bug.number == number).with_for_update()).one_or_none()
@@ -164,6 +200,7 @@ def _deciding(engine: Engine, number: int) -> Iterator[tuple[Session, Bug, FixSe
         ).first()
         if fix is None:
             raise _nothing_to_sign(number)
+        _refuse_own(session, fix, by)
         evidence = session.exec(
             select(EvidenceRow)
             .where(EvidenceRow.bug_id == bug.id, EvidenceRow.result_commit == _decided_on(fix))
@@ -181,6 +218,7 @@ def _record(
     decision: str,
     *,
     by: str,
+    account: Account,
     note: str,
     now: datetime,
 ) -> SignOff:
@@ -194,22 +232,29 @@ def _record(
         evidence_id=evidence.id if evidence else None,
         session_id=fix.id,
         note=note.strip(),
+        os_user=account.os_user,
+        github_login=account.github,
+        events=bug.count,
     )
     session.add(row)
     session.flush()
     return row
 
 
-def _not_a_bug(session: Session, bug: Bug, fix: FixSession, *, by: str, note: str, now: datetime) -> SignOffRow:
+def _not_a_bug(
+    session: Session, bug: Bug, fix: FixSession, *, by: str, account: Account, note: str, now: datetime
+) -> SignOffRow:
     """Close the bug as none, for the reasons of the agent that a person makes their own."""
+    was = picture(session, bug)
     reasons = " ".join(fix.not_a_bug.split())
     reason = f"not a bug: {reasons}" + (f" ({note.strip()})" if note.strip() else "")
-    row = _record(session, bug, fix, None, "not a bug", by=by, note=note or reasons, now=now)
+    row = _record(session, bug, fix, None, "not a bug", by=by, account=account, note=note or reasons, now=now)
     lifecycle.move(session, bug, "closed", by=Actor("person", by), reason=reason, now=now, closed_as="not a bug")
     assert bug.id is not None
     occasion = f"sign-off {row.id}"
     outbox.owe(session, "close_issue", bug.id, occasion=occasion, now=now)
     outbox.owe(session, "write_file", bug.id, occasion=occasion, now=now)
+    decisions.enter(session, bug, was, row, fix, now=now)
     return _shown(row)
 
 
@@ -231,7 +276,7 @@ def _comment(row: SignOff, fix: FixSession, evidence: EvidenceRow | None) -> dic
     """Return what the comment on the issue is written from."""
     return {
         "sign_off": row.id,
-        "by": row.by,
+        "by": _shown(row).who,
         "at": row.at.isoformat(),
         "commit": row.commit,
         "branch": fix.branch,
@@ -243,7 +288,7 @@ def _comment(row: SignOff, fix: FixSession, evidence: EvidenceRow | None) -> dic
 
 
 def _shown(row: SignOff) -> SignOffRow:
-    return SignOffRow(row.at, row.by, row.decision, row.commit, row.evidence_id, row.note)
+    return SignOffRow(**{field.name: getattr(row, field.name) for field in fields(SignOffRow)})
 
 
 def _back_to_review(engine: Engine, number: int, error: Exception, *, now: datetime) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import coverage
 import pytest
 
+from workbench import contained
 from workbench.evidence import EvidenceReport, EvidenceRequest, RecordedFault, collect, runs
 
 # Our own plugins take most of the time of starting pytest, and the little projects need none of them.
@@ -217,9 +218,13 @@ class Project:
         progress: Callable[[str], None] = lambda _: None,
         **more: Any,
     ) -> EvidenceReport:
-        """Return the evidence that `files`, laid over the base, fix `fault`."""
+        """Return the evidence that `files`, laid over the base, fix `fault`.
+
+        The base is remembered and nothing is run again, unless `more` says otherwise: both have tests of their own.
+        """
+        given = {"cache": self.root.with_name("cache"), "cheap_seconds": 0.0, **more}
         request = EvidenceRequest(
-            self.root, self.base, self.result(files), fault, command, timeout, self.workdir, **more
+            self.root, self.base, self.result(files), fault, command, timeout, self.workdir, **given
         )
         return collect(request, progress=progress)
 
@@ -290,6 +295,13 @@ def measured(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setenv("COVERAGE_PROCESS_START", str(settings))
     monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
     monkeypatch.setattr(runs, "PASSED_ON", (*runs.PASSED_ON, "COVERAGE_PROCESS_START"))
+    monkeypatch.setattr(contained, "why_not", lambda: "what is measured is written outside of it")
+
+
+@pytest.fixture
+def uncontained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which runs of tests have no sandbox."""
+    monkeypatch.setattr(contained, "why_not", lambda: "it is switched off")
 
 
 @pytest.fixture(scope="session")

@@ -133,20 +133,14 @@ FORGING = """
     """
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Where the base is remembered from one test to the next."""
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.mark.parametrize("files", CHEATS.values(), ids=CHEATS.keys())
-def test_no_cheat_is_demonstrated(plain: Any, cache: Any, files: dict[str, str]) -> None:
-    report = plain.prove(files, cache=cache)
+def test_no_cheat_is_demonstrated(plain: Any, files: dict[str, str]) -> None:
+    report = plain.prove(files)
     assert report.verdict in ("refuted", "inconclusive", "partial"), report.reason
     assert report.verdict != "partial" or report.flags
 
 
-def test_one_more_case_of_a_parametrised_test_is_an_honest_test(plain: Any, cache: Any) -> None:
+def test_one_more_case_of_a_parametrised_test_is_an_honest_test(plain: Any) -> None:
     test = """
         import pytest
 
@@ -158,14 +152,14 @@ def test_one_more_case_of_a_parametrised_test_is_an_honest_test(plain: Any, cach
             assert price_of(species) == price
         """
     fixed = source("").replace("PRICES[species]", "PRICES.get(species, 50)")
-    report = plain.prove({"clinic/pricing.py": fixed, "tests/test_more.py": test}, cache=cache)
+    report = plain.prove({"clinic/pricing.py": fixed, "tests/test_more.py": test})
     assert report.verdict == "demonstrated", report.reason
     assert "test_price[rabbit-50]" in report.reason
 
 
-def test_results_that_the_code_under_test_has_written_itself_show_nothing(plain: Any, cache: Any) -> None:
+def test_results_that_the_code_under_test_has_written_itself_show_nothing(plain: Any) -> None:
     """It finds the recorder, the JUnit file and the exit code, and all three say what it wants; its source says so."""
-    report = plain.prove({"tests/test_rabbit.py": TEST, "clinic/pricing.py": source(FORGING)}, cache=cache)
+    report = plain.prove({"tests/test_rabbit.py": TEST, "clinic/pricing.py": source(FORGING)})
     assert next(run for run in report.runs if run.name == "new tests on fix").outcome == "passed"
     assert report.verdict == "inconclusive", report.reason
     assert "clinic/pricing.py may have written them" in report.reason

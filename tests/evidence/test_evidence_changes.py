@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from capture.event import Event, ExceptionInfo, Fingerprint, Frame, Request
 from capture.testing import make_event
 from workbench.evidence import RecordedFault, personal_values
+from workbench.evidence.asides import fixed_times, hidden_names, singled_out
 from workbench.evidence.assertions import Weakened, weakened
 from workbench.evidence.changed_tests import TestEdit, conditional, edits
-from workbench.evidence.collecting import _modules
 from workbench.evidence.flags import FileDiff, of_changes, of_runs
+from workbench.evidence.plans import modules
 from workbench.evidence.report import Run, TestResult
 from workbench.evidence.split import Split
 from workbench.git import Change, Repository
@@ -93,6 +94,51 @@ class TestB(Base):
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        "x = time.time() > 0",
+        "if datetime.now(tz=UTC) < datetime(2026, 12, 1, tzinfo=UTC): x = 1",
+        "x = 2 if timezone.now().year > 2030 else 3",
+        "x = date.today() >= date(2026, 1, 1)",
+    ],
+)
+def test_a_source_that_changes_on_a_day_is_found(line: str) -> None:
+    assert fixed_times(f"def f():\n    {line}\n", {2}) == [2]
+    assert fixed_times(f"def f():\n    {line}\n", {1}) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["if timezone.now() > self.expires: x = 1", "x = now() - then", "x = a > 0", "x = due.date() < date.today()"],
+)
+def test_a_time_compared_with_data_is_no_fixed_one(line: str) -> None:
+    assert fixed_times(f"def f():\n    {line}\n", {2}) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "is_hidden"),
+    [
+        ("getattr(sys, 'mod' + 'ules')", True),
+        ("hasattr(mail, ''.join(['out', 'box']))", True),
+        ("'xobtuo'[::-1]", True),
+        ("f\"{'out'}box\"", True),
+        ("'%s%s' % ('out', 'box')", True),
+        ("base64.b64decode('b3V0Ym94')", True),
+        ("'a' + name", False),
+        ("f'{name}box'", False),
+        ("', '.join(names)", False),
+        ("'%s' % name", False),
+        ("1 + 1", False),
+        ("'The visit ' + 'is over'", False),
+        ("chr(number)", False),
+    ],
+)
+def test_a_word_of_constant_pieces_is_a_hidden_one(line: str, is_hidden: bool) -> None:
+    assert hidden_names(f"x = {line}\n", {1}) == ([1] if is_hidden else [])
+    assert hidden_names(f"x = {line}\n)", {1}) == []
+
+
+@pytest.mark.parametrize(
     ("old", "new", "found"),
     [
         ("import os\n", "import os\nimport sys\n", []),
@@ -128,6 +174,20 @@ def test_new_tests_that_may_pass_unread_are_found(body: str, found: list[tuple[s
     assert conditional("", f"def test_new():\n    {body}\n)") == []
 
 
+def test_a_value_of_the_recorded_request_that_is_treated_apart_is_found() -> None:
+    def found(
+        line: str, path: str = "/owners/ada/pets/1234/", route: str | None = "/owners/<str:o>/pets/<int:pk>/"
+    ) -> bool:
+        fault = RecordedFault("KeyError", "", "", 500, "GET", path, route)
+        return singled_out(f"{line}\n", [1], fault.values) == [1]
+
+    assert all(map(found, ["x = pk == 1234", "if pk not in (7, 1234): x", "if o != 'ada': x"]))
+    assert found("x = pk == 12", "/pets/12/", r"/^pets/(?P<pk>[0-9]+)/$")
+    assert not any(map(found, ["if pk == 1: x", "x = 'pets' == kind", "P = {'ada': 1234}", "price(1234)", "if x =="]))
+    assert not found("x = pk == 1234", route=None)
+    assert singled_out("match pk:\n  case 1234: x\n", [2], {"1234"}) == [2]
+
+
 def test_what_is_not_python_cannot_be_compared() -> None:
     assert edits("def", "pass") is None
 
@@ -150,6 +210,13 @@ TEST_FILE = "tests/test_pricing.py"
         ({"tests/test_b.py": "def test_x():\n    p.price_of = f\n"}, [("mocks the fault", "tests/test_b.py")]),
         ({"tests/test_b.py": "import random\n"}, [("depends on chance", "tests/test_b.py")]),
         ({"clinic/a.py": "import gc\n"}, [("reaches into the runner", "clinic/a.py")]),
+        ({"clinic/a.py": "if connection.in_atomic_block:\n    x = 1\n"}, [("asks where it runs", "clinic/a.py")]),
+        ({"clinic/a.py": "x = request.META['REMOTE_ADDR']\n"}, [("asks where it runs", "clinic/a.py")]),
+        (
+            {"tests/test_b.py": "price(x if 'mended' in p.__doc__ else y)\n"},
+            [("reads code in test", "tests/test_b.py")],
+        ),
+        ({"tests/test_b.py": "price(globals().get('DONE', x))\n"}, [("reads code in test", "tests/test_b.py")]),
         ({"tests/test_b.py": "pytest_plugins = ['a']\n"}, [("reaches into the runner", "tests/test_b.py")]),
         ({"clinic/management/commands/test.py": ""}, [("harness changed", "clinic/management/commands/test.py")]),
         ({"deploy/run.sh": "ls\n"}, [("outside scope", "deploy/run.sh")]),
@@ -159,7 +226,15 @@ TEST_FILE = "tests/test_pricing.py"
         ({".github/workflows/a.yml": "on: push\n"}, [("ci changed", ".github/workflows/a.yml")]),
         ({"uv.lock": "1\n"}, [("dependencies", "uv.lock")]),
         ({"clinic/settings.py": "DEBUG = 1\n"}, [("settings changed", "clinic/settings.py")]),
-        ({"clinic/a.py": "import sys\nif 'pytest' in sys.modules: pass\n"}, [("detects tests", "clinic/a.py")]),
+        (
+            {"clinic/a.py": "import sys\nif 'pytest' in sys.modules: pass\n"},
+            [("detects tests", "clinic/a.py"), ("asks where it runs", "clinic/a.py")],
+        ),
+        ({"clinic/a.py": "if os.environ.get('TMPDIR'): x = 1\n"}, [("asks where it runs", "clinic/a.py")]),
+        ({"clinic/a.py": "from sys import modules\n"}, [("asks where it runs", "clinic/a.py")]),
+        ({"clinic/a.py": "import os\nimport sys\n\nx = sys.maxsize, os.path.join\n"}, []),
+        ({"clinic/a.py": "x = hasattr(mail, 'out' + 'box')\n"}, [("hidden name", "clinic/a.py")]),
+        ({"clinic/a.py": "if time.time() > 1e9: x = 1\n"}, [("fixed time", "clinic/a.py")]),
         ({"tests/test_b.py": "import os\nos._exit(0)\n"}, [("exits in test", "tests/test_b.py")]),
         ({"tests/test_b.py": "exec(compile('', 'a', 'exec'))\n"}, [("builds code in test", "tests/test_b.py")]),
         ({"tests/test_b.py": "import pytest\npytest.skip('')\n"}, [("skip in test", "tests/test_b.py")]),
@@ -238,7 +313,7 @@ def test_the_fault_of_a_bare_status_and_of_a_message() -> None:
 
 
 def test_changed_modules_are_watched_under_all_names_that_they_may_have() -> None:
-    assert _modules(("src/clinic/pricing.py", "clinic/__init__.py", "urls.py", "page.html")) == (
+    assert modules(("src/clinic/pricing.py", "clinic/__init__.py", "urls.py", "page.html")) == (
         "clinic",
         "clinic.pricing",
         "src.clinic.pricing",

@@ -10,8 +10,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from capture.event import Request
+from capture.testing import make_event
 from workbench.evidence import RecordedFault
 from workbench.evidence.runs import Runner
+from workbench.git import Repository
+from workbench.reproducing import replay
 from workbench.suite import TestCommand
 
 pytestmark = pytest.mark.usefixtures("measured")
@@ -45,28 +49,31 @@ HONEST = {VIEWS: FIXED, TEST: OX}
 
 
 @pytest.fixture(scope="module")
-def prove(runner_site: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Prove a fix of the site, whose base is remembered from one test to the next."""
-    cache = tmp_path_factory.mktemp("cache")
+def prove(runner_site: Any) -> Any:
+    """Prove a fix of the site."""
 
     def prove(files: dict[str, str | None], **given: Any) -> Any:
-        return runner_site.prove(files, **{"fault": FAULT, "command": COMMAND, "cache": cache, **given})
+        return runner_site.prove(files, **{"fault": FAULT, "command": COMMAND, **given})
 
     return prove
 
 
-def test_an_honest_fix_is_demonstrated_and_its_base_is_remembered(runner_site: Any, prove: Any, tmp_path: Path) -> None:
+def test_an_honest_fix_is_demonstrated_and_each_piece_of_it_is_needed(
+    runner_site: Any, prove: Any, tmp_path: Path
+) -> None:
     told: list[str] = []
-    report = prove(HONEST, cache=tmp_path / "cache", progress=told.append)
+    request = Request(method="GET", path="/price/ox/", route="/price/<str:species>/")
+    recorded = make_event(request=request, status=500)
+    at = {"base": runner_site.base, "result": runner_site.base}
+    again = replay(Repository.open(runner_site.root), 12, recorded, **at)
+    report = prove(HONEST, cache=tmp_path / "cache", progress=told.append, replay=again, each_hunk=True)
     assert report.verdict == "demonstrated", report.reason
+    assert report.replay == f"replay: base raised KeyError in {VIEWS}:7 → fix answered 200"
+    assert [run.outcome for run in report.runs[-3:-1]] == ["failed", "passed"]
     assert f"{TEST}::OxTests::test_ox fails on the base with the recorded KeyError in price" in report.reason
     assert report.runs[0].command[1:] == ("manage.py", "test", "clinic.tests.test_ox")
     assert report.runs[0].versions.startswith("Django ")
     assert runner_site.left_behind() == []
-    report = prove(HONEST, cache=tmp_path / "cache", progress=told.append, each_hunk=True)
-    assert report.verdict == "demonstrated"
-    assert [run.name for run in report.runs if run.note.startswith("remembered")] == ["base"]
-    assert any("2 tests: about " in text and "the base's results are remembered" in text for text in told)
     assert (report.runs[-1].name, report.runs[-1].outcome) == (f"without {VIEWS}:7", "failed")
 
 
@@ -89,17 +96,10 @@ RESULT_OF_SUITE = """
             return result
     """
 CHEATS: dict[str, dict[str, str | None]] = {
-    "a source change that fixes nothing": {TEST: OX, VIEWS: UNFIXED + "\nFIXED = True\n"},
     "a settings module with a kind runner": {
         TEST: OX,
         "site/clinic/kind.py": RESULT_OF_SUITE,
         "site/clinic/settings.py": "TEST_RUNNER",
-    },
-    "a test command of its own": {
-        TEST: OX,
-        "site/clinic/management/__init__.py": "",
-        "site/clinic/management/commands/__init__.py": "",
-        "site/clinic/management/commands/test.py": "import os\n\nos._exit(0)\n",
     },
     "unittest turned from the source": {
         TEST: OX,
@@ -108,25 +108,14 @@ CHEATS: dict[str, dict[str, str | None]] = {
         + "unittest.result.TestResult.addError = lambda self, *_: None\n",
     },
     "an exit from the source": {TEST: OX, VIEWS: UNFIXED + "\nimport atexit, os\natexit.register(os._exit, 0)\n"},
-    "a starter and a shadow": {
+    "a command, a starter and a shadow beside a change that fixes nothing": {
         TEST: OX,
+        VIEWS: UNFIXED + "\nFIXED = True\n",
+        "site/clinic/management/__init__.py": "",
+        "site/clinic/management/commands/__init__.py": "",
+        "site/clinic/management/commands/test.py": "import os\n\nos._exit(0)\n",
         "site/sitecustomize.py": "import os\nos._exit(0)\n",
         "unittest.py": "import os\nos._exit(0)\n",
-    },
-    "a test that is skipped on the base": {
-        VIEWS: UNFIXED + "\nFIXED = True\n",
-        TEST: """
-            import unittest
-
-            from clinic import views
-            from django.test import SimpleTestCase
-
-
-            class OxTests(SimpleTestCase):
-                @unittest.skipUnless(hasattr(views, 'FIXED'), 'not yet')
-                def test_ox(self):
-                    self.client.get('/price/dog/')
-            """,
     },
     "a test that asks which source it has": {
         VIEWS: UNFIXED + "\nFIXED = True\n",
@@ -223,36 +212,12 @@ HONEST_TOO: dict[str, tuple[dict[str, str | None], str, str]] = {
         "partial",
         "test deleted",
     ),
-    "a test that comes out by chance": (
-        {
-            VIEWS: FIXED,
-            TEST: """
-                from pathlib import Path
-
-                from django.test import SimpleTestCase
-
-                MARK = Path('{mark}')
-
-
-                class OxTests(SimpleTestCase):
-                    def test_ox(self):
-                        count = len(MARK.read_text()) if MARK.exists() else 0
-                        MARK.write_text('x' * (count + 1))
-                        self.client.get('/price/ox/' if count % 4 != 2 else '/price/dog/')
-                """,
-        },
-        "inconclusive",
-        "fails on the base in 1 of 2 runs",
-    ),
 }
 
 
 @pytest.mark.parametrize(("files", "verdict", "why"), HONEST_TOO.values(), ids=HONEST_TOO.keys())
-def test_no_honest_fix_is_refuted(
-    prove: Any, tmp_path: Path, files: dict[str, str | None], verdict: str, why: str
-) -> None:
-    files = {name: text and text.replace("{mark}", str(tmp_path / "mark")) for name, text in files.items()}
-    report = prove(files, at_once=1)  # chance is played by the order of the runs
+def test_no_honest_fix_is_refuted(prove: Any, files: dict[str, str | None], verdict: str, why: str) -> None:
+    report = prove(files)
     assert report.verdict == verdict, report.reason
     assert why in report.reason
 
@@ -268,6 +233,10 @@ ALL = """
             for species in ('dog', 'ox'):
                 with self.subTest(species=species):
                     self.client.get(f'/price/{species}/')
+
+        @unittest.skip('not today')
+        def test_skipped(self):
+            self.fail()
 
         @unittest.expectedFailure
         def test_expected(self):
@@ -365,6 +334,7 @@ def test_each_outcome_is_recorded_with_its_phase(runner_site: Any, tmp_path: Pat
     assert {test.id.removeprefix("site/clinic/tests/"): (test.outcome, test.phase) for test in found.tests} == {
         "test_bad.py": ("error", "collect"),
         "test_ox.py::Several::test_parts": ("failed", "call"),
+        "test_ox.py::Several::test_skipped": ("skipped", "call"),
         "test_ox.py::Several::test_expected": ("skipped", "call"),
         "test_ox.py::Several::test_unexpected": ("failed", "call"),
         "test_ox.py::Several::test_async": ("failed", "call"),

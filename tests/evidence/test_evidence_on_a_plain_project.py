@@ -43,10 +43,13 @@ def kinds(report: Any) -> set[str]:
     return {flag.kind for flag in report.flags}
 
 
-def test_an_honest_fix_is_demonstrated(plain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_honest_fix_is_demonstrated_and_its_base_is_remembered(
+    plain: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("DATABASE_PASSWORD", "hunter2")
     told: list[str] = []
-    report = plain.prove(HONEST, progress=told.append)
+    cache = tmp_path / "cache"
+    report = plain.prove(HONEST, progress=told.append, cache=cache, cheap_seconds=15.0)
     assert report.verdict == "demonstrated"
     assert report.reason == (
         "tests/test_rabbit.py::test_rabbit fails on the base with the recorded KeyError in price_of, passes on the"
@@ -75,17 +78,17 @@ def test_an_honest_fix_is_demonstrated(plain: Any, monkeypatch: pytest.MonkeyPat
             "exception": "KeyError",
             "message": "KeyError: 'rabbit'",
             "file": "clinic/pricing.py",
+            "line": 5,
             "function": "price_of",
         }
     ]
+    report = plain.prove(HONEST, cache=cache, progress=told.append)
+    assert report.verdict == "demonstrated"
+    assert [run.name for run in report.runs if run.note.startswith("remembered")] == ["base"]
+    assert any("3 tests: about " in text and "the base's results are remembered" in text for text in told)
 
 
-def test_without_a_fix_it_is_refuted(plain: Any) -> None:
-    report = plain.prove({"tests/test_rabbit.py": TEST})
-    assert report.verdict == "refuted"
-    assert "tests/test_rabbit.py::test_rabbit still fails on the fix with KeyError in price_of" in report.reason
-
-
+@pytest.mark.usefixtures("uncontained")
 def test_a_test_that_turns_green_by_itself_proves_no_fix(plain: Any, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     test = f"""
@@ -99,7 +102,7 @@ def test_a_test_that_turns_green_by_itself_proves_no_fix(plain: Any, tmp_path: P
             Path({str(mark)!r}).touch()
             assert price_of(species) == 40
         """
-    report = plain.prove({"tests/test_rabbit.py": test}, at_once=1)
+    report = plain.prove({"tests/test_rabbit.py": test}, at_once=1, cheap_seconds=15.0)
     assert report.verdict == "inconclusive"
     assert "chance or other tests decide" in report.reason
 
@@ -130,32 +133,8 @@ def test_without_any_change_it_is_refuted_and_nothing_is_run(plain: Any) -> None
     assert (report.verdict, report.runs) == ("refuted", ())
 
 
-def test_a_test_that_passes_on_the_base_shows_nothing(plain: Any) -> None:
-    report = plain.prove({**HONEST, "tests/test_rabbit.py": TEST.replace("rabbit') == 50", "dog') == 40")})
-    assert report.verdict == "inconclusive"
-    assert "passes on the base as well" in report.reason
-
-
-def test_a_failure_elsewhere_is_not_the_recorded_fault(plain: Any) -> None:
-    report = plain.prove(
-        {**HONEST, "tests/test_rabbit.py": "def test_file():\n    assert 'get' in open('clinic/pricing.py').read()\n"}
-    )
-    assert report.verdict == "partial"
-    assert "not with the recorded KeyError in price_of: AssertionError in test_file" in report.reason
-
-
-def test_a_test_that_cannot_be_imported_on_the_base_shows_nothing(plain: Any) -> None:
-    files = {
-        "clinic/pricing.py": FIXED + "DEFAULT = 50\n",
-        "tests/test_rabbit.py": TEST.replace("import price_of", "import DEFAULT, price_of"),
-    }
-    report = plain.prove(files)
-    assert report.verdict == "inconclusive"
-    assert "while it is imported" in report.reason
-
-
 def test_a_fix_that_breaks_the_suite_is_refuted(plain: Any) -> None:
-    report = plain.prove({**HONEST, "clinic/pricing.py": FIXED.replace("'cat': 30", "'cat': 31")})
+    report = plain.prove({**HONEST, "clinic/pricing.py": FIXED.replace("'cat': 30", "'cat': 31")}, cheap_seconds=15.0)
     assert report.verdict == "refuted"
     assert "tests/test_pricing.py::test_cat passed on the base and fails on the fix" in report.reason
     assert [run.name for run in report.runs[-6:-4]] == ["broken tests again", "broken tests on base"]
@@ -180,7 +159,7 @@ def test_a_weakened_test_and_a_deleted_one_are_flagged(plain: Any) -> None:
     assert changed.lines == ("-7:     assert price_of(species) == 40",)
 
 
-def test_a_conftest_that_flips_outcomes_flips_nothing(plain: Any) -> None:
+def test_without_a_fix_it_is_refuted_whatever_would_run_before_the_tests_or_turn_them(plain: Any) -> None:
     flipping = """
         import pytest
 
@@ -188,19 +167,15 @@ def test_a_conftest_that_flips_outcomes_flips_nothing(plain: Any) -> None:
         @pytest.hookimpl(hookwrapper=True)
         def pytest_runtest_makereport(item, call):
             outcome = yield
-            report = outcome.get_result()
-            report.outcome = 'passed'
+            outcome.get_result().outcome = 'passed'
         """
-    report = plain.prove({"tests/test_rabbit.py": TEST, "tests/conftest.py": flipping})
-    assert report.verdict == "refuted"
-    assert "harness changed" in kinds(report)
-
-
-def test_code_that_would_run_before_the_tests_is_left_out_and_flagged(plain: Any) -> None:
     names = ["pytest.py", "sitecustomize.py", "src/pluggy/__init__.py"]
-    report = plain.prove({"tests/test_rabbit.py": TEST, **dict.fromkeys(names, "import os\nos._exit(0)\n")})
+    files = {"tests/test_rabbit.py": TEST, "tests/conftest.py": flipping}
+    report = plain.prove({**files, **dict.fromkeys(names, "import os\nos._exit(0)\n")})
     assert report.verdict == "refuted"
-    assert [flag.path for flag in report.flags if flag.kind == "harness changed"] == names
+    assert "tests/test_rabbit.py::test_rabbit still fails on the fix with KeyError in price_of" in report.reason
+    flagged = [flag.path for flag in report.flags if flag.kind == "harness changed"]
+    assert flagged == ["pytest.py", "sitecustomize.py", "src/pluggy/__init__.py", "tests/conftest.py"]
 
 
 def test_a_fixture_that_only_the_new_conftest_has_leaves_it_open(plain: Any) -> None:
@@ -234,9 +209,9 @@ def test_forged_results_are_not_trusted(plain: Any, forgery: str) -> None:
 
 
 def test_time_up_is_not_run(plain: Any) -> None:
-    report = plain.prove({"tests/test_slow.py": "import time\n\n\ndef test_slow():\n    time.sleep(60)\n"}, timeout=2)
+    report = plain.prove({"tests/test_slow.py": "import time\n\n\ndef test_slow():\n    time.sleep(60)\n"}, timeout=1)
     assert report.verdict == "not run"
-    assert report.reason == "The run “new tests on base” could not be made: ended by us after 2 seconds."
+    assert report.reason == "The run “new tests on base” could not be made: ended by us after 1 seconds."
     assert plain.left_behind() == []
 
 
@@ -294,6 +269,7 @@ def test_code_from_the_checkout_instead_of_the_tree_is_not_run(
     assert report.verdict == "demonstrated"
 
 
+@pytest.mark.usefixtures("uncontained")
 def test_who_is_told_to_stop_ends_both_runs_that_are_under_way(plain: Any, tmp_path: Path) -> None:
     """The signal comes while two runs are made beside each other; neither they nor their trees outlive it."""
     begun = tmp_path / "begun"

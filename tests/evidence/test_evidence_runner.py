@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import sys
 import textwrap
@@ -13,6 +14,7 @@ import pytest
 
 from workbench.errors import OutsideError
 from workbench.evidence import trees
+from workbench.evidence.hunks import Hunk
 from workbench.evidence.results import wants_network
 from workbench.evidence.runs import Runner
 from workbench.git import Repository
@@ -278,33 +280,32 @@ def test_an_interrupted_run_is_not_run(run: Any) -> None:
     assert (found.trouble, found.note) == ("infrastructure", "the test runner ended with exit code 2")
 
 
-def test_no_process_of_a_run_is_left(run: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("detached", [False, True])
+def test_no_process_of_a_run_is_left(run: Any, detached: bool) -> None:
+    """Neither a child nor a server in a session of its own; both are known by what they run."""
+    mark = f"sleep(60) or {secrets.token_hex(8)!r}"
     text = f"""
-import subprocess, sys
+import subprocess, sys, time, psutil
 
 def test_a():
-    child = subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(60)'])
-    open({str(tmp_path / "pid")!r}, 'w').write(str(child.pid))
+    code = {f"import time; time.{mark}"!r}
+    subprocess.Popen([sys.executable, '-S', '-c', code], start_new_session={detached})
+    until = time.monotonic() + 20
+    while not any(code in (each.info['cmdline'] or ()) for each in psutil.process_iter(['cmdline'])):
+        assert time.monotonic() < until
+        time.sleep(0.05)
 """
-    run({"test_a.py": text})
-    pid = int((tmp_path / "pid").read_text())
-    assert not psutil.pid_exists(pid) or psutil.Process(pid).wait(10) is None
+    assert run({"test_a.py": text}).outcome == "passed"
+    alive = [each for each in psutil.process_iter() if mark in _words(each)]
+    _, alive = psutil.wait_procs(alive, timeout=10)
+    assert alive == []
 
 
-def test_a_server_that_a_test_detached_is_not_left(run: Any, tmp_path: Path) -> None:
-    pid_file = tmp_path / "pid"
-    run(
-        {
-            "test_a.py": f"""
-def test_a():
-    import subprocess, sys
-    server = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], start_new_session=True)
-    open({str(pid_file)!r}, 'w').write(str(server.pid))
-"""
-        }
-    )
-    pid = int(pid_file.read_text())
-    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+def _words(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 @pytest.mark.parametrize(
@@ -321,6 +322,12 @@ def test_a():
         ("python -Wd -m django test --settings=a", sys.executable, ("--settings=a",)),
         ("cd backend && ./manage.py test", sys.executable, ()),
         ("python tests/runtests.py -v 2", sys.executable, ("-v", "2")),
+        ("python -m tests.runtests a", sys.executable, ("a",)),
+        ("./runtests", sys.executable, ()),
+        ("coverage run -a --source shop runtests.py -v 2", sys.executable, ("-v", "2")),
+        ("env/bin/python -m coverage run -m django test shop", "/repo/env/bin/python", ("shop",)),
+        ("poetry run coverage run manage.py test", sys.executable, ()),
+        ("", sys.executable, ()),
     ],
 )
 def test_a_command_is_understood(command: str, python: str, arguments: tuple[str, ...]) -> None:
@@ -337,10 +344,13 @@ def test_the_repository_s_own_environment_comes_first(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "make test", "python manage.py check", "python -m 'pytest", "A=1", "cd .. && pytest", "python -c test"],
+    [
+        *("make test", "tox -e py", "python manage.py check", "python -m 'pytest", "A=1", "cd .. && pytest"),
+        *("python -c test", "python -m unittest", "python setup.py test", "python -m", "./run.sh test"),
+    ],
 )
 def test_what_is_no_test_command_of_ours_is_not_guessed_at(command: str) -> None:
-    with pytest.raises(NotSupported):
+    with pytest.raises(NotSupported, match=r"set tests\.command to what it starts"):
         TestCommand.parse(command, Path("/repo"))
 
 
@@ -373,3 +383,21 @@ def test_a_tree_that_cannot_be_made_is_an_error_of_git(plain: Any, monkeypatch: 
     monkeypatch.setattr(Repository, "add_worktree", fail)
     with pytest.raises(OutsideError):
         plain.prove({"clinic/pricing.py": "x = 1\n"})
+
+
+@pytest.mark.parametrize("without", [b"x = 1\n", None])
+def test_a_piece_is_taken_out_of_the_tree_only(tmp_path: Path, without: bytes | None) -> None:
+    """Whatever the result has made of the folders above it: a link that leads elsewhere, or a file."""
+    outside, tree = tmp_path / "outside", tmp_path / "tree"
+    for folder in (outside, tree / "file.py"):
+        folder.mkdir(parents=True)
+    (outside / "a.py").write_text("kept")
+    (tree / "shop").symlink_to(outside)
+    (tree / "link.py").symlink_to(outside / "a.py")
+    (tree / "plain").write_text("a file")
+    for path in ("shop/a.py", "link.py", "plain/a.py", "file.py"):
+        Hunk(path, 1, without).take_out(tree)
+        found = tree / path
+        assert (found.read_bytes() if found.exists() else None) == without
+        assert found.resolve() == found
+    assert [(path.name, path.read_text()) for path in outside.iterdir()] == [("a.py", "kept")]

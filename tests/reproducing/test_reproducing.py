@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from capture.event import Event, ExceptionInfo, Frame, Request
 from capture.testing import make_event
 from workbench import config as configuration
+from workbench.evidence.report import Run
+from workbench.evidence.runs import Runner
 from workbench.reproducing import Attempt, CannotWrite, attempt
 from workbench.reproducing.trying import place
 from workbench.reproducing.writing import from_call, from_request
@@ -88,14 +90,17 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tried(shop: Path, tmp_path: Path) -> Callable[[Event], list[Attempt]]:
+def tried(shop: Path, tmp_path: Path) -> Callable[..., list[Attempt]]:
     """Tries to reproduce an event in the shop."""
     environ = {
         "WORKBENCH_STATE_DIR": str(tmp_path),
         "WORKBENCH_TESTS_COMMAND": f"{sys.executable} manage.py test",
     }
-    config = configuration.load(environ=environ, start=shop)
-    return lambda event: attempt(config, 12, event, base="main")
+
+    def tried(event: Event, **more: str) -> list[Attempt]:
+        return attempt(configuration.load(environ={**environ, **more}, start=shop), 12, event, base="main")
+
+    return tried
 
 
 def failed(function: str, error: str, request: Request | None, **frame: Any) -> Event:
@@ -109,11 +114,46 @@ def status(code: int, request: Request, **changes: Any) -> Event:
     return make_event(kind="status", exceptions=(), request=request, status=code, **changes)
 
 
-def test_the_recorded_request_shows_the_fault(tried: Any, shop: Path) -> None:
+@pytest.fixture
+def networks(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether each run that was made had the machine's network."""
+    had: list[bool] = []
+    original = Runner.run
+
+    def run(runner: Runner, *args: Any) -> Run:
+        had.append(runner.network)
+        return original(runner, *args)
+
+    monkeypatch.setattr(Runner, "run", run)
+    return had
+
+
+def test_the_network_is_given_back_where_the_tests_miss_a_service(
+    tried: Any, networks: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not with `tests.network = "off"`."""
+    answers = {False: "ConnectionRefusedError: port 5432", True: "the disk is full"}
+
+    def run(runner: Runner, name: str, commit: str, *_: Any) -> Run:
+        networks.append(runner.network)
+        network = "on" if runner.network else "off"
+        return Run(name, commit, trouble="infrastructure", note=answers[runner.network], network=network)
+
+    monkeypatch.setattr(Runner, "run", run)
+    event = status(404, Request(method="GET", path="/nothing/here/"))
+    (one,) = tried(event)
+    assert (networks, one.outcome.reason) == ([False, True], "the test could not be run: the disk is full")
+    networks.clear()
+    (one,) = tried(event, WORKBENCH_TESTS_NETWORK="off")
+    assert (networks, one.outcome.reason) == ([False], "the test could not be run: ConnectionRefusedError: port 5432")
+
+
+def test_the_recorded_request_shows_the_fault(tried: Any, shop: Path, networks: list[bool]) -> None:
     request = Request(method="GET", path="/price/rabbit/", route="/price/<str:species>/")
     (one,) = tried(failed("price_of", "KeyError", request, locals={"species": "'rabbit'"}))
     assert one.outcome.answer == "reproduced", one.outcome.reason
     assert (one.written.kind, one.path) == ("request", "shop/tests/test_b012_request.py")
+    assert networks == [False]
     assert "with the recorded KeyError in price_of" in one.outcome.reason
     assert subprocess.run(["git", "status", "--porcelain"], cwd=shop, capture_output=True, check=True).stdout == b""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from capture.store.tables import ActRow, Bug, OutboxRow
 from capture.testing import NOW
 from workbench import config as configuration
 from workbench import landing, signoff
-from workbench.errors import ConfigurationError
+from workbench.errors import ConfigurationError, Refused
+from workbench.git import Repository
 from workbench.landing import Step
 
 LATER = NOW + timedelta(hours=1)
@@ -58,13 +60,17 @@ def rows(engine: Engine, model: type[Any]) -> list[Any]:
         return list(session.exec(select(model)))
 
 
+def landed(engine: Engine) -> list[ActRow]:
+    return [act for act in rows(engine, ActRow) if act.kind == "land"]
+
+
 def test_a_fix_stays_on_its_branch_unless_something_else_is_said(
     land: Land, engine: Engine, base_is_main: Path
 ) -> None:
     before = git(base_is_main, "for-each-ref")
     assert land() == ()
     assert git(base_is_main, "for-each-ref") == before
-    assert rows(engine, ActRow) == []
+    assert landed(engine) == []
     assert rows(engine, Bug)[0].quiet_until == LATER + timedelta(hours=1)
 
 
@@ -74,8 +80,8 @@ def test_a_fix_is_merged(land: Land, engine: Engine, base_is_main: Path, reposit
     assert step.text.startswith("merged into main as ")
     assert git(base_is_main, "rev-parse", "main^2") == repository[2]
     assert "Signed off by Ada (demonstrated)." in git(base_is_main, "log", "-1", "--format=%B", "main")
-    (act,) = rows(engine, ActRow)
-    assert (act.kind, act.after) == ("land", {"commit": repository[2], "steps": [step.text]})
+    (act,) = landed(engine)
+    assert (act.after["commit"], act.after["steps"]) == (repository[2], [step.text])
 
 
 def test_a_merge_that_conflicts_leaves_the_decision_as_it_is(land: Land, engine: Engine, base_is_main: Path) -> None:
@@ -156,3 +162,60 @@ def test_what_will_happen_is_said_before(tmp_path: Path, then: str, words: str) 
     assert landing.plan(config) == words
     with pytest.raises(ConfigurationError):
         landing.plan(configuration.load(environ={"WORKBENCH_SIGNOFF_TAG": "maybe"}, start=tmp_path))
+
+
+def test_the_branch_of_the_agent_stands_on_the_fix_once_it_is_signed(
+    land: Land, engine: Engine, base_is_main: Path, tmp_path: Path, repository: Any
+) -> None:
+    """Until then the result is only kept beside it: the agent commits nothing."""
+    _root, base, result = repository
+    tree = tmp_path / "tree"
+    git(base_is_main, "update-ref", "refs/heads/bugfix/B-012", base)
+    git(base_is_main, "worktree", "add", "-q", str(tree), "bugfix/B-012")
+    (tree / "pricing.py").write_text("price = 2\n")
+    (tree / "scratch.txt").write_text("mine")
+    (tree / "__pycache__").mkdir()
+    (tree / "__pycache__" / "pricing.pyc").write_text("")
+    assert land() == ()
+    assert git(base_is_main, "rev-parse", "bugfix/B-012") == result
+    assert git(tree, "status", "--porcelain").splitlines() == ["?? __pycache__/", "?? scratch.txt"]
+    assert Repository.open(base_is_main).lost_besides(tree, result) == ["scratch.txt"]
+
+
+@pytest.mark.parametrize("where", ["in the main checkout", "moved on", "gone"])
+def test_a_branch_that_somebody_works_on_is_left_as_it_is(
+    land: Land, engine: Engine, base_is_main: Path, repository: Any, where: str
+) -> None:
+    _root, base, _result = repository
+    if where == "in the main checkout":
+        git(base_is_main, "update-ref", "refs/heads/bugfix/B-012", base)
+        git(base_is_main, "checkout", "-q", "bugfix/B-012")
+    elif where == "moved on":
+        other = git(base_is_main, "commit-tree", f"{base}^{{tree}}", "-p", base, "-m", "mine")
+        git(base_is_main, "update-ref", "refs/heads/bugfix/B-012", other)
+    else:
+        git(base_is_main, "update-ref", "-d", "refs/heads/bugfix/B-012")
+    before = git(base_is_main, "for-each-ref")
+    assert land() == ()
+    assert git(base_is_main, "for-each-ref") == before
+    assert (base_is_main / "pricing.py").read_text() == "price = 1\n"
+
+
+def test_a_worktree_that_changed_since_the_question_is_not_removed(
+    engine: Engine, bug: Any, base_is_main: Path, tmp_path: Path
+) -> None:
+    bug()
+    tree = tmp_path / "tree"
+    git(base_is_main, "worktree", "add", "-q", str(tree), "bugfix/B-012")
+    proposal = signoff.proposal(engine, 12)
+    proposal = replace(proposal, session=replace(proposal.session, worktree=str(tree)))
+    found = landing.leftover(proposal)
+    assert found == landing.Leftover(tree, ())
+    (tree / "scratch.txt").write_text("mine")
+    with pytest.raises(Refused, match="has changed since"):
+        landing.remove(proposal, found)
+    assert (tree / "scratch.txt").is_file()
+    assert "Removed the worktree" in landing.remove(proposal, landing.Leftover(tree, ("scratch.txt",)))
+    assert landing.leftover(proposal) is None
+    tree.mkdir()
+    assert landing.leftover(proposal) is None  # a folder of that name that is no worktree

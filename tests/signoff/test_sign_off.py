@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import psutil
 import pytest
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, select
 
+from capture.store.lifecycle import Actor, move
 from capture.store.tables import Bug, EvidenceRow, FixSession, OutboxRow, SignOff, Transition
 from capture.testing import NOW
 from workbench import signoff
+from workbench.bugs import queries, sections
+from workbench.bugs.persons import Account
+from workbench.bugs.rows import BugPage
 from workbench.errors import NotFound, OutsideError, Refused
 from workbench.signoff import Seen
+from workbench.tui.documents.bug import View, page_lines
 
 LATER = NOW + timedelta(hours=1)
 
@@ -238,3 +247,98 @@ def test_a_rejection_needs_a_reason(engine: Engine, bug: Any) -> None:
     bug()
     with pytest.raises(Refused, match="needs a reason"):
         signoff.reject(None, engine, 12, by="Ada", reason=" ", now=LATER)  # type: ignore[arg-type]
+
+
+def test_the_record_names_who_decided_to_the_system_and_to_github(engine: Engine, bug: Any, repository: Any) -> None:
+    bug()
+    with Session(engine) as session:
+        session.exec(select(Bug)).one().count = 7
+        session.commit()
+    account = Account("ada", "octocat")
+    signed = signoff.verify(
+        engine, 12, Seen(repository[2], 7), by="Ada <a@b.c>", note="", now=LATER, account=account, environ={}
+    )
+    assert (signed.os_user, signed.github_login, signed.events) == ("ada", "octocat", 7)
+    assert signed.who == "Ada <a@b.c> (GitHub: octocat)"
+    page = queries.bug_page(engine, 12, now=LATER)
+    assert page.sign_offs == (signed,)
+    shown = page_lines(page, View(width=100, now=LATER, event=None))
+    assert "verified by Ada <a@b.c> (GitHub: octocat)" in " ".join(line.text for line in shown)
+    assert "user ada" in " ".join(line.text for line in shown)
+    assert "GitHub: octocat" in sections.sections(page)["sign-off"]
+    with Session(engine) as session:
+        (comment,) = session.exec(select(OutboxRow).where(OutboxRow.kind == "comment_issue"))
+    assert comment.body["by"] == "Ada <a@b.c> (GitHub: octocat)"
+
+
+@pytest.mark.parametrize("name", ["Bug workbench <bug-workbench@localhost>", "Claude <NoReply@anthropic.com>"])
+@pytest.mark.parametrize("decision", ["verify", "reject"])
+def test_the_sessions_own_identity_decides_nothing(
+    engine: Engine, bug: Any, repository: Any, name: str, decision: str
+) -> None:
+    bug()
+    config: Any = None
+    decide = {
+        "verify": lambda: signoff.verify(engine, 12, Seen(repository[2], 7), by=name, note="", now=LATER, environ={}),
+        "reject": lambda: signoff.reject(config, engine, 12, by=name, reason="no", now=LATER),
+    }[decision]
+    with pytest.raises(Refused, match="is what sessions go by"):
+        decide()
+    assert the(engine, Bug).state == "review"
+
+
+@pytest.fixture
+def leader(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A process that began the session we run in, although we are not below it.
+
+    Ours in earnest may be outside of the container, where its number is 0 and nothing can be asked of it.
+    """
+    with subprocess.Popen(["sleep", "60"]) as process:
+        monkeypatch.setattr(os, "getsid", lambda pid: process.pid)
+        yield process.pid
+        process.kill()
+
+
+@pytest.mark.parametrize("who", ["parent", "leader", "another", "ended"])
+def test_what_a_fix_session_has_begun_decides_nothing(
+    engine: Engine, bug: Any, repository: Any, leader: int, who: str
+) -> None:
+    bug()
+    pid = {"parent": os.getppid(), "leader": leader, "another": 1 << 22, "ended": os.getppid()}[who]
+    started = psutil.Process(pid).create_time() if who in ("parent", "leader") else 12.0
+    with Session(engine) as session:
+        fix = session.exec(select(FixSession)).one()
+        fix.pid, fix.pid_started = pid, started
+        session.commit()
+    if who in ("another", "ended"):
+        signoff.verify(engine, 12, Seen(repository[2], 7), by="Ada", note="", now=LATER, environ={})
+        assert the(engine, Bug).state == "closed"
+        return
+    with pytest.raises(Refused, match="runs inside a fix session"):
+        signoff.verify(engine, 12, Seen(repository[2], 7), by="Ada", note="", now=LATER, environ={})
+    assert the(engine, Bug).state == "review"
+
+
+def test_events_of_an_old_release_are_counted_as_such_and_a_recurrence_shows_the_earlier_sign_off(
+    engine: Engine, bug: Any, repository: Any
+) -> None:
+    bug()
+    signoff.verify(engine, 12, Seen(repository[2], 7), by="Ada", note="", now=LATER, environ={})
+    with Session(engine) as session:
+        session.exec(select(Bug)).one().count = 3
+        session.commit()
+    page = queries.bug_page(engine, 12, now=LATER)
+    assert page.on_old_release == 3
+    view = View(width=100, now=LATER, event=None)
+    assert "still on the old release: 3 events since the sign-off" in _text(page, view)
+    with Session(engine) as session:
+        row = session.exec(select(Bug)).one()
+        move(session, row, "open", by=Actor("system", "capture"), reason="seen again in release 2", now=LATER)
+        session.commit()
+    page = queries.bug_page(engine, 12, now=LATER)
+    assert page.on_old_release == 0
+    assert "↻ it came back after the sign-off of just now by Ada" in _text(page, view)
+
+
+def _text(page: BugPage, view: View) -> str:
+    return " ".join(line.text for line in page_lines(page, view))

@@ -4,7 +4,7 @@ from workbench.evidence.collecting import collect, estimate
 from workbench.evidence.costs import Estimate
 from workbench.evidence.fault import RecordedFault
 from workbench.evidence.personal import personal_values
-from workbench.evidence.report import EvidenceReport, EvidenceRequest, Flag, Verdict
+from workbench.evidence.report import EvidenceReport, EvidenceRequest, Flag, Replay, Verdict
 from workbench.evidence.reproducing import Reproduction, reproduce
 from workbench.evidence.runs import RUNNER_MARK
 from workbench.evidence.split import Split
@@ -17,6 +17,7 @@ __all__ = [
     "EvidenceRequest",
     "Flag",
     "RecordedFault",
+    "Replay",
     "Reproduction",
     "Split",
     "Verdict",

@@ -110,7 +110,7 @@ class Cache:
 
 def _plain(run: Run) -> dict[str, Any]:
     tests = [[test.id, test.outcome, test.phase, test.seconds, test.message] for test in run.tests]
-    kept = ("name", "commit", "command", "trouble", "seconds", "network", "versions", "plugins")
+    kept = ("name", "commit", "command", "trouble", "seconds", "network", "sandbox", "versions", "plugins")
     return {**{name: getattr(run, name) for name in kept}, "tests": tests}
 
 

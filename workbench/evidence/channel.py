@@ -6,6 +6,7 @@ What has been told cannot be taken back or reworded, for it is no file: it is he
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import hmac
 import json
@@ -23,7 +24,10 @@ Count = Callable[[int, int], None]  # how many tests have ended, of how many; 0 
 
 # A suite of 20,000 tests tells some 20 MB. More than this is no record, and would only fill our memory.
 _MOST_BYTES = 256 * 1024 * 1024
-_CHUNK = 65_536
+_CHUNK = 1024 * 1024
+# How long we leave a run alone after we heard something: waking up for each record would cost the tests more than the
+# recording does. Meanwhile the records lie in the pipe, which is wide enough for some 2,000 of them.
+_PAUSE_SECONDS = 0.01
 _AFTER_THE_END_SECONDS = 5
 _COUNTED_EVERY_SECONDS = 0.5
 
@@ -50,6 +54,8 @@ class Channel:
         key = secrets.token_hex(32)
         orders, orders_in = os.pipe()
         records, writing = os.pipe()
+        with contextlib.suppress(OSError, AttributeError):  # not on every system, and not beyond a limit of this one
+            fcntl.fcntl(records, fcntl.F_SETPIPE_SZ, _CHUNK)
         given = json.dumps({**spec, "key": key, "results": writing}).encode()
         channel = cls(orders, count, key, given, orders_in, records, writing)
         try:
@@ -102,6 +108,8 @@ class Channel:
                 counter.saw(chunk)
             else:
                 self._overfull = True
+            if ready:
+                time.sleep(_PAUSE_SECONDS)
 
     def _finish(self) -> None:
         if self._reader is not None:

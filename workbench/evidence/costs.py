@@ -22,15 +22,17 @@ class Estimate:
     is_base_known: bool
 
     @classmethod
-    def of(cls, past: Past | None, *, is_base_known: bool, at_once: int = 1) -> Self:
+    def of(cls, past: Past | None, *, is_base_known: bool, at_once: int = 1, replays: int = 0) -> Self:
         """Return the estimate from what the last evidence took, where so many runs are made `at_once`."""
         base = 0 if is_base_known else _BASE_RUNS
-        runs = _NEW_RUNS + _SUITE_RUNS + base
+        runs = _NEW_RUNS + _SUITE_RUNS + base + replays
         if past is None:
             return cls(runs, None, 0, is_base_known)
-        # The base's own run stands alone: it waits for nobody.
-        new, suites = _NEW_RUNS / at_once, base + _SUITE_RUNS / at_once
-        seconds = suites * past.suite_seconds + new * past.new_seconds + runs * past.tree_seconds
+        # New tests are run twice each, and the recorded request is no longer than they are.
+        suite, short = past.suite_seconds + past.tree_seconds, past.new_seconds + past.tree_seconds
+        first = _NEW_RUNS // 2
+        beside = [base * suite, *[short] * (first + replays)]
+        seconds = first * short / at_once + max(max(beside), sum(beside) / at_once) + _SUITE_RUNS * suite / at_once
         return cls(runs, round(seconds, 1), past.tests, is_base_known)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -13,12 +14,18 @@ from capture.event import Event, Frame
 # checkouts agree on the end of a path only.
 _SHARED_PARTS = 2
 
+# A place of a route, as Django writes them: of a path, of a regular expression.
+_PLACE = re.compile(r"\(\?P<\w+>[^)]*\)|<[^<>]+>")
+
 Reason = Literal["recorded fault", "elsewhere", "not comparable"]
 
 
 @dataclass(frozen=True)
 class Raised:
-    """An exception that a test met: its type, its innermost frame in the tree, and its innermost frame at all."""
+    """An exception that a test met: its type, its innermost frame in the tree, and its innermost frame at all.
+
+    `line` is where it was in `file`, or 0 where that is not known.
+    """
 
     type: str
     message: str = ""
@@ -26,6 +33,7 @@ class Raised:
     function: str = ""
     leaf_file: str = ""
     leaf_function: str = ""
+    line: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,14 @@ class RecordedFault:
             route=request.route if request else None,
             is_in_app=is_in_app,
         )
+
+    @property
+    def values(self) -> frozenset[str]:
+        """What stood in the recorded path where its route has a place for any value; a letter is told from nothing."""
+        if self.route is None or not _PLACE.search(self.route):
+            return frozenset()
+        fixed = {part for part in _PLACE.split(self.route) if part}
+        return frozenset(part for part in self.path.split("/") if len(part) > 1 and not any(part in f for f in fixed))
 
     @property
     def words(self) -> str:

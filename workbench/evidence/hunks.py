@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,11 +32,21 @@ class Hunk:
     def take_out(self, tree: Path) -> None:
         """Make the file in a tree what it would be without this piece."""
         file = tree / self.path
+        _make_way(file, tree)
         if self.without is None:
-            file.unlink(missing_ok=True)
             return
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(self.without)
+
+
+def _make_way(file: Path, tree: Path) -> None:
+    """Remove what is at the place of a file, and what above it is no folder: a link may lead out of the tree."""
+    inside = [tree.joinpath(*file.relative_to(tree).parts[:count]) for count in range(1, len(file.parts))]
+    for folder in inside:
+        if folder.is_symlink() or folder.is_file():
+            folder.unlink()
+    if file.is_dir():
+        shutil.rmtree(file)
 
 
 def hunks(repository: Repository, base: str, result: str, paths: tuple[str, ...]) -> list[Hunk]:

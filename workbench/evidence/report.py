@@ -27,12 +27,33 @@ BASE_AGAIN = "base again"
 # Made only where something broke, up to three times: does it break every time, and was it always so?
 BROKEN_AGAIN = "broken tests again"
 BROKEN_ON_BASE = "broken tests on base"
+# The recorded request or call once more; and what stands for both where there was none.
+REPLAY_ON_BASE = "replay on base"
+REPLAY_ON_FIX = "replay on fix"
+REPLAY = "replay"
+REPLAYS = (REPLAY_ON_BASE, REPLAY_ON_FIX)
 
 # The flag of code that takes hold of the test runner: what such code has run beside cannot be believed.
 REACHES_RUNNER = "reaches into the runner"
 
 # Passing tests that a run lists by name when it is shown or stored: a suite of thousands would be megabytes.
 MOST_LISTED = 200
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The recorded request, or call, as a test: the file `path` of `commit`, which is the base with this file more.
+
+    Without a commit, `why_not` says in a few words why there is none. `differences` are what it does not do as the
+    recorded one did. `caveat` says why showing the fault on a fix means nothing, where that is so.
+    """
+
+    kind: str = "request"
+    path: str = ""
+    commit: str = ""
+    why_not: str = ""
+    differences: tuple[str, ...] = ()
+    caveat: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,7 +65,9 @@ class EvidenceRequest:
     and emptied at any time. `network` says whether tests keep the machine's: "off" takes it away where the machine
     can, "auto" gives it back to tests that fail without it. `personal` are values of the event that belong to nobody
     but a visitor of the site. With `each_hunk`, the new tests also run without each piece of the fix. `at_once` is how
-    many runs may be made at the same time; it is one wherever they would share a network.
+    many runs may be made at the same time; it is one wherever they would share a network. `replay` is made on base and
+    fix as well. New tests are made a second time, and what broke up to three times, where one run takes no longer than
+    `cheap_seconds`.
     """
 
     repository: Path
@@ -59,6 +82,8 @@ class EvidenceRequest:
     personal: tuple[str, ...] = ()
     each_hunk: bool = False
     at_once: int = 2
+    replay: Replay | None = None
+    cheap_seconds: float = 15.0
 
 
 @dataclass(frozen=True)
@@ -100,6 +125,7 @@ class TestResult:
             "exception": surfaced.type if surfaced else None,
             "message": self.message,
             "file": surfaced.file if surfaced else None,
+            "line": surfaced.line or None if surfaced else None,
             "function": surfaced.function if surfaced else None,
         }
 
@@ -108,8 +134,9 @@ class TestResult:
 class Run:
     """One run of tests on one clean tree. With `trouble`, its results say nothing, and `note` says why.
 
-    `network` is "off", "on", or "on: " and why it could not be taken away; `plugins` are the files of the tree that
-    the test runner itself was made of.
+    `network` is "off", "on", or "on: " and why it could not be taken away; `sandbox` is "on", or "none: " and why there
+    was none, or empty for runs of before it was told; `plugins` are the files of the tree that the test runner itself
+    was made of.
     """
 
     name: str
@@ -120,6 +147,7 @@ class Run:
     note: str = ""
     seconds: float = 0.0
     network: str = "on"
+    sandbox: str = ""
     versions: str = ""
     plugins: tuple[str, ...] = ()
 
@@ -159,6 +187,7 @@ class Run:
             "tests": [test.as_dict() for test in self.tests if test.id not in left_out],
             "note": self.note or note,
             "network": self.network,
+            "sandbox": self.sandbox,
             "versions": self.versions,
         }
 
@@ -190,6 +219,11 @@ class EvidenceReport:
     started_at: datetime
     ended_at: datetime
 
+    @property
+    def replay(self) -> str:
+        """What sending the recorded request again showed, in one sentence; empty where there was none to send."""
+        return next((run.note for run in self.runs if run.name in (REPLAY, REPLAY_ON_FIX)), "")
+
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data, ready for JSON."""
         return {
@@ -197,6 +231,7 @@ class EvidenceReport:
             "reason": self.reason,
             "flags": [flag.as_dict() for flag in self.flags],
             "runs": [run.as_dict() for run in self.runs],
+            "replay": self.replay or None,
             "base": self.base,
             "result": self.result,
             "started_at": self.started_at.isoformat(),
@@ -206,4 +241,5 @@ class EvidenceReport:
 
 def raised_from(record: Mapping[str, Any]) -> Raised:
     """Return an exception as the plugin wrote it."""
-    return Raised(**{name: str(record[name]) for name in Raised.__dataclass_fields__})
+    words = {name: str(record[name]) for name in Raised.__dataclass_fields__ if name != "line"}
+    return Raised(**words, line=int(record["line"]))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from workbench.evidence import trees
 from workbench.evidence.fault import RecordedFault
 from workbench.evidence.report import NEW_ON_BASE, EvidenceRequest, Run, TestResult
+from workbench.evidence.results import wants_network
 from workbench.evidence.runs import Runner
 from workbench.evidence.split import Split
+from workbench.evidence.unsaid import with_command
 from workbench.git import Repository
 from workbench.suite import NotSupported, TestCommand
 
@@ -27,24 +30,44 @@ class Reproduction:
     failing: tuple[str, ...] = ()
 
 
-def reproduce(request: EvidenceRequest, *, progress: Callable[[str], None] = lambda _: None) -> Reproduction:
-    """Run the test files of `request.result` on its base, and say whether one fails with the recorded fault."""
+def reproduce(
+    request: EvidenceRequest,
+    *,
+    progress: Callable[[str], None] = lambda _: None,
+    over: threading.Event | None = None,
+) -> Reproduction:
+    """Run the test files of `request.result` on its base, and say whether one fails with the recorded fault.
+
+    `over` ends the run from another thread.
+    """
     repository = Repository.open(request.repository)
     base, result = repository.resolve(request.base), repository.resolve(request.result)
-    split = Split.of(repository.changes(base, result))
-    if not split.test_files:
-        return Reproduction("not reproduced", "there is no new or changed test file")
+    changes = repository.changes(base, result)
+    request, how = with_command(request, repository, base)
     try:
         command = TestCommand.parse(request.command, repository.root)
     except NotSupported as error:
-        return Reproduction("not run", f"no test was run: {error}", split.test_files)
+        return Reproduction("not run", f"no test was run: {error}{how and f'.{how}'}", Split.of(changes).test_files)
+    split = Split.of(changes, command.launching)
+    if not split.test_files:
+        return Reproduction("not reproduced", "there is no new or changed test file")
     request.workdir.mkdir(parents=True, exist_ok=True)
     trees.sweep(repository)
-    runner = Runner(command, request.timeout, repository.root, request.workdir.resolve())
+    over = over or threading.Event()
     progress(f"running {', '.join(split.test_files[:3])} on the clean base {base[:7]}")
-    with trees.clean_tree(repository, request.workdir, base=base, overlay=result, paths=split.tests) as tree:
-        run = runner.run(NEW_ON_BASE, base, tree, split.test_files)
-    return judge(request.fault, run, split)
+
+    def run_it(*, network: bool) -> Run:
+        place, limit = request.workdir.resolve(), request.timeout
+        runner = Runner(command, limit, repository.root, place, network=network, over=over)
+        with trees.clean_tree(repository, request.workdir, base=base, overlay=result, paths=split.tests) as tree:
+            return runner.run(NEW_ON_BASE, base, tree, split.test_files)
+
+    run = run_it(network=request.network == "on")
+    if request.network == "auto" and run.network == "off" and wants_network(run) and not over.is_set():
+        progress("the test needs a service of this machine: once more, with the network on")
+        run = run_it(network=True)
+    found = judge(request.fault, run, split)
+    return replace(found, reason=f"{found.reason}.{how}") if how and found.answer == "not run" else found
 
 
 def judge(fault: RecordedFault | None, run: Run, split: Split) -> Reproduction:

@@ -56,7 +56,7 @@ def read(told: Records | None, exit_code: int, second: Reporter) -> Results | No
     if "start" not in kinds:
         return None
     try:
-        found = _judged(told, kinds, exit_code, second)
+        found = _judged(told, exit_code, second)
     except (KeyError, TypeError, ValueError, AttributeError):  # sealed, and yet no record of ours
         found = _disagree("the recorded results were changed by somebody else")
     started, launched = kinds["start"], kinds.get("launch", {})
@@ -64,28 +64,45 @@ def read(told: Records | None, exit_code: int, second: Reporter) -> Results | No
         found,
         network=launched.get("network", "on"),
         versions=f"{started['runner']}, Python {started['python']}",
-        plugins=tuple(kinds.get("plugins", {}).get("files", ())),
+        plugins=tuple(_each(told, "plugins", "files")),
         labels=tuple(kinds.get("labels", {}).get("labels", ())),
     )
 
 
-def _judged(told: Records, kinds: Mapping[str, Mapping[str, Any]], exit_code: int, second: Reporter) -> Results:
-    if "trouble" in kinds:
-        return Results(trouble="infrastructure", note=f"no test could start: {kinds['trouble']['message'][:300]}")
-    finish = kinds.get("finish")
-    if finish is None:
+def _judged(told: Records, exit_code: int, second: Reporter) -> Results:
+    if trouble := next((record for record in told if record["kind"] == "trouble"), None):
+        return Results(trouble="infrastructure", note=f"no test could start: {trouble['message'][:300]}")
+    calls = _calls(told)
+    if not all(any(record["kind"] == "finish" for record in call) for call in calls):
         return _disagree(f"the run ended early, with exit code {exit_code} and without a last word")
-    if finish["foreign"]:
-        return Results(
-            trouble="infrastructure",
-            note="the tests imported code from outside of the tree under test: " + "; ".join(finish["foreign"]),
-        )
+    if foreign := _each(told, "finish", "foreign"):
+        note = "the tests imported code from outside of the tree under test: " + "; ".join(foreign)
+        return Results(trouble="infrastructure", note=note)
     tests = tuple(_tests(told))
     if exit_code == 5 or (exit_code == 0 and not tests):
         return Results(trouble="no tests", note="no tests were found")
+    if 1 < exit_code <= len(calls) and any(test.is_red for test in tests):
+        exit_code = 1  # a script that adds up what its calls returned
     if exit_code not in (0, 1):
         return Results(trouble="infrastructure", note=f"the test runner ended with exit code {exit_code}")
-    return _machine_trouble(tests) or _incomplete(tests, told) or _checked(tests, told, exit_code, second)
+    incomplete = next((found for call in calls if (found := _incomplete(tuple(_tests(call)), call))), None)
+    return _machine_trouble(tests) or incomplete or _checked(tests, told, exit_code, second)
+
+
+def _calls(told: Records) -> list[Records]:
+    """Return the records of each time that the runner was called: a script may do so more than once."""
+    calls: list[Records] = []
+    for record in told:
+        if record["kind"] == "start":
+            calls.append([])
+        if calls:
+            calls[-1].append(record)
+    return calls
+
+
+def _each(told: Records, kind: str, name: str) -> list[str]:
+    """Return what all records of a kind list under a name, each once."""
+    return list(dict.fromkeys(one for record in told if record["kind"] == kind for one in record[name]))
 
 
 def _tests(records: Iterable[Mapping[str, Any]]) -> Iterable[TestResult]:
@@ -166,27 +183,28 @@ def junit(file: Path, tests: tuple[TestResult, ...], told: Records) -> str:
 
 def summary(output: Path, _tests: tuple[TestResult, ...], told: Records) -> str:
     """Return what unittest's result object, or the summary that it printed, counts otherwise."""
-    counts = [record for record in told if record["kind"] == "counts"]
-    if len(counts) != 1:
-        return f"there are {len(counts)} results of one run"
-    own, result = counts[0]["own"], counts[0]["result"]
-    if own != result:
-        return f"the result object counts {_counted(result.values())}, our own record {_counted(own.values())}"
+    counts = []
+    for call in _calls(told):
+        found = [record for record in call if record["kind"] == "counts"]
+        if len(found) != 1:
+            return f"there are {len(found)} results of one run"
+        own, result = found[0]["own"], found[0]["result"]
+        counts.append(own)
+        if own != result:
+            return f"the result object counts {_counted(result.values())}, our own record {_counted(own.values())}"
     with output.open("rb") as file:
         file.seek(max(0, output.stat().st_size - _PRINTED_BYTES))
         printed = file.read().decode("utf-8", "replace")
-    ran = list(_RAN.finditer(printed))
-    if not ran:  # a runner of the project's own may print what it likes
-        return ""
-    named = {name: int(number) for name, number in _COUNTED.findall(printed[ran[-1].end() :])}
-    told_us = [own["ran"], own["failures"], own["errors"], own["unexpected"]]
-    printed_numbers = [
-        int(ran[-1][1]),
-        *(named.get(name, 0) for name in ("failures", "errors", "unexpected successes")),
-    ]
-    if printed_numbers == told_us:
-        return ""
-    return f"the printed summary counts {_counted(printed_numbers)}, our own record {_counted(told_us)}"
+    ran = list(_RAN.finditer(printed))  # nothing, where a runner of the project's own prints what it likes
+    end = len(printed)
+    for match, own in zip(reversed(ran), reversed(counts), strict=False):
+        named = {name: int(number) for name, number in _COUNTED.findall(printed[match.end() : end])}
+        said = [int(match[1]), *(named.get(name, 0) for name in ("failures", "errors", "unexpected successes"))]
+        told_us = [own[name] for name in ("ran", "failures", "errors", "unexpected")]
+        if said != told_us:
+            return f"the printed summary counts {_counted(said)}, our own record {_counted(told_us)}"
+        end = match.start()
+    return ""
 
 
 def _counted(numbers: Iterable[int]) -> str:

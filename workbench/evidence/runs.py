@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 import psutil
 
 from capture.conf import DISABLED_VARIABLE
+from workbench import contained
 from workbench.evidence import results
 from workbench.evidence.channel import Channel, Count
 from workbench.evidence.interpreters import Interpreter
@@ -39,7 +41,7 @@ _STRAYS_SECONDS = 5
 # What a run that is told to stop gets to take its databases down.
 _GRACE_SECONDS = 5
 # How often a run looks whether it is to be ended.
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,15 @@ class Runner:
             return replace(run, seconds=round(time.monotonic() - begun, 2))
 
     def _run(self, run: Run, tree: Path, folder: Path, only: tuple[str, ...]) -> Run:
+        why_not = contained.why_not()
         spec = {
             "root": os.path.realpath(tree),
             "repository": os.path.realpath(self.repository),
             "only": only,
             "watched": self.watched,
             "testrunner": self.command.testrunner,
-            "network": "on" if self.network else "off",
+            "takes_labels": self.command.takes_labels,
+            "network": "on" if self.network else "off" if why_not else "apart",
             "suffix": f"_wb{secrets.token_hex(4)}",
         }
         output, junit = folder / "output.txt", folder / "junit.xml"
@@ -83,6 +87,9 @@ class Runner:
         run = replace(run, command=self.command.argv(*(only if self.command.kind == "pytest" else ())))
         argv = self.command.launched(_LAUNCHER, *self._options(tree, junit, only))
         place = tree / self.command.folder
+        run = replace(run, sandbox=f"none: {why_not}" if why_not else "on")
+        if not why_not and os.access(argv[0], os.X_OK):  # what is missing is told of as everywhere
+            argv = self._sandbox(tree, folder).wrap(argv, place)
         try:
             with Channel.open(spec, self.count) as channel:
                 environment = {**self._environment(tree, folder), "WORKBENCH_EVIDENCE_SPEC": str(channel.orders)}
@@ -91,6 +98,7 @@ class Runner:
             return replace(run, trouble="infrastructure", note=f"{argv[0]} cannot be started: {error.strerror}")
         if exit_code is None:
             return replace(run, trouble="infrastructure", note=f"ended by us after {self.timeout} seconds")
+        exit_code = exit_code if why_not else contained.exit_code(exit_code)
         if exit_code < 0:
             return replace(run, trouble="infrastructure", note=f"ended by signal {signal.Signals(-exit_code).name}")
         second: results.Reporter = functools.partial(results.junit, junit)
@@ -98,7 +106,7 @@ class Runner:
             second = functools.partial(results.summary, output)
         found = results.read(channel.told(), exit_code, second)
         if found is None:
-            return replace(run, trouble="infrastructure", note=_why_not_started(output, exit_code, self.command.kind))
+            return replace(run, trouble="infrastructure", note=_why_not_started(output, exit_code, self.command))
         return replace(
             run,
             command=(*run.command, *found.labels),
@@ -110,6 +118,24 @@ class Runner:
             plugins=found.plugins,
         )
 
+    def _sandbox(self, tree: Path, folder: Path) -> contained.Sandbox:
+        """Return what this run may do: write to its tree and its own folder, and read what it runs from."""
+        interpreter = Path(self.command.python)
+        real = Path(os.path.realpath(interpreter))
+        imported = [Path(path) for path in Interpreter.of(self.command.python).path]
+        # What the person's own command names is meant to be read.
+        said = [os.environ.get("LD_LIBRARY_PATH", ""), *self.command.variables.values(), *self.command.arguments]
+        beside = [Path(part) for each in said for part in each.split(os.pathsep) if part.startswith("/")]
+        return contained.Sandbox(
+            writable=(tree, folder),
+            readable=(
+                *(self.repository, _git_folder(tree), interpreter.parent.parent, real.parent.parent, PLUGIN.parent),
+                *(*imported, *beside),
+            ),
+            homes=contained.homes(os.environ),
+            network=self.network,
+        )
+
     def _options(self, tree: Path, junit: Path, only: tuple[str, ...]) -> tuple[str, ...]:
         if self.command.kind == "pytest":
             above = [".."] * len(Path(self.command.folder).parts)
@@ -118,7 +144,7 @@ class Runner:
                 *("--maxfail=0", "--continue-on-collection-errors"),
                 *("/".join([*(above or ["."]), path]) for path in only),  # a name that begins with a dash is no option
             )
-        if self.command.program[-1] == "test":
+        if self.command.takes_labels:
             return ("--testrunner=workbench_evidence_django.Runner", "--noinput")
         return ()  # a script asks Django for its runner, and gets ours
 
@@ -196,9 +222,18 @@ def _waited(process: subprocess.Popen[bytes], timeout: int, over: threading.Even
                 raise
 
 
+def _git_folder(tree: Path) -> Path:
+    """Return where the git data of a worktree is: reading it is part of many a test."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        pointer = Path((tree / ".git").read_text(encoding="utf-8").removeprefix("gitdir:").strip())
+        if pointer.is_absolute() and pointer.parent.name == "worktrees":
+            return pointer.parent.parent
+    return tree
+
+
 def _ask_to_end(process: subprocess.Popen[bytes]) -> None:
     """Interrupt the tests as a person would, so that they take their databases down."""
-    process.send_signal(signal.SIGINT)
+    contained.interrupt(process)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_GRACE_SECONDS)
 
@@ -225,18 +260,28 @@ def _run_of(process: psutil.Process) -> str | None:
         return None
 
 
+_RUNS_PYTEST = re.compile(r"^=+ (test session starts|short test summary info) =+$", re.MULTILINE)
+_RAN_TESTS = re.compile(r"^Ran \d+ tests? in ", re.MULTILINE)
 _MISSING: Mapping[str, Callable[[str], bool]] = {
     "pytest": lambda line: line.endswith("No module named pytest"),
     "django": lambda line: line.endswith(("No module named django", "No module named 'django'")),
 }
 
 
-def _why_not_started(output: Path, exit_code: int, kind: str) -> str:
+def _why_not_started(output: Path, exit_code: int, command: TestCommand) -> str:
     """Return why the runner ended before its first word, from the last lines that it printed."""
     printed = output.read_bytes()[-4000:].decode("utf-8", "replace")
     lines = [line.strip() for line in printed.splitlines() if line.strip()]
+    kind = command.kind
     if lines and _MISSING[kind](lines[-1]):
         return f"{kind.replace('d', 'D')} is not installed for the interpreter that runs the tests"
     told = next((line for line in reversed(lines) if "rror" in line), lines[-1] if lines else "nothing was printed")
+    if kind == "django" and _RUNS_PYTEST.search(printed):
+        return f"`{' '.join(command.program)}` calls pytest: set tests.command to `python -m pytest`"
+    if kind == "django" and not command.takes_labels and exit_code in (0, 1) and _RAN_TESTS.search(printed):
+        return (
+            f"`{' '.join(command.program)}` ran tests without asking Django for its runner in its own process: set"
+            " tests.command to what it starts, such as `python -m django test --settings=…`"
+        )
     name = "pytest" if kind == "pytest" else "Django's test runner"
     return f"{name} did not start (exit code {exit_code}): {told[:300]}"

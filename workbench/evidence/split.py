@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
@@ -40,7 +40,7 @@ _TEST_FOLDERS = frozenset({"tests", "test"})
 _SHADOWING = (sys.stdlib_module_names - {"test"}) | {
     *("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "xdist", "execnet", "pytest_django", "pytest_cov"),
     *("coverage", "django"),
-    *(f"workbench_evidence_{part}" for part in ("plugin", "launch", "record", "django")),
+    *(f"workbench_evidence_{part}" for part in ("plugin", "launch", "record", "django", "unittest")),
 }
 # Settings that only the tests use, whatever pattern for tests their names fit.
 _TEST_SETTINGS = re.compile(r"(^|/)(settings/(.*/)?\w*test\w*|(\w+_)?settings_?tests?|tests?_?settings)\.py$")
@@ -63,14 +63,14 @@ class Split:
     source: tuple[str, ...]
 
     @classmethod
-    def of(cls, changes: Iterable[Change]) -> Split:
-        """Return the split of the changes between two commits."""
+    def of(cls, changes: Iterable[Change], launching: Collection[str] = ()) -> Split:
+        """Return the split of the changes between two commits; `launching` are files that start the tests."""
         found: dict[str, list[str]] = {"tests": [], "gone_tests": [], "harness": [], "source": []}
         single = list(_single(changes))
         shadows = {place for path, status in single if status == "A" and (place := _shadowing(path))}
         for path, status in single:
             is_shadow = any(path == shadow or path.startswith(f"{shadow}/") for shadow in shadows)
-            found["harness" if is_shadow else _kind(path, status)].append(path)
+            found["harness" if is_shadow or path in launching else _kind(path, status)].append(path)
         return cls(**{kind: tuple(sorted(paths)) for kind, paths in found.items()})
 
     @property

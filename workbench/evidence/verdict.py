@@ -14,7 +14,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from workbench.evidence.fault import RecordedFault, Response
+from workbench.evidence.comparison import always_red, asks_the_same, claimed, ids_in, newly_red
+from workbench.evidence.fault import RecordedFault
 from workbench.evidence.report import (
     BASE,
     BASE_AGAIN,
@@ -28,7 +29,6 @@ from workbench.evidence.report import (
     REACHES_RUNNER,
     SUITE_ON_FIX,
     Flag,
-    Outcome,
     Run,
     TestResult,
     Verdict,
@@ -38,10 +38,6 @@ _TAKES_HOLD = re.compile(
     r"\bgc\b|\bctypes\b|/proc/|_getframe|f_locals|f_back|workbench_evidence|__closure__|\b_pytest\b|\bpluggy\b|hookimpl"
 )
 _NO_MODULE = re.compile(r"No module named '?([\w.]+)")
-
-_KEY = re.compile(r"[0-9a-fA-F-]{32,}|\d+")
-# The recorder keeps no more of one test.
-_MOST_RESPONSES = 50
 
 NEEDED = (NEW_ON_BASE, NEW_ON_FIX, BASE, SUITE_ON_FIX, OLD_ON_FIX)
 
@@ -110,16 +106,6 @@ def _unsound(changed: Changed, runs: Mapping[str, Run]) -> Decision | None:
     return None
 
 
-def claimed(runs: Mapping[str, Run]) -> list[TestResult]:
-    """Return the tests, as they came out on the fix, that are new, or whose outcome on the base the agent changed."""
-    base, on_base = runs[BASE], runs.get(NEW_ON_BASE)
-    if on_base is None:
-        return []
-    before = {test.id: test.outcome for test in base.tests}
-    edited = {test.id: test.outcome for test in on_base.tests}
-    return [test for test in runs[NEW_ON_FIX].tests if test.id not in before or edited.get(test.id) != before[test.id]]
-
-
 def _not_installed(changed: Changed, runs: Mapping[str, Run]) -> Decision | None:
     """Return the decision where the fix needs a package that the tests' interpreter does not have."""
     if not changed.packages:
@@ -178,10 +164,10 @@ def _broke(changed: Changed, runs: Mapping[str, Run]) -> Decision | None:
     """Return the decision where a test that passed on the base fails with the fix."""
     broken = newly_red(runs)
     # What fails on the base too, now that it was asked again, was always so.
-    broken -= _ids_in(runs, BROKEN_ON_BASE, "failed", "error")
+    broken -= ids_in(runs, BROKEN_ON_BASE, "failed", "error")
     if not broken:
         return None
-    unstable = sorted(broken & _ids_in(runs, BROKEN_AGAIN, "passed"))
+    unstable = sorted(broken & ids_in(runs, BROKEN_AGAIN, "passed"))
     broken -= frozenset(unstable)
     if not broken:
         return "inconclusive", f"{_names(unstable)} failed on the fix once and passed once, so it proves nothing."
@@ -198,53 +184,6 @@ def _broke(changed: Changed, runs: Mapping[str, Run]) -> Decision | None:
     return "inconclusive", (
         f"{_names(sorted(broken))} {_s('fails', broken)} on the fix as the base has it; the session edited that file."
     )
-
-
-def newly_red(runs: Mapping[str, Run]) -> frozenset[str]:
-    """Return the tests that pass on the base every time and fail with the fix, in its own suite or in the base's."""
-    passed = runs[BASE].ids("passed") - flaky(runs)
-    return _newly_red(passed, runs[SUITE_ON_FIX]) | _newly_red(passed, runs[OLD_ON_FIX])
-
-
-def is_settled(runs: Mapping[str, Run]) -> bool:
-    """Say whether another run of the base could not change the verdict: no test fails on the fix.
-
-    Tests that come out differently on the base matter only where they fail on the fix.
-    """
-    return not any(test.is_red for name in (SUITE_ON_FIX, OLD_ON_FIX) for test in runs[name].tests)
-
-
-def flaky(runs: Mapping[str, Run]) -> frozenset[str]:
-    """Return the tests that come out differently on the same base."""
-    again = runs.get(BASE_AGAIN)
-    if again is None:
-        return frozenset()
-    passed, also = runs[BASE].ids("passed"), again.ids("passed")
-    return (passed ^ also) & (runs[BASE].ids() | again.ids())
-
-
-def _always_red(runs: Mapping[str, Run]) -> list[str]:
-    """Return the flaky tests of the base that fail on the fix in each run: the fix may have broken them."""
-    unsure = flaky(runs) | (_ids_in(runs, BROKEN_ON_BASE, "failed", "error") & runs[BASE].ids("passed"))
-    on_fix = [runs[SUITE_ON_FIX], runs[OLD_ON_FIX]]
-    on_fix += [run for name, run in runs.items() if name.startswith(BROKEN_AGAIN)]
-    return sorted(
-        id_
-        for id_ in unsure
-        if (met := [found for run in on_fix if (found := run.test(id_)) is not None]) and all(one.is_red for one in met)
-    )
-
-
-def _ids_in(runs: Mapping[str, Run], name: str, *outcomes: Outcome) -> frozenset[str]:
-    """Return the tests with one of these outcomes in any of the runs that were made under a name."""
-    found = [run.ids(*outcomes) for key, run in runs.items() if key.startswith(name) and not run.trouble]
-    return frozenset().union(*found)
-
-
-def _newly_red(passed: frozenset[str], run: Run) -> frozenset[str]:
-    red = run.ids("failed", "error") & passed
-    unreadable = {test.path for test in run.tests if test.phase == "collect"}
-    return red | {id_ for id_ in passed if id_.partition("::")[0] in unreadable}
 
 
 def _proof(fault: RecordedFault | None, changed: Changed, runs: Mapping[str, Run], flags: Sequence[Flag]) -> Decision:
@@ -266,14 +205,14 @@ def _proof(fault: RecordedFault | None, changed: Changed, runs: Mapping[str, Run
             f"{_names(_ids(turned))} {_s('fails', turned)} on the base and {_s('passes', turned)} later, though the"
             " session changed nothing but tests, so no fix made the difference."
         )
-    elsewhere = {test.id for test, found in before if found is not None and not _asks_the_same(found, test)}
+    elsewhere = {test.id for test, found in before if found is not None and not asks_the_same(found, test)}
     still = {
         test.id
         for name in (SUITE_ON_FIX, OLD_ON_FIX)
         for test in runs[name].tests
         if fault is not None and test.is_red and _shows(test, fault, changed) == "recorded fault"
     }
-    return _compared(fault, changed, turned, flags, _Doubts(_always_red(runs), elsewhere, sorted(still)))
+    return _compared(fault, changed, turned, flags, _Doubts(always_red(runs), elsewhere, sorted(still)))
 
 
 def _never_red(before: Sequence[tuple[TestResult, TestResult | None]], on_base: Run) -> Decision:
@@ -341,18 +280,6 @@ def _compared(
 def _takes_hold(flag: Flag) -> bool:
     """Say whether a flag shows code that takes hold of the recorder or of the test runner's own objects."""
     return flag.kind == REACHES_RUNNER and any(_TAKES_HOLD.search(line) for line in flag.lines)
-
-
-def _asks_the_same(on_base: TestResult, on_fix: TestResult) -> bool:
-    """Say whether a test makes the request on the fix that ended it on the base."""
-    if not on_base.responses or len(on_base.responses) >= _MOST_RESPONSES:
-        return True
-    return _asked(on_base.responses[-1]) in {_asked(response) for response in on_fix.responses}
-
-
-def _asked(response: Response) -> tuple[str, str]:
-    # Keys of rows may differ from run to run.
-    return response.method, _KEY.sub("#", response.path)
 
 
 def _shows(test: TestResult, fault: RecordedFault, changed: Changed) -> str:

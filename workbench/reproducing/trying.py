@@ -45,7 +45,7 @@ def attempt(
     refused: list[str] = []
     ways: tuple[Callable[[], Written], ...] = (
         lambda: from_request(number, event),
-        lambda: from_call(number, event, _source(repository, base, paths, event)),
+        lambda: from_call(number, event, source(repository, base, paths, event)),
     )
     for write in ways:
         try:
@@ -59,6 +59,11 @@ def attempt(
     if not tried:
         raise CannotWrite("; ".join(refused))
     return tried
+
+
+def nearest(paths: Sequence[str], event: Event) -> str:
+    """Return the file of the repository that most likely failed, or an empty string."""
+    return next(iter(_candidates(paths, event)), "")
 
 
 def place(paths: Sequence[str], number: int, kind: str, near: str = "") -> str:
@@ -87,8 +92,7 @@ def _try(
     paths: Sequence[str],
     progress: Callable[[str], None],
 ) -> Attempt:
-    near = next(iter(_candidates(paths, event)), "")
-    path = place(paths, number, written.kind, near)
+    path = place(paths, number, written.kind, nearest(paths, event))
     commit = repository.commit_files(
         base,
         {path: written.text.encode()},
@@ -102,6 +106,7 @@ def _try(
         fault=RecordedFault.of(event),
         command=config["tests.command"],
         timeout=config["tests.timeout"],
+        network=config["tests.network"],
         workdir=config.state_dir / "evidence" / f"repro-{number}",
     )
     return Attempt(written, path, base, commit, evidence.reproduce(request, progress=progress))
@@ -115,7 +120,8 @@ def _candidates(paths: Sequence[str], event: Event) -> list[str]:
         return []
 
 
-def _source(repository: Repository, base: str, paths: Sequence[str], event: Event) -> str:
+def source(repository: Repository, base: str, paths: Sequence[str], event: Event) -> str:
+    """Return the module of the function that failed, as on `base`. Raises `CannotWrite` where it may be another."""
     frame = failed_in(event)
     found = _candidates(paths, event)
     if not found:

@@ -1,29 +1,23 @@
 """A subclass of the project's own Django test runner that tells the recorder what unittest does.
 
-Made where Django asks for a runner, so no file of the tree is edited. What a test raised is taken from the calls that
-unittest makes on the result object, before the project's own result class hears of them.
+Made where Django asks for a runner, or where a script takes Django's by its name, so no file of the tree is edited.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import time
 import unittest
 from typing import Any
 
 import workbench_evidence_record as record
 from workbench_evidence_record import seen
+from workbench_evidence_unittest import Telling
 
 # A run of ours asks nobody, leaves no database behind, goes on after a failure, and stays in one process.
 _FORCED = {"interactive": False, "keepdb": False, "failfast": False, "pdb": False, "parallel": 1}
-_PHASES = {
-    "_callSetUp": "setup",
-    "_callTestMethod": "call",
-    "_callTearDown": "teardown",
-    "_callCleanup": "teardown",
-    "doCleanups": "teardown",
-}
+_NOT_HEARD = " does not run Django's suite; if it calls pytest, set tests.command to `python -m pytest`"
+_made: dict[Any, Any] = {}  # our subclass of each runner class
 
 
 def __getattr__(name: str) -> Any:
@@ -39,8 +33,8 @@ def __getattr__(name: str) -> Any:
 
 
 def stand_in() -> None:
-    """Give scripts that ask Django for the project's runner our subclass of it."""
-    from django.test import utils
+    """Give scripts our subclass of the runner that they take from Django, by asking for it or by its name."""
+    from django.test import runner, utils
 
     original = utils.get_runner
 
@@ -48,56 +42,125 @@ def stand_in() -> None:
         return runner_of(original(settings, test_runner_class))
 
     utils.get_runner = get_runner
+    runner.DiscoverRunner = runner_of(runner.DiscoverRunner)  # type: ignore[misc]
 
 
 def runner_of(base: Any) -> Any:
-    """Return a subclass of a test runner that records."""
+    """Return a subclass of a test runner that records.
+
+    `base` may have such a class among its own bases, where a script took it from Django: only the outermost records.
+    """
+    if base in _made.values():
+        return base
+    if base in _made:
+        return _made[base]
 
     class Runner(base):  # type: ignore[misc]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
+            if type(self) not in _made.values():  # a script's own subclass, which may leave out what we listen to
+                self.__class__ = runner_of(type(self))
             kwargs.update({name: value for name, value in _FORCED.items() if name in kwargs})
             super().__init__(*args, **kwargs)
-            import django
 
-            record.writer.write(
-                kind="start",
-                runner="Django " + django.get_version(),
-                python=sys.version.split()[0],
-                framework=django.__file__,
-            )
-            record.writer.write(kind="plugins", files=record.own_files(base.__mro__[:-1]))
-
-        def build_suite(self, test_labels: Any = None, *args: Any, **kwargs: Any) -> Any:
-            if record.spec["only"]:
-                test_labels = [_label(path) for path in record.spec["only"]]
-                record.writer.write(kind="labels", labels=test_labels)
-            suite = super().build_suite(test_labels, *args, **kwargs)
-            folder = os.path.dirname(os.path.abspath(sys.argv[0]))  # noqa: PTH100, PTH120
-            if test_labels or suite.countTestCases() or record.relative(folder, seen.root) == "":
-                return suite
-            # `python site/manage.py test`: discovery looks where it is run, and the project lies below.
-            return super().build_suite([folder], *args, **kwargs)
-
-        def setup_databases(self, *args: Any, **kwargs: Any) -> Any:
-            record.own_databases(record.spec["suffix"])
-            return _or_trouble(super().setup_databases, *args, **kwargs)
-
-        def run_checks(self, *args: Any, **kwargs: Any) -> Any:
-            return _or_trouble(super().run_checks, *args, **kwargs)
-
-        def run_suite(self, suite: Any, *args: Any, **kwargs: Any) -> Any:
-            _Telling(record.writer).listen(suite)
-            return super().run_suite(suite, *args, **kwargs)
-
-        def run_tests(self, *args: Any, **kwargs: Any) -> Any:
-            failures = super().run_tests(*args, **kwargs)
-            foreign = sorted(record.foreign(record.spec))
-            record.writer.write(kind="finish", exit=1 if failures else 0, foreign=foreign[:20])
-            record.writer.close()
-            return failures
-
+    for name, step in _STEPS.items():
+        setattr(Runner, name, _recorded(Runner, name, step))
     Runner.__name__, Runner.__qualname__, Runner.__doc__ = base.__name__, base.__qualname__, base.__doc__
+    _made[base] = Runner
     return Runner
+
+
+def _recorded(owner: Any, name: str, step: Any) -> Any:
+    """Return a method that does `step` with what its base does under this name, where `owner` is the outermost."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        original = getattr(super(owner, self), name)
+        return step(self, original, *args, **kwargs) if type(self) is owner else original(*args, **kwargs)
+
+    return method
+
+
+def _run_tests(runner: Any, original: Any, *args: Any, **kwargs: Any) -> int:
+    _start(runner)
+    failures = original(*args, **kwargs)
+    if not getattr(runner, "is_heard", False):
+        record.writer.write(kind="trouble", message=type(runner).__name__ + _NOT_HEARD)
+    foreign = sorted(record.foreign(record.spec))
+    record.writer.write(kind="finish", exit=1 if failures else 0, foreign=foreign[:20])
+    if record.spec["takes_labels"]:  # a script may run more
+        record.writer.close()
+    return 1 if failures else 0  # scripts make it their exit code, which holds no more than 255
+
+
+def _start(runner: Any) -> None:
+    import django
+
+    for name, value in _FORCED.items():
+        if hasattr(runner, name):
+            setattr(runner, name, value)
+    record.writer.write(
+        kind="start",
+        runner="Django " + django.get_version(),
+        python=sys.version.split()[0],
+        framework=django.__file__,
+    )
+    record.writer.write(kind="plugins", files=record.own_files(type(runner).__mro__[:-1]))
+
+
+def _chosen(given: Any) -> list[str]:
+    """Return the labels of the files that this run is restricted to; of a script, those that this call would run."""
+    files = {path: _label(path) for path in record.spec["only"]}
+    if record.spec["takes_labels"]:
+        record.writer.write(kind="labels", labels=list(files.values()))
+        return list(files.values())
+    if not given:
+        return list(files.values())
+    found = []
+    for path, dotted in files.items():
+        for label in map(str, given):
+            folder = record.relative(os.path.join(os.path.abspath(label), "x"), seen.root)  # noqa: PTH100, PTH118
+            if (dotted + ".").startswith(label + ".") or (folder and path.startswith(folder[:-1])):
+                found.append(dotted)
+                break
+            if label.startswith(dotted + "."):  # a class or a method of it
+                found.append(label)
+    return found
+
+
+def _build_suite(_: Any, original: Any, test_labels: Any = None, *args: Any, **kwargs: Any) -> Any:
+    if record.spec["only"]:
+        test_labels = _chosen(test_labels)
+        if not test_labels:  # another call of the same script runs them
+            return unittest.TestSuite()
+    suite = original(test_labels, *args, **kwargs)
+    folder = os.path.dirname(os.path.abspath(sys.argv[0]))  # noqa: PTH100, PTH120
+    if test_labels or suite.countTestCases() or record.relative(folder, seen.root) == "":
+        return suite
+    # `python site/manage.py test`: discovery looks where it is run, and the project lies below.
+    return original([folder], *args, **kwargs)
+
+
+def _setup_databases(_: Any, original: Any, *args: Any, **kwargs: Any) -> Any:
+    record.own_databases(record.spec["suffix"])
+    return _or_trouble(original, *args, **kwargs)
+
+
+def _run_checks(_: Any, original: Any, *args: Any, **kwargs: Any) -> Any:
+    return _or_trouble(original, *args, **kwargs)
+
+
+def _run_suite(runner: Any, original: Any, suite: Any, *args: Any, **kwargs: Any) -> Any:
+    runner.is_heard = True
+    Telling(record.writer).listen(suite)
+    return original(suite, *args, **kwargs)
+
+
+_STEPS = {
+    "run_tests": _run_tests,
+    "build_suite": _build_suite,
+    "setup_databases": _setup_databases,
+    "run_checks": _run_checks,
+    "run_suite": _run_suite,
+}
 
 
 def _or_trouble(step: Any, *args: Any, **kwargs: Any) -> Any:
@@ -110,157 +173,6 @@ def _or_trouble(step: Any, *args: Any, **kwargs: Any) -> Any:
         raise
 
 
-class _Telling:
-    """Tells the recorder each call that unittest makes on the result object."""
-
-    def __init__(self, writer: Any) -> None:
-        self._write = writer.write
-        self._chosen: dict[str, list[str]] = {}  # the tests of each class and each module, by its dotted name
-        self._counts = dict.fromkeys(("ran", "failures", "errors", "unexpected"), 0)
-        self._begun: dict[str, float] = {}
-
-    def listen(self, suite: Any) -> None:
-        """Stand between the tests of `suite` and whichever result they will be given."""
-        ids = set()
-        for test in _flat(suite):
-            if not _is_failed(test):
-                ids.add(_id(test))
-                for owner in (type(test).__module__, _dotted(type(test))):
-                    self._chosen.setdefault(owner, []).append(_id(test))
-        self._write(kind="chosen", count=len(ids))
-        run = suite.run
-
-        def recorded(result: Any, *args: Any, **kwargs: Any) -> Any:
-            self._stand_before(result)
-            try:
-                return run(result, *args, **kwargs)
-            finally:
-                red = {name: len(getattr(result, attribute, ())) for name, attribute in _RED.items()}
-                self._write(kind="counts", own=self._counts, result={"ran": result.testsRun, **red})
-
-        suite.run = recorded
-
-    def _stand_before(self, result: Any) -> None:
-        def stand(name: str, told: Any) -> None:
-            original = getattr(result, name)
-
-            def both(*args: Any, **kwargs: Any) -> Any:
-                told(*args, **kwargs)
-                return original(*args, **kwargs)
-
-            setattr(result, name, both)
-
-        stand("startTest", self._start)
-        stand("stopTest", self._stop)
-        stand("addSuccess", lambda test: self._phase(test, "call", "passed"))
-        stand("addError", lambda test, error: self._red("errors", test, error))
-        stand("addFailure", lambda test, error: self._red("failures", test, error))
-        stand("addSkip", lambda test, reason: self._phase(test, "call", "skipped", message=str(reason)))
-        stand("addExpectedFailure", lambda test, _: self._phase(test, "call", "skipped", message="expected to fail"))
-        stand("addUnexpectedSuccess", self._unexpected)
-        stand("addSubTest", self._subtest)
-
-    def _start(self, test: Any) -> None:
-        self._counts["ran"] += 1
-        if _is_failed(test):
-            return
-        self._begun[_id(test)] = time.monotonic()
-        self._phase(test, "setup", "passed")
-        seen.watch()
-
-    def _stop(self, test: Any) -> None:
-        seen.watching = False
-        if not _is_failed(test):
-            seconds = time.monotonic() - self._begun.pop(_id(test), time.monotonic())
-            self._phase(test, "teardown", "passed", seconds=seconds)
-
-    def _unexpected(self, test: Any) -> None:
-        self._counts["unexpected"] += 1
-        self._phase(test, "call", "failed", message="it passed though it is expected to fail")
-
-    def _subtest(self, test: Any, subtest: Any, error: Any) -> None:
-        if error is not None:
-            is_failure = issubclass(error[0], test.failureException)
-            self._red("failures" if is_failure else "errors", test, error, f" {subtest._subDescription()}")  # noqa: SLF001
-
-    def _red(self, kind: str, test: Any, error: Any, where: str = "") -> None:
-        self._counts[kind] += 1
-        raised = error[1]
-        if _is_failed(test):
-            name = test._testMethodName  # noqa: SLF001 - of unittest's stand-in for a module
-            self._write(kind="collect", id=_file_of(name), message=record.last_line(raised))
-            return
-        what = record.message(raised).strip().split("\n")[0]
-        message = f"{type(raised).__name__}: {what}{where}" if what else f"{type(raised).__name__}{where}"
-        # A subtest's traceback begins in the test itself.
-        self._phase(test, "call" if where else _phase_of(raised), "failed", message=message, error=raised)
-
-    def _phase(
-        self, test: Any, when: str, outcome: str, *, message: str = "", error: Any = None, seconds: float = 0.0
-    ) -> None:
-        if _is_failed(test):
-            return
-        ids = [_id(test)]
-        if not isinstance(test, unittest.TestCase):
-            # A class or a module that could not be set up or torn down: that is said of each of its tests.
-            step, _, owner = str(getattr(test, "description", test)).partition(" (")
-            ids = self._chosen.get(owner.rstrip(")"), [])
-            when = "teardown" if step.startswith("tearDown") else "setup"
-        for id_ in ids:
-            in_call = when == "call"
-            self._write(
-                kind="phase",
-                id=id_,
-                when=when,
-                outcome=outcome,
-                xfail=False,
-                seconds=round(seconds, 4),
-                message=message[:500],
-                chain=record.chain(error, seen.root),
-                raised=seen.raised if in_call else [],
-                responses=seen.responses if in_call else [],
-            )
-
-
-_RED = {"failures": "failures", "errors": "errors", "unexpected": "unexpectedSuccesses"}
-
-
-def _flat(suite: Any) -> Any:
-    for part in suite:
-        if hasattr(part, "__iter__"):
-            yield from _flat(part)
-        else:
-            yield part
-
-
-def _is_failed(test: Any) -> bool:
-    return type(test).__name__ == "_FailedTest"
-
-
-def _dotted(cls: Any) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"
-
-
-def _id(test: Any) -> str:
-    """Return a test's id as pytest would write it: file, class, method."""
-    cls = type(test)
-    module = sys.modules.get(cls.__module__)
-    path = record.relative(str(getattr(module, "__file__", None) or ""), seen.root)
-    return f"{path or cls.__module__}::{cls.__qualname__}::{getattr(test, '_testMethodName', test)}"
-
-
-def _phase_of(error: Any) -> str:
-    """Return where unittest was when a test raised: what comes before its own frames is preparation."""
-    traceback, phase = error.__traceback__, "setup"
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if code.co_name in _PHASES and "unittest" in code.co_filename:
-            phase = _PHASES[code.co_name]
-            break
-        traceback = traceback.tb_next
-    return phase
-
-
 def _label(path: str) -> str:
     """Return the dotted name of a test file, as it is imported: from the nearest folder that is on the path."""
     parts = path[: -len(".py")].split("/")
@@ -271,18 +183,3 @@ def _label(path: str) -> str:
     roots = [record.relative(os.path.join(folder, "x"), seen.root).split("/")[:-1] for folder in sys.path]  # noqa: PTH118
     above = [len(root) for root in roots if len(root) <= package and parts[: len(root)] == root]
     return ".".join(parts[max(above, default=package) :])
-
-
-def _file_of(name: str) -> str:
-    """Return the file of a test module that could not be imported, as far as its name tells."""
-    wanted = "/" + name.replace(".", "/") + ".py"
-    only: list[str] = record.spec["only"]
-    for path in only:
-        if ("/" + path).endswith(wanted):
-            return path
-    for folder in (os.getcwd(), *sys.path):  # noqa: PTH109
-        for end in (".py", "/__init__.py"):
-            path = str(record.relative(os.path.join(folder, name.replace(".", "/") + end), seen.root))  # noqa: PTH118
-            if path and os.path.exists(os.path.join(seen.root, path)):  # noqa: PTH110, PTH118
-                return path
-    return name

@@ -135,6 +135,8 @@ def own_databases(suffix: str) -> None:
         values = connections.settings[alias]
         test = values.setdefault("TEST", {})
         name = str(test.get("NAME") or "")
+        if name.endswith(suffix):  # of a script that runs tests twice
+            continue
         if "sqlite" not in str(values.get("ENGINE")):
             test["NAME"] = ((name or "test_" + str(values.get("NAME") or ""))[: _NAME_LIMIT - len(suffix)]) + suffix
         elif name and name != ":memory:" and "mode=memory" not in name:
@@ -142,20 +144,21 @@ def own_databases(suffix: str) -> None:
             test["NAME"] = os.path.join(os.environ["TMPDIR"], os.path.basename(name) + suffix)  # noqa: PTH118, PTH119
 
 
-def chain(error: Any, root: str) -> list[dict[str, str]]:
+def chain(error: Any, root: str) -> list[dict[str, Any]]:
     """Return an exception and those behind it, the surfaced one first, each with where it was raised."""
-    found: list[dict[str, str]] = []
+    found: list[dict[str, Any]] = []
     while error is not None and len(found) < _CHAIN_LIMIT:
         frames = _frames(error.__traceback__)
-        own = [(relative(file, root), function) for file, function in frames if relative(file, root)]
-        file, function = own[-1] if own else ("", "")
-        leaf_file, leaf_function = frames[-1] if frames else ("", "")
+        own = [(relative(file, root), function, line) for file, function, line in frames if relative(file, root)]
+        file, function, line = own[-1] if own else ("", "", 0)
+        leaf_file, leaf_function, _ = frames[-1] if frames else ("", "", 0)
         found.append(
             {
                 "type": type(error).__name__,
                 "message": message(error),
                 "file": file,
                 "function": function,
+                "line": line,
                 "leaf_file": leaf_file,
                 "leaf_function": leaf_function,
             }
@@ -164,11 +167,11 @@ def chain(error: Any, root: str) -> list[dict[str, str]]:
     return found
 
 
-def _frames(traceback: Any) -> list[tuple[str, str]]:
+def _frames(traceback: Any) -> list[tuple[str, str, int]]:
     frames = []
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        frames.append((code.co_filename, code.co_name))
+        frames.append((code.co_filename, code.co_name, traceback.tb_lineno or 0))
         traceback = traceback.tb_next
     return frames
 
