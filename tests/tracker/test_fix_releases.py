@@ -15,6 +15,7 @@ from capture.store.intake import Batch, take_in
 from capture.store.releases import known
 from capture.store.tables import Bug, table_of
 from capture.testing import NOW, make_event
+from workbench.tracker import fix_releases
 from workbench.tracker.fix_releases import FixReleases
 
 Git = Callable[..., str]
@@ -105,3 +106,22 @@ def test_it_looks_now_and_then(engine: Engine, commits: list[str], tmp_path: Pat
     fix(engine, commits[1])
     assert asked.keep_up(now=NOW + timedelta(seconds=1)) == 0
     assert asked.keep_up(now=NOW + timedelta(seconds=31)) == 1
+
+
+def test_many_questions_are_asked_a_few_at_a_time_and_those_of_the_signed_fix_first(
+    engine: Engine, commits: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = tuple(f"r{number}" for number in range(70))
+    see(engine, *names)
+    fix(engine, commits[1])
+    take_in(engine, Batch("other", 0, 1, 1, [make_event(key="ffffffffffffffff", release="r1")]), now=NOW)
+    with writing(engine).begin() as connection:
+        table = table_of(Bug)
+        connection.execute(table.update().where(table.c.number == 2).values(fix_commit=commits[2]))
+    asked: list[str] = []
+    monkeypatch.setattr(fix_releases, "_SECONDS", 0.0)
+    monkeypatch.setattr(fix_releases, "_holds", lambda _repository, commit, _name: asked.append(commit) is None)
+    reader = FixReleases(engine, tmp_path)
+    assert reader.answer(now=NOW, commit=commits[1]) == 50
+    assert set(asked) == {commits[1]}
+    assert reader.answer(now=NOW) + reader.answer(now=NOW) == 90

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from workbench import config as configuration
+from workbench.bugs.queries import bug_page
 from workbench.errors import ConfigurationError, Exit
+from workbench.tracker.routing import Rule, repository_of
 from workbench.tracker.settings import GitHubSettings, github_settings
 
 
@@ -23,7 +27,9 @@ def test_without_a_repository_github_is_not_used_and_no_token_is_asked_for(tmp_p
 @pytest.mark.parametrize("variable", ["GITHUB_TOKEN", "GH_TOKEN"])
 def test_a_repository_and_a_token_are_enough(tmp_path: Path, variable: str) -> None:
     settings = settings_for(tmp_path, WORKBENCH_GITHUB_REPOSITORY="octocat/hello-world", **{variable: " s3cret \n"})
-    assert settings == GitHubSettings("octocat/hello-world", "https://api.github.com", "s3cret")
+    assert settings is not None
+    assert (settings.repository, settings.base_url) == ("octocat/hello-world", "https://api.github.com")
+    assert settings.token == "s3cret"
     assert not settings.is_local
     assert "s3cret" not in repr(settings)
 
@@ -140,3 +146,75 @@ def test_a_locked_keyring_is_no_token(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setitem(sys.modules, "keyring", Keyring(RuntimeError("locked")))
     with pytest.raises(ConfigurationError, match="no token"):
         settings_for(tmp_path, **REPOSITORY, WORKBENCH_GITHUB_BASE_URL="https://locked.example/api/v3")
+
+
+def test_an_app_stands_for_a_token(tmp_path: Path) -> None:
+    key = "-----BEGIN RSA PRIVATE KEY-----\\nabc\\n-----END RSA PRIVATE KEY-----"
+    environ = {"WORKBENCH_GITHUB_REPOSITORY": "a/b", "GITHUB_APP_ID": "123", "GITHUB_APP_PRIVATE_KEY": key}
+    settings = settings_for(tmp_path, **environ)
+    assert settings is not None
+    assert settings.app is not None
+    assert settings.app.key.splitlines()[1] == "abc"
+    assert (settings.token, settings.token_source) == ("", "the App 123")
+    assert "abc" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"GITHUB_APP_ID": "1 2"}, "GITHUB_APP_ID"),
+        ({"GITHUB_APP_ID": "1", "WORKBENCH_GITHUB_BASE_URL": "http://127.0.0.1:1"}, "no private key"),
+        ({"GITHUB_APP_ID": "1", "GITHUB_APP_PRIVATE_KEY": "x"}, "not a private key"),
+        ({"WORKBENCH_GITHUB_POLL_SECONDS": "-1"}, "out of bounds"),
+        ({"WORKBENCH_GITHUB_ADOPT": "yes"}, "neither on nor off"),
+        ({"WORKBENCH_GITHUB_CA_FILE": "no.pem"}, "is no file"),
+    ],
+)
+def test_what_cannot_work_is_said_at_the_start(tmp_path: Path, changes: dict[str, str], said: str) -> None:
+    environ = {"WORKBENCH_GITHUB_REPOSITORY": "a/b", "GITHUB_TOKEN": "t"} | changes
+    with pytest.raises(ConfigurationError, match=said):
+        settings_for(tmp_path, **environ)
+
+
+RULES = """
+[[github.rules]]
+path = "billing/*"
+repository = "acme/billing"
+[[github.rules]]
+route = "/api/pets/*"
+project = "clinic"
+repository = "acme/pets"
+"""
+
+
+def test_rules_say_which_repository_gets_an_issue(tmp_path: Path, site: Any) -> None:
+    (tmp_path / "workbench.toml").write_text(RULES)
+    settings = settings_for(tmp_path, WORKBENCH_GITHUB_REPOSITORY="a/b", GITHUB_TOKEN="t")
+    assert settings is not None
+    assert settings.repositories == ("a/b", "acme/billing", "acme/pets")
+    site.fail()
+    page = bug_page(site.engine, 1, now=site.clock)
+    assert repository_of(page, settings.rules, "a/b") == "a/b"
+    routed = replace(page, row=replace(page.row, route="/api/pets/<int:id>/"))
+    assert repository_of(routed, settings.rules, "a/b") == "acme/pets"
+    assert page.event is not None
+    assert page.event.surfaced is not None
+    file = page.event.surfaced.frames[-1].filename
+    folder = f"{file.rpartition('/')[0]}/*" if "/" in file else file
+    assert repository_of(page, (Rule("acme/here", path=folder),), "a/b") == "acme/here"
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("github.rules = 7", "not a list"),
+        ("[[github.rules]]\nrepository = 'a/b'", "fits every bug"),
+        ("[[github.rules]]\npath = 'x'", "as its repository"),
+        ("[[github.rules]]\npath = 7\nrepository = 'a/b'", "not a table of texts"),
+        ("[[github.rules]]\nfile = 'x'\nrepository = 'a/b'", "unknown key 'file'"),
+    ],
+)
+def test_a_rule_that_cannot_work_is_named(tmp_path: Path, written: str, said: str) -> None:
+    (tmp_path / "workbench.toml").write_text(written)
+    with pytest.raises(ConfigurationError, match=said):
+        settings_for(tmp_path, WORKBENCH_GITHUB_REPOSITORY="a/b", GITHUB_TOKEN="t")

@@ -206,14 +206,15 @@ def test_a_comment_on_a_sign_off_says_who_what_and_what_shows_it(site: Any) -> N
     assert "Note" not in bare
 
 
-def test_a_comment_on_a_recurrence_says_where_it_was_seen(site: Any) -> None:
-    page = page_of(site)
-    assert "seen again in release 9a9a9a9 at 2026" in issue_text.comment(page, {"release": "9a9a9a9", "at": "2026"}, "")
-    site.fail()
-    page = bug_page(site.engine, 1, now=site.clock)
-    text = issue_text.comment(page, {"release": None}, "")
-    assert "in a release without a name." in text
-    assert "- Seen 2 times by now" in text
+def test_the_standing_comment_says_how_often_and_where_it_came_back(site: Any) -> None:
+    assert "**Seen once** by now" in issue_text.standing(page_of(site), "")
+    site.move("closed")
+    site.pass_time(hours=1)
+    site.fail(release="9a9a9a9")
+    text = issue_text.standing(bug_page(site.engine, 1, now=site.clock), "")
+    assert "**Seen 2 times** by now" in text
+    assert "**It came back** after its sign-off:" in text
+    assert ": seen again in release 9a9a9a9" in text
 
 
 def test_a_comment_without_facts_is_not_empty(site: Any) -> None:

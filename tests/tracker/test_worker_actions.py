@@ -131,7 +131,7 @@ def test_a_recurrence_reopens_and_says_in_which_release(site: Any) -> None:
     site.pass_time(hours=1)
     site.fail(release="9a9a9a9")
     outcomes = [done.outcome for done in site.work() if done.kind != "write_file"]
-    assert outcomes == ["reopened issue bot/clinic#1", "commented on issue bot/clinic#1"]
+    assert outcomes == ["reopened issue bot/clinic#1", "told issue bot/clinic#1 how often it was seen"]
     assert only_issue(site).found.state == "open"
     assert "release 9a9a9a9" in list(only_issue(site).comments.values())[-1]
 

@@ -92,7 +92,7 @@ def test_trouble_with_the_database_in_an_action_leaves_the_row_to_be_done_again(
 
     site.environ = {}
     site.fail()
-    monkeypatch.setattr(module, "perform", locked)
+    monkeypatch.setattr(module, "begin", locked)
     worker = site.worker(poll_seconds=0.02)
     with running(worker):
         wait_for(lambda: worker.status == "The database is locked. Wait.")
@@ -172,7 +172,7 @@ def test_a_worker_that_is_told_to_stop_finishes_the_row_in_its_hands_and_no_more
 
 def test_a_row_that_another_worker_took_first_ends_the_round(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     site.fail()
-    monkeypatch.setattr(module.outbox, "lease", lambda *_arguments: None)
+    monkeypatch.setattr(module.outbox, "lease_many", lambda *_arguments: [])
     assert site.worker().round() == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlmodel import Session
 from standins import faults
 from standins.faults import Answer, Fault
 from standins.github import GitHubRepository
@@ -105,6 +106,77 @@ def test_a_deleted_issue_is_told(site: Any, repository: GitHubRepository) -> Non
     (row,) = site.rows("close_issue")
     assert row.state == "parked"
     assert "This issue was deleted" in row.outcome
+
+
+def test_an_issue_whose_label_was_removed_is_found_by_another_database(site: Any, repository: GitHubRepository) -> None:
+    site.fail()
+    work(site)
+    repository.ask("DELETE", "/issues/1/labels/bug")
+    with Session(site.engine) as session:
+        session.delete(site.issue())
+        session.commit()
+    site.owe("open_issue", "again")
+    work(site)
+    assert [issue["number"] for issue in repository.issues()] == [1]
+    assert site.issue().number == 1
+
+
+def test_an_issue_that_is_locked_while_it_is_written_to_parks_that_row_alone(
+    site: Any, repository: GitHubRepository
+) -> None:
+    site.fail()
+    site.fail(key="ffffffffffffffff")
+    work(site)
+    locked = Answer.said(403, "Unable to create comment because issue is locked.")
+    repository.break_next("POST", f"/issues/{site.issue(1).number}/comments", Fault(answer=locked))
+    for number in (1, 2):
+        site.owe("comment_issue", number=number, body={"text": "a word"})
+    work(site)
+    first, second = site.rows("comment_issue")
+    assert (first.state, second.state) == ("parked", "done")
+    assert "locked" in first.outcome
+    assert repository.comments(site.issue(1).number) == []
+    outbox.retry(site.engine, first.id, now=site.clock)
+    work(site)
+    assert [len(repository.comments(number)) for number in (1, 2)] == [1, 1]
+
+
+def test_a_token_revoked_in_the_middle_of_a_run_parks_the_row_and_doubles_nothing(
+    site: Any, repository: GitHubRepository
+) -> None:
+    site.environ = {**site.environ, "WORKBENCH_GITHUB_POLL_SECONDS": "0"}
+    for number in range(3):
+        site.fail(key=f"{number:016x}")
+    revoked = Fault(answer=Answer.said(401, "Bad credentials"))
+    # Two lists are read, three issues are opened, and the list that looks after them is refused to each.
+    repository.break_next("GET", "/issues", Fault(performed=1), times=2)
+    repository.break_next("GET", "/issues", revoked, times=3)
+    work(site)
+    assert [row.state for row in site.rows("open_issue")] == ["parked"] * 3
+    assert len(repository.issues()) == 3
+    for row in site.rows("open_issue"):
+        outbox.retry(site.engine, row.id, now=site.clock)
+    work(site)
+    assert {row.state for row in site.rows("open_issue")} == {"done"}
+    assert [issue["state"] for issue in repository.issues()] == ["open"] * 3
+
+
+def test_a_secondary_limit_while_reading_lets_all_wait_as_long_as_it_says(
+    site: Any, repository: GitHubRepository
+) -> None:
+    site.environ = {**site.environ, "WORKBENCH_GITHUB_POLL_SECONDS": "0"}
+    site.fail()
+    site.fail(key="ffffffffffffffff")
+    limit = Answer.said(403, "You have exceeded a secondary rate limit.", Retry_After="90")
+    repository.break_next("GET", "/issues", Fault(answer=limit))
+    work(site)
+    assert repository.issues() == []
+    assert {row.state for row in site.rows("open_issue")} == {"due"}
+    first, second = sorted((row.due_at - site.clock).total_seconds() for row in site.rows("open_issue"))
+    assert (first, second) == (0, 90)  # the second was put back untouched, and waits with the worker
+    site.pass_time(seconds=91)
+    work(site)
+    assert len(repository.issues()) == 2
 
 
 def test_the_token_is_nowhere_in_the_database(site: Any, repository: GitHubRepository) -> None:

@@ -11,15 +11,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, col
 
+from capture.store.lifecycle import label
 from capture.store.outbox import Kind, owe
 from capture.store.tables import Bug, Issue, OutboxRow
 from workbench.bugs import files, queries
-from workbench.tracker import issue_text
+from workbench.tracker import issue_text, standing
 from workbench.tracker.failures import Permanent, Temporary
-from workbench.tracker.markers import comment_marker, issue_marker
-from workbench.tracker.once import comment_once, open_once, pull_once
+from workbench.tracker.markers import comment_marker, issue_marker, standing_marker
+from workbench.tracker.once import begin_comment, begin_open, pull_once
 from workbench.tracker.outbox import Leased
 from workbench.tracker.port import Found, Issues
+from workbench.tracker.routing import Rule, repository_of
 
 
 @dataclass(frozen=True)
@@ -28,16 +30,26 @@ class Outcome:
 
     text: str
     issue: Found | None = None
+    told: int | None = None  # the count that the issue tells from now on
+    comment: int | None = None  # the id of the comment that tells it
 
 
 @dataclass(frozen=True)
 class Hands:
-    """What actions are done with. `issues` opens a repository; `repository` gets the new issues."""
+    """What actions are done with. `issues` opens a repository; `repository` gets the new issues, but for `rules`.
+
+    `as_of` is when they were leased (by `time.monotonic`), where several are done together and look into one list.
+    """
 
     engine: Engine
     bugs_directory: Path
     repository: str
     issues: Callable[[str], Issues]
+    rules: tuple[Rule, ...] = ()
+    as_of: float | None = None
+
+
+End = Callable[[], Outcome]
 
 
 @dataclass(frozen=True)
@@ -49,43 +61,64 @@ class _Bug:
     issue: Found | None
     first_owed: datetime  # when its issue was first owed: no issue of ours is older
     closed_as: str | None = None
+    is_pull: bool = False
+    status_comment: int | None = None
 
 
-def perform(leased: Leased, hands: Hands, *, now: datetime) -> Outcome:
-    """Do the action and return what came of it. Raises `Failure`."""
+def begin(leased: Leased, hands: Hands, *, now: datetime) -> End:
+    """Do the action, and return what looks after it and tells what came of it. Both raise `Failure`.
+
+    Of several that are done together all are begun before the first is ended.
+    """
     bug = _bug(hands.engine, leased)
-    return _ACTIONS[leased.kind](leased, bug, hands, now)
+    done = _ACTIONS[leased.kind](leased, bug, hands, now)
+    return (lambda: done) if isinstance(done, Outcome) else done
 
 
-def record(session: Session, leased: Leased, issue: Found, *, now: datetime) -> None:
+def record(session: Session, leased: Leased, outcome: Outcome, *, now: datetime) -> None:
     """Write what is now known of the bug's issue; its first link owes a new bug file. Nothing is committed."""
-    if session.get(Issue, leased.bug_id) is None:
-        owe(session, "write_file", leased.bug_id, occasion=f"issue {issue.number}", now=now)
-    session.merge(
-        Issue(
-            bug_id=leased.bug_id,
-            repository=issue.repository,
-            number=issue.number,
-            url=issue.url,
-            state=issue.state,
-            synced_at=now,
-        )
-    )
+    issue, row = outcome.issue, session.get(Issue, leased.bug_id)
+    if issue is not None:
+        if row is None:
+            owe(session, "write_file", leased.bug_id, occasion=f"issue {issue.number}", now=now)
+            row = Issue(bug_id=leased.bug_id, repository="", number=0, url="", state="", synced_at=now)
+        row.repository, row.number, row.url, row.state = issue.repository, issue.number, issue.url, issue.state
+        row.synced_at, row.closed_outside = now, False
+        # A list that was read before this change tells of an earlier time, and is not believed.
+        row.remote_at = max((at for at in (row.remote_at, issue.at) if at is not None), default=None)
+    if row is None:
+        return  # unlinked meanwhile
+    if outcome.told is not None:
+        row.status_count, row.status_at = outcome.told, now
+    if outcome.comment is not None:
+        row.status_comment = outcome.comment
+    session.add(row)
+    session.flush()
     session.execute(sa.update(Bug).where(col(Bug.id) == leased.bug_id).values(changed_at=now))
 
 
 def _bug(engine: Engine, leased: Leased) -> _Bug:
+    owed = (
+        sa.select(sa.func.min(col(OutboxRow.created_at)))
+        .where(col(OutboxRow.bug_id) == leased.bug_id, col(OutboxRow.kind) == "open_issue")
+        .scalar_subquery()
+    )
+    all_of_it = (
+        sa.select(Bug, Issue, owed)
+        .join(Issue, col(Issue.bug_id) == col(Bug.id), isouter=True)
+        .where(col(Bug.id) == leased.bug_id)
+    )
     with Session(engine) as session:
-        bug = session.get_one(Bug, leased.bug_id)
-        linked = session.get(Issue, leased.bug_id)
-        first_owed = session.scalar(
-            sa.select(sa.func.min(col(OutboxRow.created_at))).where(
-                col(OutboxRow.bug_id) == leased.bug_id, col(OutboxRow.kind) == "open_issue"
-            )
-        )
+        bug, linked, first_owed = session.execute(all_of_it).one()
         issue = Found(linked.repository, linked.number, linked.url, linked.state) if linked else None
         return _Bug(
-            bug.number, bug.state, issue, min(first_owed or leased.created_at, leased.created_at), bug.closed_as
+            bug.number,
+            bug.state,
+            issue,
+            min(first_owed or leased.created_at, leased.created_at),
+            bug.closed_as,
+            is_pull=linked.is_pull if linked else False,
+            status_comment=linked.status_comment if linked else None,
         )
 
 
@@ -105,7 +138,7 @@ def _write_file(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outco
     return Outcome(f"wrote {path.name}")
 
 
-def _open_issue(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outcome:
+def _open_issue(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outcome | End:
     if bug.issue is not None:
         return Outcome(f"is linked to {_named(bug.issue)} already")
     if bug.state == "closed":
@@ -114,30 +147,65 @@ def _open_issue(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outco
     # Its own only: the issue of a bug that was merged into this one stays that bug's.
     foreign = {key for other in page.merged for key in other.fingerprints}
     markers = [issue_marker(page.row.project, key) for key, _parts in page.fingerprints if key not in foreign]
-    issues = hands.issues(hands.repository)
-    issue, is_new = open_once(
+    issues = hands.issues(repository_of(page, hands.rules, hands.repository))
+    opened = begin_open(
         issues,
         set(markers),
         issue_text.title(page),
         issue_text.body(page, markers[0]),
         since=bug.first_owed,
+        as_of=hands.as_of,
     )
-    if issue.state == "closed":
-        issue, _changed = issues.set_state(issue.number, "open", "reopened")
-        return Outcome(f"reopened {_named(issue)}, which was opened for this fault before", issue)
-    return Outcome(f"opened {_named(issue)}" if is_new else f"found {_named(issue)}", issue)
+
+    def end() -> Outcome:
+        issue, is_new = opened()
+        if issue.state == "closed":
+            issue, _changed = issues.set_state(issue.number, "open", "reopened")
+            return Outcome(f"reopened {_named(issue)}, which was opened for this fault before", issue)
+        told = page.row.count if is_new else None
+        return Outcome(f"opened {_named(issue)}" if is_new else f"found {_named(issue)}", issue, told)
+
+    return end
 
 
-def _comment_issue(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outcome:
+def _comment_issue(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outcome | End:
+    issue = bug.issue
+    if issue is None:
+        return Outcome("no issue was opened")
+    if "release" in leased.body:  # it came back: the comment that tells how it stands says that too
+        return _tell_standing(leased, bug, hands, now)
+    marker = comment_marker(leased.key, leased.created_at)
+    if leased.body.get("evidence") is None:
+        text = issue_text.comment_without_page(label(bug.number), leased.body, marker)
+    else:
+        text = issue_text.comment(queries.bug_page(hands.engine, bug.number, now=now), leased.body, marker)
+    said = begin_comment(
+        hands.issues(issue.repository),
+        issue.number,
+        marker,
+        text,
+        since=leased.created_at,
+        as_of=hands.as_of,
+    )
+
+    def end() -> Outcome:
+        return Outcome(f"commented on {_named(issue)}" if said() else f"the comment was on {_named(issue)} already")
+
+    return end
+
+
+def _tell_standing(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outcome:
     if bug.issue is None:
         return Outcome("no issue was opened")
-    marker = comment_marker(leased.key, leased.created_at)
     page = queries.bug_page(hands.engine, bug.number, now=now)
+    marker = standing_marker(page.row.project, page.row.fingerprint)
+    text = issue_text.standing(page, marker)
     issues = hands.issues(bug.issue.repository)
-    is_new = comment_once(
-        issues, bug.issue.number, marker, issue_text.comment(page, leased.body, marker), since=leased.created_at
+    comment, is_new = standing.tell(
+        issues, bug.issue.number, bug.status_comment, marker, text, since=page.row.first_seen
     )
-    return Outcome(f"commented on {_named(bug.issue)}" if is_new else f"the comment was on {_named(bug.issue)} already")
+    done = "told" if is_new else "had told"
+    return Outcome(f"{done} {_named(bug.issue)} how often it was seen", told=page.row.count, comment=comment)
 
 
 def _close_issue(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outcome:
@@ -145,14 +213,18 @@ def _close_issue(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outc
         return Outcome("no issue was opened")
     if bug.state != "closed":
         return Outcome("the bug was opened again, so its issue stays open")
+    if bug.is_pull:
+        return Outcome(f"{_numbered(bug.issue)} is a pull request, which is left as it is")
     return _set_state(bug.issue, "closed", "completed" if bug.closed_as in ("fixed", None) else "not_planned", hands)
 
 
-def _reopen_issue(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outcome:
+def _reopen_issue(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outcome | End:
     if bug.state == "closed":
         return Outcome("the bug was closed again, so its issue stays closed")
     if bug.issue is None:
         return _open_issue(leased, bug, hands, now)
+    if bug.is_pull:
+        return Outcome(f"{_numbered(bug.issue)} is a pull request, which is left as it is")
     return _set_state(bug.issue, "open", "reopened", hands)
 
 
@@ -161,8 +233,8 @@ def _open_pull(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outcom
     if bug.state != "closed":
         return Outcome(f"the bug was opened again, so no pull request was opened for {head}")
     title, body = issue_text.pull(queries.bug_page(hands.engine, bug.number, now=now), leased.body)
-    repository = bug.issue.repository if bug.issue else hands.repository
-    found, is_new = pull_once(hands.issues(repository), head, base, title, body)
+    # Where the branch was pushed to, wherever the issue is.
+    found, is_new = pull_once(hands.issues(hands.repository), head, base, title, body)
     return Outcome(f"{'opened' if is_new else 'found'} pull request {_numbered(found)}: {found.url}")
 
 
@@ -181,11 +253,12 @@ def _numbered(found: Found) -> str:
     return f"{found.repository}#{found.number}"
 
 
-_ACTIONS: dict[Kind, Callable[[Leased, _Bug, Hands, datetime], Outcome]] = {
+_ACTIONS: dict[Kind, Callable[[Leased, _Bug, Hands, datetime], Outcome | End]] = {
     "write_file": _write_file,
     "open_issue": _open_issue,
     "comment_issue": _comment_issue,
     "close_issue": _close_issue,
     "reopen_issue": _reopen_issue,
     "open_pull": _open_pull,
+    "status_issue": _tell_standing,
 }

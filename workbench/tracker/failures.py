@@ -25,3 +25,7 @@ class Uncertain(Temporary):
 
 class Permanent(Failure):
     """Trying again cannot help before a person has changed something."""
+
+
+class Gone(Permanent):
+    """What was asked for is not there: deleted, or never there, or not for this token to see."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,10 @@ from workbench.git import Repository
 
 # The latest of each are asked about; older ones were answered long ago, or nobody can any more.
 _MOST = 200
+# One question takes git some milliseconds, and all of 200 fixes and 200 releases would take it minutes: so many are
+# asked before what was answered is written down, and so long at a time. The others are asked the next time.
+_WRITTEN_AFTER = 50
+_SECONDS = 2.0
 _EVERY = timedelta(seconds=30)
 # What the repository did not know may have been fetched since.
 _AGAIN_AFTER = timedelta(minutes=10)
@@ -42,34 +48,45 @@ class FixReleases:
         self._next = now + _EVERY
         return self.answer(now=now)
 
-    def answer(self, *, now: datetime) -> int:
-        """Answer what is not answered, and return how many answers were found.
+    def answer(self, *, now: datetime, commit: str | None = None) -> int:
+        """Answer what is not answered, and return how many answers were found; it ends after some seconds.
 
-        A release that is no commit or tag of the repository stays unanswered, and so does a fix that it has not.
-        Raises `DatabaseError`.
+        The fix `commit` is asked about first. A release that is no commit or tag of the repository stays unanswered,
+        and so does a fix that it has not. Raises `DatabaseError`.
         """
         if now >= self._forget:
             self._unknown.clear()
             self._forget = now + _AGAIN_AFTER
         with reading(self._engine) as connection:
             asked = [(commit, name) for commit, name in connection.execute(_open_questions())]
-        pairs = [pair for pair in asked if pair not in self._unknown]
+        # What is asked for comes first, in the order in which it is the latest.
+        pairs = sorted((pair for pair in asked if pair not in self._unknown), key=lambda pair: pair[0] != commit)
         if not pairs:
             return 0
         try:
             repository = Repository.open(self._root)
         except WorkbenchError:
             return 0  # a worker without a repository does the rest of its work all the same
-        answers: dict[Pair, bool] = {}
-        for commit, name in pairs:
-            holds = _holds(repository, commit, name)
-            if holds is None:
-                self._unknown.add((commit, name))
-            else:
-                answers[commit, name] = holds
-        with database_errors(), writing(self._engine).begin() as connection:
-            releases.answer(connection, answers, now=now)
-        return len(answers)
+        ends, answered = time.monotonic() + _SECONDS, 0
+        for batch in _batches(pairs):
+            answers: dict[Pair, bool] = {}
+            for fix, name in batch:
+                holds = _holds(repository, fix, name)
+                if holds is None:
+                    self._unknown.add((fix, name))
+                else:
+                    answers[fix, name] = holds
+            with database_errors(), writing(self._engine).begin() as connection:
+                releases.answer(connection, answers, now=now)
+            answered += len(answers)
+            if time.monotonic() >= ends:
+                break
+        return answered
+
+
+def _batches(pairs: list[Pair]) -> Iterator[list[Pair]]:
+    for start in range(0, len(pairs), _WRITTEN_AFTER):
+        yield pairs[start : start + _WRITTEN_AFTER]
 
 
 def _open_questions() -> sa.Select[Any]:

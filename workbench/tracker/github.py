@@ -6,7 +6,8 @@ PyGithub's own retry would send a POST up to eleven times, and a lost answer wou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,14 +16,14 @@ import github
 import requests
 from github.GithubRetry import GithubRetry
 from github.Issue import Issue
-from github.NamedUser import NamedUser
 from github.PullRequest import PullRequest
 from github.Repository import Repository
 
-from workbench.tracker.failures import Failure, Permanent, Temporary, Uncertain
+from workbench.tracker.failures import Failure, Gone, Permanent, Temporary, Uncertain
 from workbench.tracker.markers import markers_in
 from workbench.tracker.port import Found
-from workbench.tracker.refusals import Answer, refusal
+from workbench.tracker.reading import Reading
+from workbench.tracker.refusals import Answer, refusal, without
 from workbench.tracker.settings import GitHubSettings
 
 TIMEOUT_SECONDS = 15
@@ -31,8 +32,8 @@ _LABEL_COLOR = "d73a4a"  # the colour that GitHub itself gives to this label
 
 # Our clock and GitHub's may differ, so what was written since a time of ours is looked for from a day before it.
 _CLOCKS_DIFFER = timedelta(days=1)
-# Between two times of GitHub's own clock a few minutes cover what was being written while we read.
-_OVERLAP = timedelta(minutes=5)
+# Between two times of GitHub's own clock this covers what was being written while we read: nothing takes longer.
+_OVERLAP = timedelta(seconds=30)
 
 # Whose issue may be taken for ours by its marker: a stranger must not be able to lay one out for us to adopt.
 _STRANGERS = frozenset({"NONE", "CONTRIBUTOR", "FIRST_TIMER", "FIRST_TIME_CONTRIBUTOR", "MANNEQUIN"})
@@ -56,17 +57,30 @@ class GitHub:
         # GitHub asks for a second between writes; a stand-in on this machine does not.
         pauses = {"seconds_between_requests": None, "seconds_between_writes": None} if settings.is_local else {}
         self._token = settings.token
-        self._api = github.Github(
-            auth=github.Auth.Token(settings.token),
-            base_url=settings.base_url,
-            timeout=timeout,
-            retry=_OnlyConnect.build(),
-            per_page=100,
-            user_agent="bug-workbench",
-            **pauses,  # type: ignore[arg-type]
-        )
+        options: dict[str, Any] = {
+            "base_url": settings.base_url,
+            "timeout": timeout,
+            "retry": _OnlyConnect.build(),
+            "per_page": 100,
+            "user_agent": "bug-workbench",
+            # True leaves room for REQUESTS_CA_BUNDLE, and a path does not.
+            "verify": settings.ca_file or True,
+            **pauses,
+        }
+        self._app: github.GithubIntegration | None = None
+        self._installed: dict[str, github.Github] = {}  # by owner
+        if settings.app is not None:
+            self._app = github.GithubIntegration(auth=github.Auth.AppAuth(settings.app.id, settings.app.key), **options)
+        else:
+            # Without a token, what is public can be read.
+            auth = github.Auth.Token(settings.token) if settings.token else None
+            self._api = github.Github(auth=auth, **options)
         self._open: dict[str, Issues] = {}
         self._login: str | None = None
+        self.writes = 0  # sent so far; GitHub allows so many an hour
+
+    def _count(self) -> None:
+        self.writes += 1
 
     def issues(self, repository: str) -> Issues:
         """Return the issues of the repository owner/name. Raises `Failure` where it cannot be opened."""
@@ -74,13 +88,15 @@ class GitHub:
             with told(f"open {repository}", token=self._token):
                 # Not lazy: the answer holds the address after a rename. With the old one a write would be answered
                 # by a redirect, which PyGithub takes for success.
-                opened = self._api.get_repo(repository)
+                opened = self._api_of(repository).get_repo(repository)
                 int(opened.id)  # PyGithub takes any answer for a repository; without an id this raises
-            self._open[repository] = Issues(opened, login=self.login, token=self._token)
+            self._open[repository] = Issues(opened, login=self.login, token=self._token, count=self._count)
         return self._open[repository]
 
     def login(self) -> str:
-        """Return the name that the token acts as, or "" where it may not ask."""
+        """Return the name that the token acts as, or "" where it may not ask: GitHub itself marks Apps as bots."""
+        if self._app is not None:
+            return ""
         if self._login is None:
             try:
                 with told("ask for the token's owner", token=self._token):
@@ -91,34 +107,51 @@ class GitHub:
 
     def close(self) -> None:
         """Close the connections."""
-        self._api.close()
+        for api in (*self._installed.values(), self._app or self._api):
+            api.close()
+
+    def _api_of(self, repository: str) -> github.Github:
+        """Return the way to a repository: an App is installed by each owner, and its token is good for an hour.
+
+        PyGithub asks for a new token shortly before the old one ends.
+        """
+        if self._app is None:
+            return self._api
+        owner, _slash, name = repository.partition("/")
+        if owner not in self._installed:
+            installation = self._app.get_repo_installation(owner, name)
+            self._installed[owner] = self._app.get_github_for_installation(int(installation.id))
+        return self._installed[owner]
 
 
-class Issues:
+class Issues(Reading):
     """The issues of one repository, found by marker and written without ever being written twice by us."""
 
-    def __init__(self, repository: Repository, *, login: Callable[[], str], token: str) -> None:
+    def __init__(
+        self, repository: Repository, *, login: Callable[[], str], token: str, count: Callable[[], None]
+    ) -> None:
+        super().__init__(repository.requester, repository.url, repository.full_name, token=token)
         self._repository = repository
+        self._count = count
         self._ask_login = login
-        self._token = token
         self._marked: dict[str, dict[int, Found]] = {}
-        self._read_from: datetime | None = None
-        self._newest: datetime | None = None
+        self._issues = _Span()
+        self._said: dict[tuple[int, str], set[int]] = {}  # ids of comments, by issue and marker
+        self._comments = _Span()
+        self._hears_all = True
+        self._issue: Issue | None = None  # the last that was asked for by its number
         self._label_exists = False
 
-    @property
-    def full_name(self) -> str:
-        """owner/name, as it is now."""
-        return self._repository.full_name
-
-    def find(self, markers: set[str], *, since: datetime) -> list[Found]:
+    def find(self, markers: set[str], *, since: datetime, as_of: float | None = None) -> list[Found]:
         """Return the issues that hold one of `markers`, lowest number first.
 
         All issues with our label are known, and all without it that were touched since `since` (they may have lost
         the label, or never got it for want of rights). Search is not asked: it lags behind by minutes.
         """
-        with self._told("list issues"):
-            self._read(since - _CLOCKS_DIFFER)
+        start = since - _CLOCKS_DIFFER
+        if not self._issues.holds(start, as_of):
+            with self._told("list issues"):
+                self._read(start)
         found = {number: issue for marker in markers for number, issue in self._marked.get(marker, {}).items()}
         return [found[number] for number in sorted(found)]
 
@@ -144,23 +177,39 @@ class Issues:
             raise Uncertain(f"GitHub took the request to {doing}, but the issue is still {found.state}.")
         return found, True
 
-    def comments(self, number: int, marker: str, *, since: datetime) -> list[int]:
-        """Return the ids of the comments of an issue that hold `marker`, oldest first."""
-        with self._told(f"list the comments of issue #{number}"):
-            comments = self._repository.get_issue(number).get_comments(since=(since - _CLOCKS_DIFFER).astimezone(UTC))
-            return sorted(comment.id for comment in comments if marker in markers_in(comment.body or ""))
+    def comments(self, number: int, marker: str, *, since: datetime, as_of: float | None = None) -> list[int]:
+        """Return the ids of the comments of an issue that hold `marker`, oldest first.
+
+        With `as_of` the list of the repository is asked, if there is one; an issue that was transferred from there is
+        not in it.
+        """
+        start = since - _CLOCKS_DIFFER
+        if as_of is not None and self._hears(start, as_of):
+            return sorted(self._said.get((number, marker), ()))
+        doing = f"list the comments of issue #{number}"
+        with self._told(doing):
+            where = {"since": f"{start.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+            address = self._address(number) if as_of is None else f"/issues/{number}"
+            comments = self._whole(f"{address}/comments", where, doing)
+            return sorted(
+                int(one["id"]) for one in comments if marker in markers_in(one.get("body") or "") and self._is_ours(one)
+            )
 
     def comment(self, number: int, body: str) -> None:
         """Write a comment. Raises `Uncertain` when it may have been written all the same."""
-        with self._told(f"find issue #{number}"):
-            issue = self._repository.get_issue(number)
-        with self._told(f"comment on issue #{number}", writes=True):
-            written = issue.create_comment(body)
-            if not isinstance(written.id, int):
+        doing, is_known = f"comment on issue #{number}", self._issue is not None and self._issue.number == number
+        # Not looked up first: where the issue has moved, nothing is written, and the next try finds it.
+        address = self._address(number) if is_known else f"/issues/{number}"
+        with self._told(doing, writes=True):
+            _status, _headers, written = self._ask("POST", f"{address}/comments", doing, body={"body": body})
+            if not isinstance(written.get("id"), int):
                 raise ValueError("no comment in the answer")
 
     def delete_comment(self, number: int, comment_id: int) -> None:
         """Delete a comment of ours."""
+        self._count()
+        for ids in self._said.values():
+            ids.discard(comment_id)
         with self._told(f"delete a comment of issue #{number}"):
             self._repository.get_issue(number).get_comment(comment_id).delete()
 
@@ -197,46 +246,108 @@ class Issues:
                 self._repository.get_label(LABEL)
         except Permanent:
             try:
+                self._count()
                 with self._told(f"create the label {LABEL}"):
                     self._repository.create_label(LABEL, _LABEL_COLOR, "Something isn't working")
             except Permanent:
                 pass  # somebody else created it meanwhile (422), or the token may not (403, 404)
         self._label_exists = True
 
+    def _address(self, number: int) -> str:
+        """Return where an issue is by now: one that was transferred answers at another address."""
+        if self._issue is None or self._issue.number != number:
+            self._issue = self._repository.get_issue(number)
+        return str(self._issue.url)
+
     def _read(self, start: datetime) -> None:
-        if self._read_from is None:
-            self._take_in(labels=[LABEL])
-        if self._read_from is None or start < self._read_from or self._newest is None:
-            self._take_in(since=start.astimezone(UTC))
-            self._read_from = start
-        else:
-            self._take_in(since=self._newest - _OVERLAP)
+        began = time.monotonic()
+        if self._issues.start is None:
+            self._take_in({"labels": LABEL})
+        self._take_in({"since": self._issues.since(start)})
+        self._issues.was_read(start, began)
 
-    def _take_in(self, **where: Any) -> None:
-        for issue in self._repository.get_issues(state="all", sort="updated", direction="asc", **where):
-            updated = issue.updated_at.astimezone(UTC)
-            if self._newest is None or updated > self._newest:
-                self._newest = updated
-            markers = markers_in(issue.body or "")
-            if markers and "/pull/" not in issue.html_url and self._is_ours(issue):
-                self._seen(issue)
+    def _take_in(self, where: dict[str, str]) -> None:
+        # By their numbers: in the order of their changes, one that changes while they are read moves others to a page
+        # that was read before.
+        asked = {"state": "all", "sort": "created", "direction": "asc", **where}
+        for issue in self._whole("/issues", asked, "list issues"):
+            at = datetime.fromisoformat(issue["updated_at"]).astimezone(UTC)
+            self._issues.saw(at)
+            markers, url = markers_in(issue.get("body") or ""), str(issue["html_url"])
+            if markers and "/pull/" not in url and self._is_ours(issue):
+                self._note(Found(self.full_name, int(issue["number"]), url, issue["state"], at), markers)
 
-    def _is_ours(self, issue: Issue) -> bool:
-        if issue.author_association not in _STRANGERS:
+    def _hears(self, start: datetime, as_of: float) -> bool:
+        """Read the list of all comments unless it was read late enough; return whether there is such a list."""
+        if self._hears_all and not self._comments.holds(start, as_of):
+            try:
+                with self._told("list comments"):
+                    self._hear(start)
+            except Gone:  # not every server that speaks GitHub's language has this list
+                self._hears_all = False
+        return self._hears_all
+
+    def _hear(self, start: datetime) -> None:
+        began = time.monotonic()
+        where = {"sort": "created", "direction": "asc", "since": self._comments.since(start)}
+        for comment in self._whole("/issues/comments", where, "list comments"):
+            self._comments.saw(datetime.fromisoformat(comment["updated_at"]).astimezone(UTC))
+            markers = markers_in(comment.get("body") or "")
+            if markers and self._is_ours(comment):
+                number = int(str(comment["issue_url"]).rpartition("/")[2])
+                for marker in markers:
+                    self._said.setdefault((number, marker), set()).add(int(comment["id"]))
+        self._comments.was_read(start, began)
+
+    def _is_ours(self, written: Mapping[str, Any]) -> bool:
+        if written.get("author_association") not in _STRANGERS:
             return True
-        author: NamedUser | None = issue.user  # None once the account was deleted
-        return author is not None and (author.type == "Bot" or author.login == self._ask_login())
+        author = written.get("user")  # None once the account was deleted
+        return author is not None and (author.get("type") == "Bot" or author.get("login") == self._ask_login())
 
     def _seen(self, issue: Issue, body: str | None = None) -> Found:
-        if issue.state not in ("open", "closed"):  # also None: PyGithub makes an issue of any answer below 400
+        at = issue.updated_at.astimezone(UTC)
+        found = Found(self.full_name, issue.number, str(issue.html_url), issue.state, at)
+        return self._note(found, markers_in(body or issue.body or ""))
+
+    def _note(self, found: Found, markers: set[str]) -> Found:
+        if found.state not in ("open", "closed"):  # also None: PyGithub makes an issue of any answer below 400
             raise ValueError("no issue in the answer")
-        found = Found(self.full_name, issue.number, str(issue.html_url), issue.state)
-        for marker in markers_in(body or issue.body or ""):
+        for marker in markers:
             self._marked.setdefault(marker, {})[found.number] = found
         return found
 
     def _told(self, doing: str, *, writes: bool = False) -> Any:
+        if writes:
+            self._count()
         return told(f"{doing} in {self._repository.full_name}", token=self._token, writes=writes)
+
+
+class _Span:
+    """What of a list was read: from when on, as of when, and the newest change that was in it."""
+
+    def __init__(self) -> None:
+        self.start: datetime | None = None
+        self._newest: datetime | None = None
+        self._began = 0.0
+
+    def holds(self, start: datetime, as_of: float | None) -> bool:
+        """Return whether it was read from `start` on, by a request that was made at `as_of` or later."""
+        return as_of is not None and self.start is not None and self.start <= start and self._began >= as_of
+
+    def since(self, start: datetime) -> str:
+        """Return from when on it has to be read to hold all from `start` on."""
+        if self._newest is not None and self.start is not None and self.start <= start:
+            start = self._newest - _OVERLAP
+        return f"{start.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+    def saw(self, at: datetime) -> None:
+        """Note the time of a change that was in the list."""
+        self._newest = at if self._newest is None else max(at, self._newest)
+
+    def was_read(self, start: datetime, began: float) -> None:
+        """Note that all from `start` on was read, by requests that began then."""
+        self.start, self._began = start if self.start is None else min(start, self.start), began
 
 
 @contextmanager
@@ -249,7 +360,7 @@ def told(doing: str, *, token: str, writes: bool = False) -> Iterator[None]:
     except github.GithubException as error:
         message = error.data.get("message") if isinstance(error.data, dict) else None
         headers = {name.lower(): str(value) for name, value in (error.headers or {}).items()}
-        said = str(message or "").replace(token, "…")
+        said = without(token, str(message or ""))
         raise refusal(Answer(error.status, said, headers), doing, writes=writes) from None
     except (requests.RequestException, OSError) as error:
         # Without the error's own text: it may quote the request.

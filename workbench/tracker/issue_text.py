@@ -14,7 +14,7 @@ from typing import Any
 from capture.event import Event, ExceptionInfo, Frame
 from workbench.bugs.evidence_text import evidence_lines
 from workbench.bugs.markdown import GAP, code_block, inert
-from workbench.bugs.rows import BugPage
+from workbench.bugs.rows import BugPage, EvidenceView
 from workbench.text import plain
 
 MOST_CHARACTERS = 65_536  # of an issue or a comment; GitHub answers 422 to more
@@ -25,6 +25,7 @@ _EXCEPTIONS = 3  # of a chain, the last
 _MEMBERS = 5  # of a group, the first
 _LINE = 200
 _PARTS = 12  # of a fingerprint
+_RETURNS = 10  # after a sign-off, the latest
 
 # A title is no Markdown: nothing undoes an escape there, so what could be read as more than text is replaced.
 _IN_TITLES = str.maketrans({"<": "‹", ">": "›", "`": "'", "\\": "/"})
@@ -58,18 +59,44 @@ def pull(page: BugPage, facts: Mapping[str, Any]) -> tuple[str, str]:
     return f"Fix {page.row.label}: {title(page)}"[:256], _fitting(["\n".join([*lines, *_signed_off(facts)])], ending)
 
 
+def standing(page: BugPage, marker: str) -> str:
+    """Return the text of the one comment that tells how a bug stands now."""
+    row, today = page.row, sum(page.row.trend)
+    times = "once" if row.count == 1 else f"{row.count:,} times"
+    lines = [f"**Seen {times}** by now, last at {_time(row.last_seen)}.", ""]
+    lines.append(f"- In the last 24 hours: {today:,}")
+    if row.users:
+        lines.append(f"- Users who met it, in its stored events: {row.users:,}")
+    if row.release:
+        lines.append(f"- Latest release: {inert(row.release)}")
+    back = [step for step in page.history if step.from_state == "closed" and step.actor_kind == "system"]
+    if back:
+        lines += ["", f"**It came back** after its sign-off{f', {len(back)} times' if len(back) > 1 else ''}:", ""]
+        lines += [f"- {_time(step.at)}: {inert(step.reason, 300)}" for step in reversed(back[-_RETURNS:])]
+    if back and page.signed_off is not None:
+        signed = page.signed_off
+        lines.append(f"- Signed off by {inert(signed.who)} at {_time(signed.at)}: commit {inert(signed.commit)}")
+    ending = f"This comment is kept up to date. `workbench bugs show {row.label}`\n\n{marker}\n"
+    return _fitting(["\n".join(lines)], ending)
+
+
 def comment(page: BugPage, facts: Mapping[str, Any], marker: str) -> str:
-    """Return a comment's text from the `facts` it was owed with: of a sign-off, of a recurrence, or plain `text`."""
+    """Return a comment's text from the `facts` it was owed with: of a sign-off, or plain `text`."""
+    return comment_without_page(page.row.label, facts, marker, page.evidence)
+
+
+def comment_without_page(
+    label: str, facts: Mapping[str, Any], marker: str, evidence: EvidenceView | None = None
+) -> str:
+    """Return the same for a bug of which nothing else was read: `facts` that name no evidence need no more."""
     parts: list[str] = []
     if "sign_off" in facts:
         lines = _signed_off(facts)
-        if page.evidence is not None and page.evidence.id == facts.get("evidence"):
-            parts = ["\n".join(["### Evidence", "", *evidence_lines(page.evidence)])]
-    elif "release" in facts:
-        lines = _came_back(page, facts)
+        if evidence is not None and evidence.id == facts.get("evidence"):
+            parts = ["\n".join(["### Evidence", "", *evidence_lines(evidence)])]
     else:
-        lines = [inert(facts.get("text", ""), 4_000) or f"{page.row.label} has changed."]
-    ending = f"`workbench bugs show {page.row.label}`\n\n{marker}\n"
+        lines = [inert(facts.get("text", ""), 4_000) or f"{label} has changed."]
+    ending = f"`workbench bugs show {label}`\n\n{marker}\n"
     return _fitting(["\n".join(lines), *parts], ending)
 
 
@@ -160,13 +187,6 @@ def _signed_off(facts: Mapping[str, Any]) -> list[str]:
     if facts.get("note"):
         lines.append(f"- Note: {inert(facts['note'], 2_000)}")
     return lines
-
-
-def _came_back(page: BugPage, facts: Mapping[str, Any]) -> list[str]:
-    where = f"in release {inert(facts['release'])}" if facts.get("release") else "in a release without a name"
-    at = f" at {inert(facts['at'], 40)}" if facts.get("at") else ""
-    times = "once" if page.row.count == 1 else f"{page.row.count:,} times"
-    return [f"**It came back** after its sign-off: seen again {where}{at}.", "", f"- Seen {times} by now"]
 
 
 def _fitting(parts: list[str], ending: str) -> str:

@@ -30,6 +30,8 @@ LEASE_SECONDS = 300
 # Rows of one bug are done in their order, but a file need not wait for GitHub.
 FILE_KINDS: tuple[Kind, ...] = ("write_file",)
 ISSUE_KINDS: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind not in FILE_KINDS)
+# What nobody waits for: done when nothing else is due.
+LAST_KINDS: tuple[Kind, ...] = ("status_issue",)
 
 
 @dataclass(frozen=True)
@@ -54,40 +56,46 @@ def lease(
 
     Returns None when there is none. Rows whose attempts are used up by workers that died are parked on the way.
     """
+    return next(iter(lease_many(engine, worker, kinds, now, 1, seconds)), None)
+
+
+def lease_many(
+    engine: Engine, worker: str, kinds: Collection[Kind], now: datetime, most: int, seconds: float = LEASE_SECONDS
+) -> list[Leased]:
+    """Take up to `most` rows as `lease` takes one, the oldest first.
+
+    One that was tried before is taken alone: whatever it did to its worker, it does not do it to others.
+    """
     until = now + timedelta(seconds=seconds)
     with Session(writing(engine)) as session:
         while True:
-            row = session.scalars(_next(kinds, now)).first()
-            if row is None:
-                session.commit()
-                return None
-            if row.attempts < MOST_ATTEMPTS:
+            rows = list(session.scalars(_next(kinds, now, most)))
+            if not rows or rows[0].attempts < MOST_ATTEMPTS:
                 break
-            _park(row, f"Given up after {row.attempts} tries that each ended with their worker.", now)
+            _park(rows[0], f"Given up after {rows[0].attempts} tries that each ended with their worker.", now)
             session.flush()
-        row.attempts += 1
-        row.leased_by = worker
-        row.leased_until = until
-        assert row.id is not None
-        leased = Leased(
-            id=row.id,
-            bug_id=row.bug_id,
-            kind=cast(Kind, row.kind),
-            key=row.key,
-            body=dict(row.body),
-            created_at=row.created_at,
-            worker=worker,
-            attempt=row.attempts,
-            until=until,
-        )
+        taken = [row for row in rows if not row.attempts] if rows and not rows[0].attempts else rows[:1]
+        for row in taken:
+            row.attempts += 1
+            row.leased_by = worker
+            row.leased_until = until
+        leased = [_leased(row, worker, until) for row in taken]
         session.commit()
     return leased
+
+
+def put_back(engine: Engine, leased: Collection[Leased]) -> None:
+    """Let others take rows that were leased and not begun, as if they had not been leased."""
+    with Session(writing(engine)) as session:
+        for one in leased:
+            session.execute(_mine(one).values(leased_by=None, leased_until=None, attempts=one.attempt - 1))
+        session.commit()
 
 
 def is_owed(engine: Engine, kinds: Collection[Kind], now: datetime) -> bool:
     """Return whether `lease` would find a row. Only reads, so that an idle worker never takes the write lock."""
     with Session(engine) as session:
-        return session.scalars(_next(kinds, now, lock=False)).first() is not None
+        return session.scalars(_next(kinds, now, 1, lock=False)).first() is not None
 
 
 def settle(
@@ -112,6 +120,7 @@ def fail(
     *,
     now: datetime,
     wait: Callable[[int], timedelta] = wait_after,
+    also: Callable[[Session], None] | None = None,
 ) -> str:
     """Put the row back for a later try, or park it: at once when trying again cannot help, or after the last try.
 
@@ -125,7 +134,7 @@ def fail(
     else:
         due_at = now + max(wait(leased.attempt), failure.after or timedelta())
         values = {"state": "due", "outcome": reason, "due_at": due_at}
-    return str(values["state"]) if _end(engine, leased, values, None) else "lost"
+    return str(values["state"]) if _end(engine, leased, values, also) else "lost"
 
 
 def retry(engine: Engine, row_id: int, *, now: datetime) -> None:
@@ -146,7 +155,7 @@ def retry(engine: Engine, row_id: int, *, now: datetime) -> None:
         session.commit()
 
 
-def _next(kinds: Collection[Kind], now: datetime, *, lock: bool = True) -> Any:
+def _next(kinds: Collection[Kind], now: datetime, most: int, *, lock: bool = True) -> Any:
     earlier = aliased(OutboxRow)
     free = sa.or_(col(OutboxRow.leased_until).is_(None), col(OutboxRow.leased_until) <= now)
     blocked = (
@@ -169,20 +178,14 @@ def _next(kinds: Collection[Kind], now: datetime, *, lock: bool = True) -> Any:
             ~blocked,
         )
         .order_by(col(OutboxRow.due_at), col(OutboxRow.id))
-        .limit(1)
+        .limit(most)
     )
     return query.with_for_update(skip_locked=True) if lock else query
 
 
 def _end(engine: Engine, leased: Leased, values: dict[str, Any], also: Callable[[Session], None] | None) -> bool:
-    mine = sa.update(OutboxRow).where(
-        col(OutboxRow.id) == leased.id,
-        col(OutboxRow.state) == "due",
-        col(OutboxRow.leased_by) == leased.worker,
-        col(OutboxRow.attempts) == leased.attempt,
-    )
     with Session(writing(engine)) as session:
-        ended = session.execute(mine.values(leased_by=None, leased_until=None, **values))
+        ended = session.execute(_mine(leased).values(leased_by=None, leased_until=None, **values))
         if not cast("CursorResult[Any]", ended).rowcount:
             session.rollback()
             return False
@@ -190,6 +193,31 @@ def _end(engine: Engine, leased: Leased, values: dict[str, Any], also: Callable[
             also(session)
         session.commit()
     return True
+
+
+def _mine(leased: Leased) -> sa.Update:
+    """The row, as long as this lease is the one on it."""
+    return sa.update(OutboxRow).where(
+        col(OutboxRow.id) == leased.id,
+        col(OutboxRow.state) == "due",
+        col(OutboxRow.leased_by) == leased.worker,
+        col(OutboxRow.attempts) == leased.attempt,
+    )
+
+
+def _leased(row: OutboxRow, worker: str, until: datetime) -> Leased:
+    assert row.id is not None
+    return Leased(
+        id=row.id,
+        bug_id=row.bug_id,
+        kind=cast(Kind, row.kind),
+        key=row.key,
+        body=dict(row.body),
+        created_at=row.created_at,
+        worker=worker,
+        attempt=row.attempts,
+        until=until,
+    )
 
 
 def _park(row: OutboxRow, reason: str, now: datetime) -> None:

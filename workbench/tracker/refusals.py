@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import mktime_tz, parsedate_tz
 
-from workbench.tracker.failures import Failure, Permanent, Temporary, Uncertain
+from workbench.tracker.failures import Failure, Gone, Permanent, Temporary, Uncertain
 
 # GitHub's own advice for a secondary limit that names no time.
 _UNNAMED_WAIT = timedelta(seconds=60)
@@ -32,7 +32,13 @@ def refusal(answer: Answer, doing: str, *, writes: bool) -> Failure:
     if answer.status in (0, 408) or answer.status >= 500 or answer.status < 400:
         kind = Uncertain if writes else Temporary
         return kind(told, cure="It is tried again.", after=_named_wait(answer))
-    return Permanent(told, cure=_cure(answer.status))
+    final = Gone if answer.status in (404, 410) else Permanent
+    return final(told, cure=_cure(answer.status))
+
+
+def without(token: str, said: str) -> str:
+    """Return what GitHub said without the token, if it quotes that."""
+    return said.replace(token, "…") if token else said
 
 
 def _is_limit(answer: Answer) -> bool:
@@ -67,7 +73,7 @@ def _bounded(seconds: float) -> timedelta:
 
 def _cure(status: int) -> str:
     return {
-        401: "The token is not valid (any more): put a new one into GITHUB_TOKEN, then retry.",
+        401: "The token, or the key of the App, is not valid (any more): put a new one into GITHUB_TOKEN, then retry.",
         403: "The token may not do this: give it write access to issues, or unlock the issue, then retry.",
         404: "Check github.repository, and that the token may see it and that the issue was not deleted, then retry.",
         410: "Issues are switched off there, or this one was deleted: switch them on, then retry.",

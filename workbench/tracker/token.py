@@ -43,7 +43,9 @@ def find(base_url: str, environ: Mapping[str, str] | None = None) -> Token | Non
     if host in _LOOPBACK:
         return None
     minute = int(time.monotonic() // 60)
-    found = _of_gh(host, environ.get("PATH", ""), minute) or _of_keyring(host, minute)
+    found = _of_gh(host, environ.get("PATH", ""), minute)
+    if found is None and (secret := of_keyring(host)):
+        found = Token(secret, f"the keyring ({KEYRING_SERVICE}, {host})")
     return _sound(found) if found else None
 
 
@@ -78,13 +80,17 @@ def _of_gh(host: str, path: str, _minute: int) -> Token | None:
 
 
 @lru_cache(maxsize=4)
-def _of_keyring(host: str, _minute: int) -> Token | None:
+def _asked_keyring(name: str, _minute: int) -> str:
     try:
         import keyring  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
-        return None
+        return ""
     try:
-        secret = keyring.get_password(KEYRING_SERVICE, host)
+        return (keyring.get_password(KEYRING_SERVICE, name) or "").strip()
     except Exception:  # noqa: BLE001  (each back end has its own: locked, no session, no back end at all)
-        return None
-    return Token(secret.strip(), f"the keyring ({KEYRING_SERVICE}, {host})") if secret and secret.strip() else None
+        return ""
+
+
+def of_keyring(name: str) -> str:
+    """Return what the system's keyring holds for us under a name, or nothing. It is asked once a minute."""
+    return _asked_keyring(name, int(time.monotonic() // 60))
