@@ -153,7 +153,7 @@ def test_a_recurrence_and_its_sign_offs_are_told(page: BugPage) -> None:
     )
     row = replace(page.row, is_recurrence=True, count=1234)
     text = files.render(replace(page, row=row, evidence=evidence, sign_offs=decisions, history=history))
-    assert "It came back after a sign-off." in text
+    assert "It came back after a sign-off by Ada at 2026-11-22 14:00 UTC, commit c1." in text
     assert "- Seen: 1,234 times, first" in text
     assert "- 2026-11-22 12:00 UTC · open → closed · Ada\n" in text
     assert "- 2026-11-22 12:00 UTC · closed → open · agent s1: x\n" in text

@@ -214,7 +214,20 @@ def test_what_a_filter_can_be_completed_with(any_engine: Engine, bugs: dict[int,
     assert found["assigned"] == ["ann"]
     assert found["label"] == ["l0", "l1", "l2", "x"]
     assert listing.known(any_engine, most=1)["release"] == ["1"]
+    known = listing.known(any_engine, latest=1)  # of one bug, however many there are
+    assert known["project"] == ["shop"]
+    assert len(known["release"]) <= 1
 
 
 def test_whether_there_is_any_bug(any_engine: Engine) -> None:
     assert listing.is_empty(any_engine)
+
+
+def test_users_are_not_counted_where_nobody_sees_them(any_engine: Engine, bugs: dict[int, dict[str, Any]]) -> None:
+    """To count them takes longer than all the rest of a line."""
+    rows = listing.window(any_engine, Question(), size=MANY, users=False, now=NOW).rows
+    assert len(rows) == MANY
+    assert not any(row.users for row in rows)
+    assert [row.trend for row in rows] == [
+        row.trend for row in listing.window(any_engine, Question(), size=MANY, now=NOW).rows
+    ]

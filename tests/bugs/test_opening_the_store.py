@@ -16,9 +16,11 @@ from sqlalchemy.engine import Engine
 from capture.errors import ConfigurationError, SchemaMissing
 from capture.store import engine as store_engine
 from capture.store import migrate
-from capture.store.engine import open_engine, parse_url, shown_url, writing
+from capture.store.engine import open_engine, parse_url, shown_url, why_read_only, writing
 from capture.store.failures import explain, store_errors
+from capture.testing import NOW
 from workbench import config
+from workbench.bugs import queries
 from workbench.bugs.store import database_errors, open_store
 from workbench.errors import DatabaseError
 
@@ -181,11 +183,59 @@ def test_what_is_no_url_of_ours_is_refused(opened: Opened, url: str) -> None:
     assert "sqlite:///" in caught.value.cure
 
 
-def test_another_schema_is_named(opened: Opened, engine: Engine) -> None:
-    with engine.begin() as connection:
+def test_a_later_schema_that_has_all_we_read_is_opened_to_read_only(opened: Opened, any_engine: Engine) -> None:
+    with any_engine.begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(DatabaseError, match="made by a later version"):
+    found = opened(any_engine.url.render_as_string(hide_password=False))
+    why = why_read_only(found)
+    assert why is not None
+    assert "made by a later version" in str(why)
+    assert "Upgrade this program" in why.cure
+    assert queries.list_bugs(found, now=NOW) == []
+    with pytest.raises(DatabaseError, match="made by a later version"), database_errors():
+        writing(found)
+    found.dispose()
+
+
+@pytest.mark.parametrize(("revision", "said"), [("9999", "a later version"), (migrate.REVISIONS[-2], "an earlier")])
+def test_another_schema_that_lacks_something_is_refused(
+    opened: Opened, engine: Engine, revision: str, said: str
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = :to"), {"to": revision})
+        connection.execute(sa.text("ALTER TABLE note RENAME COLUMN text TO words"))
+    with pytest.raises(DatabaseError, match=f"made by {said}"):
         opened(str(engine.url))
+
+
+def test_an_earlier_schema_that_has_all_we_read_is_opened_to_read_only(
+    opened: Opened, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "REVISIONS", (*migrate.REVISIONS, "9999"))
+    monkeypatch.setattr(migrate, "HEAD", "9999")
+    found = opened(str(engine.url))
+    assert "workbench db upgrade" in getattr(why_read_only(found), "cure", "")
+    found.dispose()
+
+
+def test_read_only_keeps_out_what_goes_around_the_door_as_well(any_engine: Engine, tmp_path: Path) -> None:
+    url = any_engine.url.render_as_string(hide_password=False)
+    flags = {"database_url": url, "database.read_only": "on"}
+    found = open_store(config.load(flags=flags, environ={}, start=tmp_path))
+    assert queries.list_bugs(found, now=NOW) == []
+    with pytest.raises(DatabaseError, match="is open to read only"), database_errors():
+        writing(found)
+    refused = pytest.raises(DatabaseError, match=r"may only be read|does not let this role")
+    with refused, database_errors(), found.begin() as connection:
+        connection.execute(sa.text("DELETE FROM bug"))
+    found.dispose()
+
+
+def test_read_only_makes_no_database(opened: Opened, tmp_path: Path) -> None:
+    flags = {"database_url": "sqlite:///new.db", "database.read_only": "on"}
+    with pytest.raises(DatabaseError, match="no database at"):
+        open_store(config.load(flags=flags, environ={}, start=tmp_path), create=True)
+    assert not (tmp_path / "new.db").exists()
 
 
 def test_errors_of_ours_keep_their_cure() -> None:

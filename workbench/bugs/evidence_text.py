@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from workbench.bugs.markdown import inert
@@ -12,15 +12,24 @@ _TESTS = 10  # listed from red to green
 _FLAGS = 20
 _COUNTS = ("passed", "failed", "errors", "skipped")
 _MARKS = {"passed": "✓", "failed": "✗", "error": "✗"}
-_ON_BASE, _ON_FIX = "new tests on base", "new tests on fix"  # as workbench.evidence calls its runs
+# As workbench.evidence calls its runs.
+_ON_BASE, _ON_FIX = "new tests on base", "new tests on fix"
+_REPLAYS = ("replay", "replay on fix")
 
 
 def evidence_lines(evidence: EvidenceView) -> list[str]:
     """Return verdict, each new test on the base and on the fix, all runs, and the flags, as lines of Markdown."""
     lines = [f"**{inert(evidence.verdict)}**: {inert(evidence.reason, 1_000)}", ""]
+    if shown := replayed(evidence.runs):
+        lines += [f"{inert(shown[:1].upper() + shown[1:])}.", ""]
     lines += [*_red_to_green(evidence), *_runs(evidence), *_flags(evidence)]
     lines.append(f"Base {evidence.base_commit[:10]}, result {evidence.result_commit[:10]}, evidence {evidence.id}.")
     return lines
+
+
+def replayed(runs: Iterable[Mapping[str, Any]]) -> str:
+    """Return what sending the recorded request again showed, as it was captured; empty where nothing was to be sent."""
+    return next((str(run.get("note") or "") for run in runs if run.get("name") in _REPLAYS), "")
 
 
 def _red_to_green(evidence: EvidenceView) -> Iterator[str]:

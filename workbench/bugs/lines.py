@@ -26,6 +26,7 @@ _FIRST_KEY = (
     .limit(1)
     .scalar_subquery()
 )
+_ISSUE_MORE = ("closed_outside", "closed_by", "is_pull", "is_locked", "labels", "comments", "note")
 _SESSION_STATE, _SESSION_REHEARSAL = (
     sa.select(column)
     .where(SESSION.c.bug_id == BUG.c.id)
@@ -43,7 +44,10 @@ _LINES = sa.select(
     ISSUE.c.number.label("issue_number"),
     ISSUE.c.url.label("issue_url"),
     ISSUE.c.state.label("issue_state"),
+    *(ISSUE.c[name].label(f"issue_{name}") for name in _ISSUE_MORE),
 ).select_from(BUG.outerjoin(ISSUE, ISSUE.c.bug_id == BUG.c.id))
+# What a line takes as it is read.
+_NAMES = tuple(name for name in BugRow.__dataclass_fields__ if name in _LINES.selected_columns)
 
 _SESSIONS = sa.select(
     BUG.c.number.label("bug"),
@@ -57,10 +61,15 @@ def bugs(connection: Connection, condition: sa.ColumnElement[bool], *, now: date
     return _lines(connection, connection.execute(statement).mappings().all(), now)
 
 
-def of_ids(connection: Connection, ids: Sequence[int], *, now: datetime, days: bool = False) -> list[BugRow]:
-    """Return the bugs with these ids, in their order, in four statements; with `days`, in one more."""
+def of_ids(
+    connection: Connection, ids: Sequence[int], *, now: datetime, days: bool = False, users: bool = True
+) -> list[BugRow]:
+    """Return the bugs with these ids, in their order, in four statements; with `days`, in one more.
+
+    Without `users` nobody is counted, which takes longer than all the rest where a bug was met thousands of times.
+    """
     found = {row["id"]: row for row in connection.execute(_LINES.where(BUG.c.id.in_(ids))).mappings()}
-    return _lines(connection, [found[id_] for id_ in ids if id_ in found], now, days=days)
+    return _lines(connection, [found[id_] for id_ in ids if id_ in found], now, days=days, with_users=users)
 
 
 def sessions(connection: Connection, condition: sa.ColumnElement[bool]) -> list[SessionRow]:
@@ -69,9 +78,12 @@ def sessions(connection: Connection, condition: sa.ColumnElement[bool]) -> list[
     return [SessionRow(**row) for row in connection.execute(statement).mappings()]
 
 
-def _lines(connection: Connection, rows: Sequence[Any], now: datetime, *, days: bool = False) -> list[BugRow]:
+def _lines(
+    connection: Connection, rows: Sequence[Any], now: datetime, *, days: bool = False, with_users: bool = True
+) -> list[BugRow]:
     ids = [row["id"] for row in rows]
-    trends, labels, users = _trends(connection, ids, now), _labels(connection, ids), _users(connection, ids)
+    trends, labels = _trends(connection, ids, now), _labels(connection, ids)
+    users = _users(connection, ids) if with_users else {}
     by_day = _days(connection, ids, now) if days else {}
     return [
         _line(
@@ -145,8 +157,10 @@ def _labels(connection: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
 def _line(row: Any, **counted: Any) -> BugRow:
     issue = None
     if row["issue_number"] is not None:
-        issue = IssueLink(row["issue_repository"], row["issue_number"], row["issue_url"], row["issue_state"])
-    given = {name: row[name] for name in BugRow.__dataclass_fields__ if name in row}
+        more = {name: row[f"issue_{name}"] for name in _ISSUE_MORE}
+        more["labels"] = tuple(more["labels"] or ())
+        issue = IssueLink(row["issue_repository"], row["issue_number"], row["issue_url"], row["issue_state"], **more)
+    given = {name: row[name] for name in _NAMES}
     if given["mute_releases"] is not None:
         given["mute_releases"] = tuple(given["mute_releases"])
     return BugRow(**given, **counted, release=row["last_release"], issue=issue)

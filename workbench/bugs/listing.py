@@ -119,11 +119,14 @@ class Window:
 
 def counts(engine: Engine, question: Question, *, now: datetime) -> dict[str, int]:
     """Return how many of the bugs asked for are in each state."""
-    statement = (
-        sa.select(BUG.c.state, sa.func.count()).where(question.condition(now, is_sorted=False)).group_by(BUG.c.state)
-    )
     with reading(engine) as connection:
-        return {row.state: row[1] for row in connection.execute(statement)}
+        return _counts(connection, question, now)
+
+
+def _counts(connection: Connection, question: Question, now: datetime) -> dict[str, int]:
+    asked = question.condition(now, is_sorted=False)
+    statement = sa.select(BUG.c.state, sa.func.count()).where(asked).group_by(BUG.c.state)
+    return {row.state: row[1] for row in connection.execute(statement)}
 
 
 def listed(
@@ -134,17 +137,22 @@ def listed(
     size: int,
     around: int | None = None,
     days: bool = False,
+    users: bool = True,
     now: datetime,
 ) -> tuple[dict[str, int], Window]:
     """Return what `counts` and `window` do. Where all bugs have to be read for an answer, they are read once."""
-    if around is None and not question.is_along_an_index():
-        with reading(engine) as connection:
+    with reading(engine) as connection:
+        if around is None and not question.is_along_an_index():
             by_state, ids = _at_once(connection, question, start, size, now=now)
             total = sum(by_state.values())
             if len(ids) == min(size, total):
-                return by_state, Window(start, tuple(lines.of_ids(connection, ids, now=now, days=days)), total)
-    found = window(engine, question, start=start, size=size, around=around, days=days, now=now)
-    return counts(engine, question, now=now), found
+                rows = lines.of_ids(connection, ids, now=now, days=days, users=users)
+                return by_state, Window(start, tuple(rows), total)
+        else:
+            by_state = _counts(connection, question, now)
+        total = sum(by_state.values())
+        start, ids = _place(connection, question, start, size, total, around, now=now)
+        return by_state, Window(start, tuple(lines.of_ids(connection, ids, now=now, days=days, users=users)), total)
 
 
 def _at_once(
@@ -179,21 +187,29 @@ def window(
     size: int,
     around: int | None = None,
     days: bool = False,
+    users: bool = True,
     now: datetime,
 ) -> Window:
     """Return `size` lines from `start` on, or with the bug `around` in the middle where it is in the list.
 
-    A window that reaches past an end of the list is moved to lie inside it. With `days`, its rows have the last days.
+    A window that reaches past an end of the list is moved to lie inside it. With `days`, its rows have the last days;
+    without `users`, they do not say how many users met a bug.
     """
     with reading(engine) as connection:
-        asked = question.condition(now, is_sorted=False)
-        total = connection.scalar(sa.select(sa.func.count()).select_from(BUG).where(asked)) or 0
-        if around is not None:
-            found = _position(connection, question, around, now=now)
-            start = start if found is None else found - size // 2
-        start = max(0, min(start, total - size))
-        ids = _ids(connection, question, start, size, total, now=now)
-        return Window(start, tuple(lines.of_ids(connection, ids, now=now, days=days)), total)
+        total = sum(_counts(connection, question, now).values())
+        start, ids = _place(connection, question, start, size, total, around, now=now)
+        return Window(start, tuple(lines.of_ids(connection, ids, now=now, days=days, users=users)), total)
+
+
+def _place(
+    connection: Connection, question: Question, start: int, size: int, total: int, around: int | None, *, now: datetime
+) -> tuple[int, list[int]]:
+    """Return where a window begins that lies inside the list, and the ids of its bugs."""
+    if around is not None:
+        found = _position(connection, question, around, now=now)
+        start = start if found is None else found - size // 2
+    start = max(0, min(start, total - size))
+    return start, _ids(connection, question, start, size, total, now=now)
 
 
 def _position(connection: Connection, question: Question, number: int, *, now: datetime) -> int | None:
@@ -230,17 +246,26 @@ _KNOWN: Mapping[str, sa.ColumnElement[str]] = {
     "assigned": BUG.c.assignee,
     "type": BUG.c.exception_type,
     "route": BUG.c.route,
-    "label": LABEL.c.name,
 }
+LATEST = 5_000  # bugs that are looked at for what a filter can be completed with
 
 
-def known(engine: Engine, *, most: int = 200) -> dict[str, list[str]]:
-    """Return values of fields that the database holds, at most so many each: what a filter can be completed with."""
-    found = {}
+def known(engine: Engine, *, most: int = 200, latest: int = LATEST) -> dict[str, list[str]]:
+    """Return values of fields, at most so many each, sorted: what a filter can be completed with.
+
+    They are those of the bugs that were seen last: to look at all of them for every `/` cost as much as a filter does.
+    """
+    seen_last = (
+        sa.select(*(column.label(field) for field, column in _KNOWN.items()))
+        .where(BUG.c.merged_into.is_(None))
+        .order_by(BUG.c.last_seen.desc(), BUG.c.number.desc())
+        .limit(latest)
+    )
+    labels = sa.select(LABEL.c.name).distinct().order_by(LABEL.c.name).limit(most)
     with reading(engine) as connection:
-        for field, column in _KNOWN.items():
-            statement = sa.select(column).where(column.is_not(None), column != "").distinct().order_by(column)
-            found[field] = list(connection.scalars(statement.limit(most)))
+        rows = connection.execute(seen_last).all()
+        found = {field: sorted({row[at] for row in rows if row[at]})[:most] for at, field in enumerate(_KNOWN)}
+        found["label"] = list(connection.scalars(labels))
     return found
 
 

@@ -14,12 +14,25 @@ from sqlalchemy.engine import Connection
 from capture.event import Event, Part
 from capture.store import releases
 from capture.store.intake import open_event
-from capture.store.tables import ActRow, EvidenceRow, Note, Occurrence, OutboxRow, SignOff, Transition, table_of
+from capture.store.tables import (
+    ActRow,
+    EvidenceRow,
+    IssueComment,
+    Mention,
+    Note,
+    Occurrence,
+    OutboxRow,
+    SignOff,
+    Transition,
+    table_of,
+)
 from workbench.bugs import lines, related
 from workbench.bugs.rows import (
     ActView,
     BugPage,
+    CommentRow,
     EvidenceView,
+    MentionRow,
     NoteRow,
     OccurrenceRow,
     OwedRow,
@@ -42,6 +55,7 @@ def page(connection: Connection, number: int, *, now: datetime) -> BugPage | Non
     event = _latest_event(connection, bug_id)
     transition, sign_off, owed = table_of(Transition), table_of(SignOff), table_of(OutboxRow)
     note, act = table_of(Note), table_of(ActRow)
+    said, mention = table_of(IssueComment), table_of(Mention)
     return BugPage(
         row=found[0],
         fingerprints=_fingerprints(connection, bug_id, event),
@@ -54,6 +68,8 @@ def page(connection: Connection, number: int, *, now: datetime) -> BugPage | Non
         owed=_rows(connection, OwedRow, owed, bug_id, owed.c.id.desc()),
         notes=_rows(connection, NoteRow, note, bug_id, note.c.id.desc()),
         acts=_rows(connection, ActView, act, bug_id, act.c.id.desc()),
+        comments=_rows(connection, CommentRow, said, bug_id, said.c.id.desc()) if found[0].issue else (),
+        mentions=_rows(connection, MentionRow, mention, bug_id, mention.c.at.desc(), mention.c.url),
         fix_releases=_fix_releases(connection, bug.fix_commit, occurrences),
         quiet_until=bug.quiet_until,
         merged=related.merged_into(connection, bug_id),

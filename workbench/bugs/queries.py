@@ -16,7 +16,7 @@ from capture.store.intake import open_event
 from capture.store.lifecycle import label
 from capture.store.tables import JournalRow, Occurrence, SessionRequest, TranscriptEntry, table_of
 from workbench.bugs import lines, pages
-from workbench.bugs.filters.conditions import with_word
+from workbench.bugs.filters.conditions import LIVE, with_word
 from workbench.bugs.listing import Question
 from workbench.bugs.numbers import parse_number
 from workbench.bugs.rows import ApprovalRow, BugPage, BugRow, SessionRow, TranscriptRow
@@ -120,6 +120,14 @@ def sessions(engine: Engine, *, bug: int | None = None) -> list[SessionRow]:
     condition = sa.true() if bug is None else lines.BUG.c.number == bug
     with reading(engine) as connection:
         return lines.sessions(connection, condition)
+
+
+def has_session_at_work(engine: Engine) -> bool:
+    """Tell whether any fix session is live, or waits for its place."""
+    state = lines.SESSION.c.state
+    with reading(engine) as connection:
+        found = connection.scalar(sa.select(lines.SESSION.c.id).where(state.in_(("queued", *LIVE))).limit(1))
+    return found is not None
 
 
 def session(engine: Engine, id_or_prefix: str) -> SessionRow:

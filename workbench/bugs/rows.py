@@ -12,12 +12,27 @@ from capture.store.lifecycle import label
 
 @dataclass(frozen=True)
 class IssueLink:
-    """The GitHub issue of a bug. `state` is open or closed, as GitHub last said."""
+    """The GitHub issue of a bug, or a pull request. `state` is open or closed, as GitHub last said.
+
+    `closed_outside`: somebody closed it there, and nobody has signed the bug off. `note` says what became of it.
+    """
 
     repository: str
     number: int
     url: str
     state: str
+    closed_outside: bool = False
+    closed_by: str | None = None
+    is_pull: bool = False
+    is_locked: bool = False
+    labels: tuple[str, ...] = ()
+    comments: int = 0
+    note: str = ""
+
+    @property
+    def standing(self) -> str:
+        """Its state in words: open, closed, closed outside."""
+        return "closed outside" if self.closed_outside else self.state
 
 
 @dataclass(frozen=True)
@@ -116,6 +131,21 @@ class SignOffRow:
     commit: str
     evidence_id: int | None
     note: str
+    os_user: str = ""
+    github_login: str = ""  # where it was known
+    events: int | None = None  # how often the bug had been seen by then
+    undone_at: datetime | None = None
+    undone_by: str | None = None
+
+    @property
+    def stands(self) -> bool:
+        """False once it was taken back."""
+        return self.undone_at is None
+
+    @property
+    def who(self) -> str:
+        """Who decided, as it is told outside: by name, and by login where that is known."""
+        return f"{self.by} (GitHub: {self.github_login})" if self.github_login else self.by
 
 
 @dataclass(frozen=True)
@@ -165,6 +195,11 @@ class SessionRow:
         """True while a runner is at work on it, or will be as soon as there is room."""
         return self.state in ("queued", "starting", "working", "needs_input", "waiting", "quiet")
 
+    @property
+    def is_attached(self) -> bool:
+        """True for a branch that was attached from outside: no agent of ours made it, in no worktree of ours."""
+        return not self.worktree
+
 
 @dataclass(frozen=True)
 class TranscriptRow:
@@ -199,6 +234,28 @@ class NoteRow:
     at: datetime
     by: str
     text: str
+
+
+@dataclass(frozen=True)
+class CommentRow:
+    """What somebody wrote on the issue of a bug."""
+
+    id: int
+    author: str
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True)
+class MentionRow:
+    """A commit or pull request on GitHub that names a bug. `state` is the commit's id, or that of the pull request."""
+
+    kind: str  # commit, pull
+    title: str
+    url: str
+    author: str
+    state: str
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -245,4 +302,19 @@ class BugPage:
     merged: tuple[RelatedBug, ...] = ()  # the bugs that were merged into this one, directly or over others
     fix_releases: tuple[tuple[str, bool], ...] = ()  # releases of the last stored events, and whether they hold the fix
     quiet_until: datetime | None = None  # until then an event without a release is no recurrence
+    comments: tuple[CommentRow, ...] = ()  # what people wrote on its issue
+    mentions: tuple[MentionRow, ...] = ()  # commits and pull requests that name it
     alike: tuple[RelatedBug, ...] = ()  # other bugs that were raised at the same place: candidates for a merge
+
+    @property
+    def signed_off(self) -> SignOffRow | None:
+        """The latest sign-off that stands; of a bug that came back, the one that it came back after."""
+        return next((one for one in self.sign_offs if one.decision == "verified" and one.stands), None)
+
+    @property
+    def on_old_release(self) -> int:
+        """How many events came since the sign-off without bringing the bug back: what runs there has no fix yet."""
+        signed = self.signed_off
+        if signed is None or signed.events is None or (self.row.state, self.row.closed_as) != ("closed", "fixed"):
+            return 0
+        return max(self.row.count - signed.events, 0)

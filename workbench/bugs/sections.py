@@ -14,7 +14,7 @@ from capture.event import Event, ExceptionInfo, Frame
 from capture.store.lifecycle import label
 from workbench.bugs.evidence_text import evidence_lines
 from workbench.bugs.markdown import code_block, inert
-from workbench.bugs.rows import BugPage, SignOffRow, TransitionRow
+from workbench.bugs.rows import BugPage, IssueLink, SignOffRow, TransitionRow
 from workbench.text import plain, plain_lines
 
 FRAMES = 25  # of each exception, the innermost
@@ -47,7 +47,7 @@ def front_matter(page: BugPage) -> dict[str, str]:
         "status": row.status_code,
         "method": row.method,
         "route": row.route,
-        "fix_commit": next((one.commit for one in page.sign_offs if one.decision == "verified"), None),
+        "fix_commit": page.signed_off.commit if page.signed_off else None,
     }
     return {key: _json(value) for key, value in values.items()}
 
@@ -98,12 +98,18 @@ def _summary(page: BugPage) -> str:
         lines.append(f"- Latest release: {inert(row.release)}")
     lines += _sorting(page)
     if row.issue:
+        told = f" · {' · '.join(words)}" if (words := _issue_words(row.issue)) else ""
         lines.append(
-            f"- Issue: [{inert(f'{row.issue.repository} issue {row.issue.number}')}](<{_link(row.issue.url)}>)"
+            f"- Issue: [{inert(f'{row.issue.repository} issue {row.issue.number}')}](<{_link(row.issue.url)}>){told}"
         )
     if event and event.message and not surfaced:
         lines += ["", *(f"> {inert(line, 1_000)}".rstrip() for line in plain_lines(event.message, most=LINES))]
     return "\n".join(lines)
+
+
+def _issue_words(issue: IssueLink) -> list[str]:
+    by = f" by {inert(issue.closed_by)}" if issue.closed_by else ""
+    return [*([f"closed outside{by}"] if issue.closed_outside else []), *([inert(issue.note)] if issue.note else [])]
 
 
 def _standing(page: BugPage) -> list[str]:
@@ -113,7 +119,11 @@ def _standing(page: BugPage) -> list[str]:
         return [f"Merged into {label(row.merged_into)}: its events are counted there.", ""]
     if row.duplicate_of is not None:
         return [f"Closed as a duplicate of {label(row.duplicate_of)}.", ""]
-    return ["It came back after a sign-off.", ""] if row.is_recurrence else []
+    if not row.is_recurrence:
+        return []
+    signed = page.signed_off
+    of = f" by {inert(signed.who)} at {_time(signed.at)}, commit {inert(signed.commit)}" if signed else ""
+    return [f"It came back after a sign-off{of}.", ""]
 
 
 def _sorting(page: BugPage) -> list[str]:
@@ -204,11 +214,13 @@ def _sign_offs(page: BugPage) -> str:
 
 
 def _decision(page: BugPage, decision: SignOffRow) -> str:
-    parts = [f"- {_time(decision.at)} · {decision.decision} by {inert(decision.by)} · commit {inert(decision.commit)}"]
+    parts = [f"- {_time(decision.at)} · {decision.decision} by {inert(decision.who)} · commit {inert(decision.commit)}"]
     if page.evidence and page.evidence.id == decision.evidence_id:
         parts.append(f"evidence: {inert(page.evidence.verdict)}")
     if decision.note:
         parts.append(inert(decision.note, 2_000))
+    if decision.undone_at is not None:
+        parts.append(f"taken back {_time(decision.undone_at)} by {inert(decision.undone_by or '')}")
     return " · ".join(parts)
 
 

@@ -131,7 +131,7 @@ def _sign_offs(connection: Connection) -> tuple[int, timedelta | None]:
     statement = (
         sa.select(BUG.c.first_seen, table.c.at)
         .join(BUG, BUG.c.id == table.c.bug_id)
-        .where(table.c.decision == "verified")
+        .where(table.c.decision == "verified", table.c.undone_at.is_(None))
         .order_by(table.c.id.desc())
         .limit(SIGNED)
     )

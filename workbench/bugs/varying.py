@@ -12,20 +12,16 @@ from sqlalchemy.engine import Connection, Engine
 
 from capture.store.intake import open_event
 from capture.store.tables import Occurrence, table_of
+from workbench.bugs.differing import COLUMNS, FIELDS
 from workbench.bugs.lines import BUG
 from workbench.bugs.store import reading
 
 READ = 10_000  # of the latest stored events; further ones change a bar chart little, and would be read for each look
-OPENED = 50  # a server and a route stand only within an event, which has to be opened
+OPENED = 50  # what has no column stands only within an event, which has to be opened
 SHOWN = 8  # values of each field
 _SEEN = table_of(Occurrence)
-_FIELDS = {
-    "release": _SEEN.c.release,
-    "path": _SEEN.c.path,
-    "user": _SEEN.c.user_id,
-    "status": sa.cast(_SEEN.c.status_code, sa.Text),
-    "environment": _SEEN.c.environment,
-}
+Counted = tuple[str, int, int, int]
+_FIELDS = {name: sa.cast(_SEEN.c[column], sa.Text) for name, column in COLUMNS.items()}
 
 
 @dataclass(frozen=True)
@@ -50,12 +46,12 @@ def of_bug(engine: Engine, number: int) -> Varying:
     """Return what differs between the stored events of a bug, in three statements."""
     with reading(engine) as connection:
         bug_id = connection.scalar(sa.select(BUG.c.id).where(BUG.c.number == number))
-        counted = {name: Counter[str]() for name in _FIELDS}
-        for name, value, count in connection.execute(_statement(bug_id)):
-            counted[name][value or ""] += count
-        counted |= _opened(connection, bug_id)
-    fields = [_field(name, counter) for name, counter in counted.items() if any(counter)]
-    return Varying(tuple(fields), sum(counted["path"].values()))
+        found = connection.execute(_statement(bug_id)).all()
+        opened = _opened(connection, bug_id)
+    fields = [_field(name, [row[1:] for row in found if row[0] == name]) for name in _FIELDS]
+    fields += [_field(name, _counted(counter)) for name, counter in opened.items()]
+    events = next((field.events for field in fields), 0)
+    return Varying(tuple(field for field in fields if any(value for value, _count in field.values)), events)
 
 
 def _latest(bug_id: int | None, columns: Sequence[Any], limit: int) -> sa.Select[Any]:
@@ -64,25 +60,34 @@ def _latest(bug_id: int | None, columns: Sequence[Any], limit: int) -> sa.Select
 
 
 def _statement(bug_id: int | None) -> Any:
-    """Return one statement that counts the values of all fields, over the same rows."""
-    columns = [column.label(name) for name, column in _FIELDS.items()]
+    """Return one statement that counts the values of all fields, over the same rows; only what is shown comes back."""
+    columns = [sa.func.coalesce(column, "").label(name) for name, column in _FIELDS.items()]
     seen = _latest(bug_id, columns, READ).cte("seen")
-    counts = [
-        sa.select(sa.literal(name), seen.c[name], sa.func.count()).select_from(seen).group_by(seen.c[name])
-        for name in _FIELDS
-    ]
-    return sa.union_all(*counts)
+    return sa.union_all(*(_most_frequent(seen, name) for name in _FIELDS))
+
+
+def _most_frequent(seen: sa.CTE, name: str) -> sa.Select[Any]:
+    value, count = seen.c[name].label("value"), sa.func.count().label("count")
+    all_ = sa.func.count().over().label("distinct"), sa.func.sum(sa.func.count()).over().label("events")
+    most = sa.select(value, count, *all_).group_by(value).order_by(count.desc(), value).limit(SHOWN).subquery()
+    return sa.select(sa.literal(name), *most.c)
 
 
 def _opened(connection: Connection, bug_id: int | None) -> dict[str, Counter[str]]:
-    found = {"server": Counter[str](), "route": Counter[str]()}
+    found = {name: Counter[str]() for name in FIELDS if name not in COLUMNS}
     for payload in connection.scalars(_latest(bug_id, [_SEEN.c.payload], OPENED)):
         event = open_event(payload)
-        found["server"][event.server or ""] += 1
-        found["route"][(event.request and event.request.route) or ""] += 1
+        for name, counter in found.items():
+            counter[FIELDS[name](event)] += 1
     return found
 
 
-def _field(name: str, counter: Counter[str]) -> Field:
-    ordered = sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))
-    return Field(name, tuple(ordered[:SHOWN]), len(counter), sum(counter.values()))
+def _counted(counter: Counter[str]) -> list[Counted]:
+    return [(value, count, len(counter), sum(counter.values())) for value, count in counter.items()]
+
+
+def _field(name: str, counted: Sequence[Any]) -> Field:
+    """Return a field of (value, its events, different values in all, events in all)."""
+    ordered = sorted(((value, int(count)) for value, count, *_ in counted), key=lambda pair: (-pair[1], pair[0]))
+    distinct, events = counted[0][2:] if counted else (0, 0)
+    return Field(name, tuple(ordered[:SHOWN]), int(distinct), int(events))

@@ -8,6 +8,7 @@ from workbench.bugs.acts.merging import merge, unmerge
 from workbench.bugs.acts.muting import FOR_GOOD, MuteTerms, mute, unmute, wake_due
 from workbench.bugs.acts.record import Done
 from workbench.bugs.acts.sorting import assign, label, note
+from workbench.bugs.acts.splitting import split
 from workbench.bugs.acts.undoing import last_act, undo
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "new_bug",
     "note",
     "reopen",
+    "split",
     "undo",
     "unlink",
     "unmerge",

@@ -34,11 +34,15 @@ _OVER_OPEN: State = "open"
 
 @dataclass(frozen=True)
 class Done:
-    """What an act did, in one line, and the rows that `undo` takes to take it back (none: it cannot be)."""
+    """What an act did, in one line, and the rows that `undo` takes to take it back (none: it cannot be).
+
+    `further` is what follows from it that is not done by itself, in lines.
+    """
 
     text: str
     numbers: tuple[int, ...]
     acts: tuple[int, ...] = ()
+    further: str = ""
 
 
 @contextmanager

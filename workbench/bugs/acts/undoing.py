@@ -12,14 +12,24 @@ from sqlmodel import Session, col, select
 from capture.store.engine import shown_url
 from capture.store.lifecycle import label
 from capture.store.tables import ActRow, Bug, Note
-from workbench.bugs.acts import merging
+from workbench.bugs.acts import decisions, merging
 from workbench.bugs.acts.record import Done, acting, changes, follow, locked, named, picture
 from workbench.bugs.acts.restoring import restore
 from workbench.bugs.store import database_errors
 from workbench.errors import NotFound, Refused
 
 # What must still be as the act left it. Events count a mute down, and GitHub's side of an issue moves by itself.
-_HELD = ("state", "closed_as", "duplicate_of", "merged_into", "mute_until", "mute_releases", "assignee", "labels")
+_HELD = (
+    "state",
+    "fix_commit",
+    "closed_as",
+    "duplicate_of",
+    "merged_into",
+    "mute_until",
+    "mute_releases",
+    "assignee",
+    "labels",
+)
 
 
 def last_act(engine: Engine, *, by: str) -> tuple[int, ...]:
@@ -52,7 +62,7 @@ def undo(engine: Engine, acts: Iterable[int], *, by: str, now: datetime) -> Done
         for row in rows.values():
             if row.undone_at is not None or row.bug_id is None:
                 raise Refused(f"{_said(row)} was undone already, or cannot be.", cure="Do the opposite instead.")
-        touches_merge = any(row.kind in ("merge", "unmerge") for row in rows.values())
+        touches_merge = any(row.kind in ("merge", "unmerge", "split") for row in rows.values())
         fingerprints = merging.lock_all(session, numbers) if touches_merge else []
         bugs = {bug.number: bug for bug in locked(session, numbers)}
         for id_ in ids:
@@ -66,6 +76,7 @@ def undo(engine: Engine, acts: Iterable[int], *, by: str, now: datetime) -> Done
 def _undo(session: Session, row: ActRow, bug: Bug, *, by: str, now: datetime) -> None:
     was = picture(session, bug)
     _refuse_changed(row, was)
+    is_told = decisions.take_back(session, row, by=by, now=now) if row.kind in decisions.KINDS else True
     restore(session, bug, row.before, by=by, reason=f"undone: {row.kind}", now=now)
     if row.kind == "note":
         note = session.get(Note, row.after.get("note"))
@@ -75,6 +86,8 @@ def _undo(session: Session, row: ActRow, bug: Bug, *, by: str, now: datetime) ->
     session.add(row)
     session.flush()
     before, after = changes(was, picture(session, bug))
+    if not is_told:  # nobody outside has heard of it, so only the file is to be written anew
+        before, after = {}, {}
     comment = f"{by} took that back."
     follow(session, bug, before, after, occasion=f"undo {row.id}", now=now, comment=comment)
 

@@ -1,0 +1,274 @@
+"""Splitting: the stored events of a bug that differ in one thing become a bug of their own.
+
+To the store it is a merge that is taken back: the new bug is one that had been in the other all along. So an undo is
+that merge, no figure is lost by either, and `merging.settle` does both.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+from sqlmodel import Session, col, select
+
+from capture.event import Event
+from capture.store import creation, figures
+from capture.store.figures import Figures, Known
+from capture.store.intake import open_event
+from capture.store.lifecycle import Actor, label
+from capture.store.tables import ActRow, Bug, FingerprintRow, Note, Occurrence, Tally, table_of
+from workbench.bugs.acts import merging
+from workbench.bugs.acts.record import REASON, Done, acting, enter, locked, picture, pictures, refuse_merged
+from workbench.bugs.differing import COLUMNS, Apart, Difference, apart
+from workbench.errors import NotFound, Refused
+from workbench.text import plain
+
+MOST_OPENED = 10_000  # stored events whose payloads are read for a difference that has no column
+_SEEN, _PRINT, _TALLY = table_of(Occurrence), table_of(FingerprintRow), table_of(Tally)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """One stored event, as much of it as a split has to know."""
+
+    id: str
+    fingerprint_id: int
+    at: datetime
+    release: str | None
+    environment: str
+
+
+def split(engine: Engine, number: int, difference: Difference, *, by: str, reason: str = "", now: datetime) -> Done:
+    """Split off the stored events of a bug that have this difference: they become a new, open bug.
+
+    Where they are all that a fingerprint of the bug has, it goes with them, and so do its events to come. Else they
+    get a fingerprint of their own, and `Done.further` says which rule of the site gives it to events to come, or that
+    none can. Raises `NotFound`, and `Refused` where no stored event has it, all have it, or a merge stands behind it.
+    """
+    with acting(engine) as session:
+        creation.lock_numbers(session)
+        fingerprints = {known.id: known for known in merging.lock_family(session, [number])}
+        (bug,) = locked(session, [number])
+        refuse_merged(bug, "split")
+        going, staying = _sorted_out(session, bug, difference)
+        _refuse_nothing(bug, difference, going, staying)
+        whole = set(going) - set(staying)
+        _refuse_merged_ones(session, bug, fingerprints, whole)
+        latest = open_event(_payload(session, max((one for group in going.values() for one in group), key=_when).id))
+        was = pictures(session, [bug])
+        new = _new_bug(session, bug, latest, difference, by=by, now=now)
+        rules: list[dict[str, Any]] = []
+        for fingerprint_id, group in sorted(going.items()):
+            if fingerprint_id in whole:
+                session.execute(sa.update(_PRINT).where(_PRINT.c.id == fingerprint_id).values(home_id=new.id))
+            else:
+                event = open_event(_payload(session, max(group, key=_when).id))
+                made = apart(number, difference, event)
+                _part(session, new, fingerprints[fingerprint_id], group, staying[fingerprint_id], made)
+                if made.rule is not None and made.rule not in rules:
+                    rules.append(made.rule)
+        merging.settle(session, merging.lock_family(session, [number, new.number]), now=now)
+        further = _further(new, difference, rules, is_whole=whole == set(going))
+        moved = sum(map(len, going.values()))
+        rows = _record(session, bug, new, was, difference, by=by, reason=reason, further=further, now=now)
+    said = f"{moved:,} stored event{'s' if moved > 1 else ''} with {difference.words} split off {label(number)}"
+    return Done(f"{said}: {label(new.number)}.", (number, new.number), rows, further)
+
+
+def _when(one: _Stored) -> tuple[datetime, str]:
+    return one.at, one.id
+
+
+def _sorted_out(
+    session: Session, bug: Bug, difference: Difference
+) -> tuple[dict[int, list[_Stored]], dict[int, list[_Stored]]]:
+    """Return the stored events by fingerprint: those that have the difference, and those that have not."""
+    name = COLUMNS.get(difference.field)
+    if name is None:
+        stored = session.scalar(sa.select(sa.func.count()).select_from(_SEEN).where(_SEEN.c.bug_id == bug.id)) or 0
+        if stored > MOST_OPENED:
+            raise Refused(
+                f"{label(bug.number)} has {stored:,} stored events, too many to open for their {difference.field}.",
+                cure=f"Split it by what is listed for all of them: {', '.join(COLUMNS)}.",
+            )
+    columns = [_SEEN.c[each] for each in ("id", "fingerprint_id", "at", "release", "environment")]
+    wanted = sa.select(*columns, _SEEN.c[name or "payload"].label("what")).where(_SEEN.c.bug_id == bug.id)
+    going: dict[int, list[_Stored]] = defaultdict(list)
+    staying: dict[int, list[_Stored]] = defaultdict(list)
+    for row in session.execute(wanted.execution_options(yield_per=500)):
+        if name is None:
+            has_it = difference.holds(open_event(row.what))
+        else:
+            has_it = ("" if row.what is None else str(row.what)) == difference.value
+        kept = _Stored(row.id, row.fingerprint_id, row.at, row.release, row.environment)
+        (going if has_it else staying)[row.fingerprint_id].append(kept)
+    return dict(going), dict(staying)
+
+
+def _payload(session: Session, occurrence_id: str) -> bytes:
+    payload: bytes = session.execute(sa.select(_SEEN.c.payload).where(_SEEN.c.id == occurrence_id)).scalar_one()
+    return payload
+
+
+def _refuse_nothing(bug: Bug, difference: Difference, going: dict[int, Any], staying: dict[int, Any]) -> None:
+    shown = label(bug.number)
+    if not going:
+        raise NotFound(
+            f"No stored event of {shown} has {difference.words}.",
+            cure=f"Its page says what varies over them: workbench bugs show {shown}",
+        )
+    if not staying:
+        raise Refused(
+            f"All stored events of {shown} have {difference.words}: nothing would stay behind.",
+            cure=f"Its page says what varies over them: workbench bugs show {shown}",
+        )
+
+
+def _refuse_merged_ones(session: Session, bug: Bug, fingerprints: dict[int, Known], whole: set[int]) -> None:
+    """Refuse where a bug that was merged in is what differs: taking that out is what is wanted."""
+    merged = {fingerprints[each].home_id for each in whole} - {bug.id}
+    if merged:
+        number = session.scalars(select(col(Bug.number)).where(col(Bug.id).in_(merged)).limit(1)).one()
+        raise _take_out(f"These are the events of {label(number)}, which was merged in.", number)
+    own = {known.id for known in fingerprints.values() if known.home_id == bug.id}
+    if own <= whole:
+        number = session.scalars(select(col(Bug.number)).where(Bug.merged_into == bug.number).limit(1)).one()
+        raise _take_out(f"All that stayed would be of {label(number)}, which was merged in.", number)
+
+
+def _take_out(why: str, number: int) -> Refused:
+    return Refused(why, cure=f"Take it out instead: workbench bugs unmerge {label(number)}")
+
+
+def _new_bug(session: Session, bug: Bug, event: Event, difference: Difference, *, by: str, now: datetime) -> Bug:
+    request = event.request
+    new = Bug(
+        **bug.model_dump(include={"project", "kind", "level", "environment", "route", "first_seen", "last_seen"})
+        | {
+            "number": 0,
+            "title": event.title[:300],
+            "exception_type": event.surfaced.type[:200] if event.surfaced else None,
+            "status_code": event.status,
+            "method": request.method[:200] if request else None,
+            "changed_at": now,
+        }
+    )
+    if request is not None and request.route:
+        new.route = request.route[:2_000]
+    said = f"split off {label(bug.number)}: {difference.words}"
+    creation.create(session, [new], by=Actor("person", by), reason=said, now=now)
+    return new
+
+
+def _part(
+    session: Session, new: Bug, old: Known, going: Sequence[_Stored], staying: Sequence[_Stored], made: Apart
+) -> None:
+    """Give a part of a fingerprint's events one of their own, with what they add to its figures and tallies."""
+    taken = session.execute(
+        sa.select(_PRINT.c.bug_id).where(_PRINT.c.project == old.project, _PRINT.c.key == made.key)
+    ).scalar()
+    if taken is not None:
+        other = session.get_one(Bug, taken)
+        raise Refused(
+            f"Such events are those of {label(other.number)} already.",
+            cure=f"See it: workbench bugs show {label(other.number)}",
+        )
+    row = session.execute(sa.select(_PRINT).where(_PRINT.c.id == old.id)).one()
+    mine = _of(going)
+    session.flush()
+    (made_id,) = session.execute(
+        sa.insert(_PRINT)
+        .values(
+            project=old.project, key=made.key, version=row.version, parts=msgspec.to_builtins(made.parts),
+            site=row.site, bug_id=new.id, home_id=new.id, **asdict(mine),
+        )
+        .returning(_PRINT.c.id)
+    ).one()  # fmt: skip
+    ids = [one.id for one in going]
+    for start in range(0, len(ids), 500):
+        moved = _SEEN.c.id.in_(ids[start : start + 500])
+        session.execute(sa.update(_SEEN).where(moved).values(bug_id=new.id, fingerprint_id=made_id))
+    figures.save(session, [_less(old, mine, _of(staying))])
+    _move_tallies(session, old.id, made_id, going)
+
+
+def _of(stored: Sequence[_Stored]) -> Figures:
+    """Return the figures of stored events."""
+    ordered = sorted(stored, key=_when)
+    first = ordered[0]
+    found = Figures(0, first.at, first.at, first.release, None, "")
+    for one in ordered:
+        found.note(one.at, 1, one.release, one.environment)
+    return found
+
+
+def _less(old: Known, gone: Figures, left: Figures) -> Known:
+    """Return a fingerprint without the events that went; of those that were only counted it keeps every one."""
+    was = old.figures
+    is_first, is_last = gone.first_seen <= was.first_seen, gone.last_seen >= was.last_seen
+    now_is = Figures(
+        count=max(was.count - gone.count, left.count),
+        first_seen=left.first_seen if is_first else was.first_seen,
+        last_seen=left.last_seen if is_last else was.last_seen,
+        first_release=left.first_release if is_first else was.first_release,
+        last_release=(left.last_release or was.last_release) if is_last else was.last_release,
+        environment=(left.environment or was.environment) if is_last else was.environment,
+    )
+    return Known(old.id, old.project, old.key, old.bug_id, old.home_id, now_is)
+
+
+def _move_tallies(session: Session, old_id: int, new_id: int, going: Iterable[_Stored]) -> None:
+    hours: dict[datetime, int] = defaultdict(int)
+    for one in going:
+        hours[one.at.replace(minute=0, second=0, microsecond=0)] += 1
+    here = sa.and_(_TALLY.c.fingerprint_id == old_id, _TALLY.c.hour == sa.bindparam("the_hour"))
+    rows = [{"the_hour": hour, "less": count} for hour, count in sorted(hours.items())]
+    session.connection().execute(
+        sa.update(_TALLY).where(here).values(count=_TALLY.c.count - sa.bindparam("less")), rows
+    )
+    session.execute(sa.delete(_TALLY).where(_TALLY.c.fingerprint_id == old_id, _TALLY.c.count <= 0))
+    added = [{"fingerprint_id": new_id, "hour": hour, "count": count} for hour, count in sorted(hours.items())]
+    session.connection().execute(sa.insert(_TALLY), added)
+
+
+def _further(new: Bug, difference: Difference, rules: Sequence[dict[str, Any]], *, is_whole: bool) -> str:
+    """Return what becomes of events to come, and what a person has to do about it."""
+    if is_whole:
+        return f"Such events to come go to {label(new.number)}."
+    if not rules:
+        return (
+            f"Only stored events moved: no rule of the site can tell events to come by {difference.field}, so they go "
+            "where they went."
+        )
+    these = "this rule stands" if len(rules) == 1 else "these rules stand"
+    first = f"Events to come go to {label(new.number)} once {these} first in the site's CAPTURE['RULES']:"
+    return "\n".join([first, *map(json.dumps, rules)])
+
+
+def _record(
+    session: Session, bug: Bug, new: Bug, was: dict[int, dict[str, Any]], difference: Difference, *, by: str,
+    reason: str, further: str, now: datetime,
+) -> tuple[int, ...]:  # fmt: skip
+    """Put the act on record, on both bugs; that of the new one is what an undo takes back: into the old one again."""
+    told = {"from": bug.number, "to": new.number, "field": difference.field, "value": plain(difference.value, 200)}
+    rows = enter(session, "split", [bug], was, by=by, reason=reason, now=now, more={"split": told})
+    is_ = picture(session, new)
+    merged = {"state": "closed", "closed_as": "merged", "merged_into": bug.number}
+    row = ActRow(
+        bug_id=new.id, number=new.number, at=now, actor_kind="person", actor=by, kind="split", before=merged,
+        after={name: is_[name] for name in merged} | {"split": told}, reason=reason[:REASON],
+    )  # fmt: skip
+    session.add(row)
+    assert new.id is not None
+    text = f"Split off {label(bug.number)}: {difference.words}.\n{further}"
+    session.add(Note(bug_id=new.id, at=now, by=by, text=text))
+    session.flush()
+    assert row.id is not None
+    return (*rows, row.id)

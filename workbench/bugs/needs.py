@@ -1,0 +1,54 @@
+"""What waits for a person: sessions that ask or have ended, and bugs whose evidence arrived in review."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from capture.store.labels import label
+from capture.store.tables import Bug, FixSession, table_of
+from workbench.bugs.store import reading
+
+ASKS = "needs_input"
+ENDED = frozenset({"done", "failed", "interrupted"})
+LATEST = 200  # sessions that are looked at, from the latest back: an older one ended long ago
+_BUG, _SESSION = table_of(Bug), table_of(FixSession)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """How the latest sessions and the bugs in review stand. `sessions` maps ids to a bug's number and the state."""
+
+    sessions: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    review: frozenset[int] = frozenset()
+
+
+def needs(engine: Engine) -> Needs:
+    """Return how they stand now, in two statements."""
+    latest = (
+        sa.select(_SESSION.c.id, _BUG.c.number, _SESSION.c.state)
+        .join(_BUG, _BUG.c.id == _SESSION.c.bug_id)
+        .order_by(_SESSION.c.started_at.desc())
+        .limit(LATEST)
+    )
+    with reading(engine) as connection:
+        sessions = {row.id: (row.number, row.state) for row in connection.execute(latest)}
+        review = frozenset(connection.scalars(sa.select(_BUG.c.number).where(_BUG.c.state == "review")))
+    return Needs(sessions, review)
+
+
+def news(before: Needs, now: Needs) -> Sequence[str]:
+    """Return what has come to need a person since, a sentence for each bug; of our own words only."""
+    said: dict[int, str] = {}
+    for id_, (number, state) in now.sessions.items():
+        was = before.sessions.get(id_, (number, ""))[1]
+        if state == ASKS != was:
+            said[number] = f"{label(number)}: the agent asks you; s shows it."
+        elif state in ENDED and was not in ENDED:
+            said.setdefault(number, f"{label(number)}: the fix session is {state}; s shows it.")
+    for number in now.review - before.review:
+        said[number] = f"{label(number)}: a fix waits for your decision; v shows it."
+    return [said[number] for number in sorted(said)]
