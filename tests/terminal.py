@@ -19,6 +19,11 @@ _UNKNOWN = re.compile(
 )
 
 
+def displayable(data: bytes) -> bytes:
+    """Return what a program wrote without what the emulator does not know."""
+    return _UNKNOWN.sub(b"", data)
+
+
 class Terminal:
     """A program in a terminal of `columns` × `rows`; leaving the `with` block ends it."""
 
@@ -26,7 +31,7 @@ class Terminal:
         self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, columns: int = 120, rows: int = 36
     ) -> None:
         self.screen = pyte.Screen(columns, rows)
-        self.written = b""  # everything that the program ever wrote, as it came
+        self.chunks: list[tuple[float, bytes]] = []  # everything that the program ever wrote, and when it came
         self._stream = pyte.ByteStream(self.screen)
         self._child = pexpect.spawn(
             argv[0],
@@ -50,6 +55,11 @@ class Terminal:
     def pid(self) -> int:
         """The program's process id."""
         return int(self._child.pid)
+
+    @property
+    def written(self) -> bytes:
+        """Everything that the program ever wrote, as it came."""
+        return b"".join(data for _at, data in self.chunks)
 
     @property
     def text(self) -> str:
@@ -77,8 +87,8 @@ class Terminal:
                 continue
             except pexpect.EOF:
                 return
-            self.written += data
-            self._stream.feed(_UNKNOWN.sub(b"", data))
+            self.chunks.append((time.monotonic(), data))
+            self._stream.feed(displayable(data))
 
     def wait_for(self, what: str | Callable[[str], bool], *, timeout: float = 30) -> str:
         """Read until the screen shows `what` (a pattern, or a function of the text); return the screen's text.

@@ -88,7 +88,7 @@ def make_app(clinic: Path, clock: Clock) -> Callable[..., WorkbenchApp]:
     def make(*, background: bool = False) -> WorkbenchApp:
         app = WorkbenchApp(config.load(start=clinic, environ={}), clock=clock)
         app.theme = "workbench"
-        app.desk._person = lambda: "Ada Tester <ada@example.com>"  # type: ignore[method-assign]
+        app.desk.person = "Ada Tester <ada@example.com>"
         if not background:
             app._background.start = lambda: None  # type: ignore[method-assign]
         return app

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,6 +16,7 @@ from tui.hostile import FORBIDDEN, HOSTILE
 from tui.seeded_store import FINISHED, WORKING, entry
 
 from capture.event import Breadcrumb, ExceptionInfo, Fingerprint, Frame, Job, Part, Request, TemplateFrame
+from capture.store.engine import open_engine
 from capture.store.intake import Batch, take_in
 from capture.store.tables import Bug, EvidenceRow, FixSession, Issue, OutboxRow, SessionRequest, SignOff, Transition
 from capture.testing import NOW, make_event
@@ -35,9 +38,32 @@ STORED = tuple(text.replace("\udc80", "") for text in HOSTILE)
 ALL = " ".join(text[:200] for text in STORED)
 
 
+@pytest.fixture(scope="session")
+def poisoned_template(seeded_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The story again, with hostile text wherever text from outside can be, to be copied and not opened."""
+    path = tmp_path_factory.mktemp("poisoned") / "workbench.db"
+    shutil.copyfile(seeded_template, path)
+    engine = open_engine(f"sqlite:///{path}")
+    _poison(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture
+def seeded(store: Engine, clinic: Path, poisoned_template: Path) -> Engine:
+    """The store of this module's tests."""
+    store.dispose()  # no connection may be open on the file that goes
+    shutil.copyfile(poisoned_template, clinic / "workbench.db")
+    return store
+
+
 @pytest.fixture
 def poisoned(seeded: Engine, checkout: tuple[str, str]) -> Engine:
-    """The story again, with hostile text wherever text from outside can be."""
+    """The poisoned store, and the commits that its evidence names."""
+    return seeded
+
+
+def _poison(seeded: Engine) -> None:
     events = [
         make_event(
             title=text,
@@ -103,7 +129,6 @@ def poisoned(seeded: Engine, checkout: tuple[str, str]) -> Engine:
                 OutboxRow(bug_id=bug.id, kind=ALL, key=state, state=state, outcome=ALL, due_at=NOW, created_at=NOW)
             )
         session.commit()
-    return seeded
 
 
 def _say_everywhere(session: Session, text: str) -> None:

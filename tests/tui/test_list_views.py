@@ -15,6 +15,7 @@ from tui.test_bug_list import add_bugs
 from capture.store.tables import Bug, BugLabel
 from workbench.errors import DatabaseError
 from workbench.tui.app import StoreChanged, WorkbenchApp
+from workbench.tui.bars import KeyBar
 from workbench.tui.bug_list import BugList
 from workbench.tui.filter_box import FilterBox, Suggestions
 from workbench.tui.remembered import Memory
@@ -272,3 +273,15 @@ async def test_hostile_values_are_not_offered_and_hostile_text_is_typed_dead(
             await pilot.pause()
             drawn = "".join(s.text for strip in app.screen._compositor.render_strips() for s in strip)
             assert not FORBIDDEN & set(drawn)
+
+
+async def test_the_narrowest_footer_has_the_way_to_the_help(seeded: Engine, play: Any) -> None:
+    """A bug in review has so many keys that those which do not fit are left to the help."""
+
+    def footer(app: Any) -> str:
+        (keys,) = app.screen.query_one(KeyBar).lines
+        return "".join(text for text, _ink in keys.spans)
+
+    (shown,) = await play("4", look=footer, size=(80, 24))
+    assert "v sign-off" in shown
+    assert "? help" in shown

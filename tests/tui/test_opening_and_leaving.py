@@ -25,12 +25,13 @@ from capture.testing import NOW
 from workbench import config
 from workbench.errors import DatabaseError
 from workbench.tui import app as app_module
-from workbench.tui.app import THEME, Told, WorkbenchApp, run
+from workbench.tui.app import Told, WorkbenchApp, run
 from workbench.tui.background import Background, Tell
 from workbench.tui.desk import Desk
 from workbench.tui.failures import told
 from workbench.tui.screens.bug import BugScreen
 from workbench.tui.screens.help import HelpScreen
+from workbench.tui.themes import DARK
 
 pytestmark = pytest.mark.anyio
 OPEN = "import sys; from workbench import config; from workbench.tui.app import run; sys.exit(run(config.load()))"
@@ -166,7 +167,7 @@ async def test_the_palette_of_a_dialog_offers_only_the_theme(
 
 def test_the_theme_may_come_from_the_environment(clinic: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = config.load(start=clinic, environ={})
-    assert WorkbenchApp(settings).theme == THEME.name
+    assert WorkbenchApp(settings).theme == DARK.name
     monkeypatch.setenv("TEXTUAL_THEME", "nord")
     monkeypatch.setattr(app_module.constants, "DEFAULT_THEME", "nord")
     assert WorkbenchApp(settings).theme == "nord"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, select
+from tui.seeded_store import FINISHED
 
-from capture.store.tables import Bug, EvidenceRow, SignOff
+from capture.store.tables import Bug, EvidenceRow, FixSession, SignOff
 from capture.testing import NOW
 from workbench.bugs import queries
 from workbench.tui.app import WorkbenchApp
@@ -199,6 +202,20 @@ def test_runs_are_told_with_their_notes_and_at_most_a_dozen_tests(seeded: Engine
     assert "… 8 more tests" in text
 
 
+@pytest.mark.parametrize(
+    ("sandbox", "told"),
+    [
+        ("on", "    in a sandbox"),
+        ("none: bubblewrap is \x1b missing", "    no sandbox: bubblewrap is \u241b missing"),
+    ],
+)
+def test_a_run_tells_whether_it_was_contained(seeded: Engine, sandbox: str, told: str) -> None:
+    evidence = queries.bug_page(seeded, 3, now=NOW).evidence
+    assert evidence is not None
+    run = {"name": "base", "outcome": "passed", "tests": [], "sandbox": sandbox}
+    assert told in [made.text for made in evidence_lines(replace(evidence, runs=(run,)), 80)]
+
+
 async def test_a_fix_without_evidence_says_that_nothing_was_run(
     seeded: Engine, checkout: tuple[str, str], make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
 ) -> None:
@@ -260,3 +277,135 @@ async def test_a_refusal_stays_in_sight_when_somebody_writes_to_the_store(
         app.on_store_changed()
         await settle(pilot)
         assert "so signing it needs a reason." in text_of(app.screen)
+
+
+async def test_u_takes_the_decision_back_and_asks_for_it_again(
+    seeded: Engine,
+    checkout: tuple[str, str],
+    make_app: Callable[..., WorkbenchApp],
+    settle: Any,
+    text_of: Any,
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(110, 40)) as pilot:
+        await open_signoff(app, pilot, settle)
+        await pilot.press("u")
+        assert "No decision was made here that can be taken back." in text_of(app.screen)
+        await pilot.press("y")
+        await settle(pilot)
+        assert "u take the decision back" in text_of(app.screen)
+        await pilot.press("u")
+        await settle(pilot)
+        text = text_of(app.screen)
+        assert "Undone: sign-off of B-003." in text
+        assert "(y/N)" in text
+    assert state(seeded) == "review"
+    assert [(row.decision, row.undone_by) for row in decisions(seeded)] == [
+        ("verified", "Ada Tester <ada@example.com>")
+    ]
+
+
+async def test_a_refused_undo_says_why_and_leaves_the_decision(
+    seeded: Engine,
+    checkout: tuple[str, str],
+    make_app: Callable[..., WorkbenchApp],
+    settle: Any,
+    text_of: Any,
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(110, 40)) as pilot:
+        await open_signoff(app, pilot, settle)
+        await pilot.press("y")
+        await settle(pilot)
+        with Session(seeded) as session:
+            session.exec(select(Bug).where(Bug.number == 3)).one().state = "open"
+            session.commit()
+        await pilot.press("u")
+        await settle(pilot)
+        assert "cannot be undone: its state was changed since." in text_of(app.screen)
+        assert "Signed off" in text_of(app.screen)
+        assert "u take the decision back" not in text_of(app.screen)
+
+
+async def test_a_worktree_is_removed_after_a_question_that_names_what_would_be_lost(
+    seeded: Engine,
+    checkout: tuple[str, str],
+    clinic: Path,
+    make_app: Callable[..., WorkbenchApp],
+    settle: Any,
+    text_of: Any,
+) -> None:
+    tree = clinic.parent / "B-003-1"
+    base, result = checkout
+    subprocess.run(["git", "worktree", "add", "-q", "-b", "workbench/B-003-1", str(tree), base], cwd=clinic, check=True)
+    fixed = subprocess.run(["git", "show", f"{result}:pet_detail.html"], cwd=clinic, check=True, capture_output=True)
+    (tree / "pet_detail.html").write_bytes(fixed.stdout)  # as it is in the fix
+    (tree / "scratch.txt").write_text("mine")
+    with Session(seeded) as session:
+        for fix in session.exec(select(FixSession).where(FixSession.bug_id == 3)):
+            fix.worktree = str(tree)
+        session.commit()
+    app = make_app()
+    async with app.run_test(size=(110, 40)) as pilot:
+        await open_signoff(app, pilot, settle)
+        await pilot.press("W")
+        assert "The worktree stays until the decision is made." in text_of(app.screen)
+        await pilot.press("y")
+        await settle(pilot)
+        await pilot.press("W")
+        await settle(pilot)
+        text = text_of(app.screen)
+        assert "Remove the worktree?" in text
+        assert "scratch.txt" in text
+        assert "pet_detail.html" not in str(app.screen._facts)  # type: ignore[attr-defined]
+        await pilot.press("n")
+        await settle(pilot)
+        assert tree.is_dir()
+        await pilot.press("W", "y")
+        await settle(pilot)
+        assert "Removed the worktree" in text_of(app.screen)
+        assert not tree.exists()
+        await pilot.press("W")
+        assert "The fix has no worktree (any more)." in text_of(app.screen)
+
+
+async def test_what_is_proposed_not_to_be_a_bug_is_closed_as_none(
+    seeded: Engine, checkout: tuple[str, str], make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    with Session(seeded) as session:
+        session.get_one(FixSession, FINISHED).not_a_bug = "A scanner asks for\nwhat never was."
+        session.commit()
+    app = make_app()
+    async with app.run_test(size=(110, 40)) as pilot:
+        await open_signoff(app, pilot, settle)
+        text = text_of(app.screen)
+        assert "Proposal: not a bug" in text
+        assert "what never was." in text
+        assert "Close as not a bug: B-003" in text
+        await pilot.press("y")
+        await settle(pilot)
+        text = text_of(app.screen)
+        assert "✓ B-003 is closed." in text
+        assert "git merge" not in text
+        assert "u takes the decision back" in text
+    assert [row.decision for row in decisions(seeded)] == ["not a bug"]
+
+
+async def test_what_was_done_with_the_fix_and_what_was_not_stands_among_what_follows(
+    seeded: Engine,
+    checkout: tuple[str, str],
+    clinic: Path,
+    make_app: Callable[..., WorkbenchApp],
+    settle: Any,
+    text_of: Any,
+) -> None:
+    (clinic / "workbench.toml").write_text('signoff.then = "pull_request"\nsignoff.tag = "always"\n')
+    app = make_app()
+    async with app.run_test(size=(110, 40)) as pilot:
+        await open_signoff(app, pilot, settle)
+        assert "a pull request for main is opened" in text_of(app.screen)
+        await pilot.press("y")
+        await settle(pilot)
+        text = text_of(app.screen)
+        assert "✓ made the tag workbench/B-003/" in text
+        assert "! no pull request: there is no repository on GitHub" in text

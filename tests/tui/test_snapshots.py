@@ -1,4 +1,4 @@
-"""How the screens look: one picture each, on the same story, with the clock standing still.
+"""How the screens look: dark, light and in the terminal's colours, on the same story, with the clock standing still.
 
 After a wanted change: `pytest tests/tui/test_snapshots.py --snapshot-update`, and look at every picture.
 """
@@ -42,36 +42,50 @@ def look(
     return compare
 
 
-SCREENS: dict[str, tuple[tuple[int, int], list[str]]] = {
-    "list": (WIDE, []),
-    "list_narrow": (NARROW, ["j"]),
-    "bug": (WIDE, ["enter"]),
-    "bug_narrow": (NARROW, ["j", "j", "enter", "2"]),
-    "session": (WIDE, ["s"]),
-    "session_narrow": (NARROW, ["s"]),
-    "evidence": (WIDE, ["j", "j", "e"]),
-    "launch": (NARROW, ["j", "f"]),
-    "help": (NARROW, ["question_mark"]),
-    "nothing_matches": (NARROW, ["slash", "x", "x", "enter"]),
+LOOKS: dict[str, tuple[tuple[int, int], str]] = {
+    "dark": (WIDE, "workbench"),
+    "light": (NARROW, "workbench-light"),
+    "ansi": (NARROW, "ansi-dark"),
+    "ansi wide": (WIDE, "ansi-dark"),
 }
+SCREENS: dict[str, list[str]] = {
+    "list": [],
+    "typing": ["slash", "s", "t"],
+    "columns": ["C", "j"],
+    "question": ["j", "m"],
+    "bug": ["enter", "2"],
+    "compare": ["j", "enter", "c", "right_square_bracket", "c"],
+    "dashboard": ["d"],
+    "session": ["s"],
+    "evidence": ["j", "j", "e"],
+    "sign_off": ["j", "j", "v"],
+    "launch": ["j", "f"],
+    "help": ["question_mark"],
+}
+# Every screen in three colourings and two sizes, in as few pictures as can be.
+SHOWN = [
+    (name, look)
+    for place, name in enumerate(SCREENS)
+    for look in ("dark", "light", "ansi wide" if place % 2 else "ansi")
+]
 
 
-@pytest.mark.parametrize("name", SCREENS)
-def test_screen(seeded: Engine, look: Any, name: str) -> None:
-    size, keys = SCREENS[name]
-    assert look(size, keys)
+@pytest.mark.parametrize(("name", "shown_in"), SHOWN, ids=[f"{name} {look}" for name, look in SHOWN])
+def test_screen(seeded: Engine, checkout: tuple[str, str], look: Any, name: str, shown_in: str) -> None:
+    size, theme = LOOKS[shown_in]
+    assert look(size, SCREENS[name], theme=theme)
 
 
 def test_an_empty_list(store: Engine, look: Any) -> None:
     assert look(NARROW, [])
 
 
-def test_the_terminal_s_own_colours(seeded: Engine, look: Any) -> None:
-    assert look(WIDE, [], theme="ansi-dark")
+def test_nothing_matches(seeded: Engine, look: Any) -> None:
+    assert look(NARROW, ["slash", "x", "x", "enter"])
 
 
-def test_sign_off(seeded: Engine, checkout: tuple[str, str], look: Any) -> None:
-    assert look(WIDE, ["j", "j", "v"])
+def test_words_looked_for_in_a_page(seeded: Engine, look: Any) -> None:
+    assert look(NARROW, ["enter", "slash", *"price", "enter", "n"])
 
 
 def test_an_interrupted_session(seeded: Engine, look: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -155,3 +156,84 @@ async def test_hostile_words_in_a_toast_do_nothing(three: Engine, play: Any) -> 
     acts.assign(three, [1], "x", by="Ada", now=NOW)
     toasts = await play("a", *["backspace"] * 40, *"[b]x[/i]", "enter")
     assert "[b]x[/i]" in toasts[0]
+
+
+async def test_a_mute_lasts_as_it_was_asked_for_and_what_is_no_time_is_said(
+    three: Engine, play: Any, text_of: Any
+) -> None:
+    await play("m", "t", *"8h", "enter", "escape")
+    until = row(three, 3).mute_until
+    assert until is not None
+    assert 8 * 3600 <= (until - NOW).total_seconds() <= 8 * 3600 + 1
+    assert (await play("m", "u"))[0].startswith("B-003 unmuted.")
+    await play("m", "r")
+    assert row(three, 3).mute_releases is not None
+    await play("j", "m", "h")
+    assert row(three, 2).mute_until is not None
+    for keys, said in ((("m", "t", *"soon", "enter"), "soon"), (("m", "n", *"x", "enter"), "'x' is not a number.")):
+        assert said in await play("j", "j", *keys, look=lambda app: text_of(app.screen))
+    assert row(three, 1).state == "open"
+
+
+async def test_an_issue_is_linked_by_its_number_and_let_go_of_after_a_question(
+    three: Engine, play: Any, text_of: Any, clinic: Path
+) -> None:
+    (clinic / "workbench.toml").write_text('github.repository = "octo/clinic"\n')
+    shown = await play("i", *"#x", "enter", look=lambda app: text_of(app.screen))
+    assert "'#x' is not the number of an issue." in shown
+    await play("i", *"#41", "enter")
+    issue = row(three, 3).issue
+    assert issue is not None
+    assert (issue.repository, issue.number, issue.url) == (
+        "octo/clinic",
+        41,
+        "https://github.com/octo/clinic/issues/41",
+    )
+    await play("i", "n")
+    assert row(three, 3).issue is not None
+    await play("i", "y")
+    assert row(three, 3).issue is None
+
+
+@pytest.mark.parametrize("keys", [("M", *"one", "enter"), ("x", "d", *"one", "enter")])
+async def test_what_is_no_number_of_a_bug_is_said(
+    three: Engine, play: Any, text_of: Any, keys: tuple[str, ...]
+) -> None:
+    shown = await play(*keys, look=lambda app: text_of(app.screen))
+    assert "✗" in shown
+    assert "one" in shown
+    assert row(three, 3).state == "open"
+
+
+async def test_what_was_changed_since_is_not_undone_and_the_act_before_it_is(
+    three: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    from workbench.bugs import acts
+
+    app = make_app()
+    async with app.run_test(size=(200, 30)) as pilot:
+        await settle(pilot)
+        for key in ("7", "t", *"p1", "enter", "a", "enter"):
+            await pilot.press(key)
+            await settle(pilot)
+        acts.assign(three, [3], "Bob", by="Bob", now=NOW)
+        await pilot.press("u")
+        await settle(pilot)
+        assert "its assignee was changed since" in text_of(app.screen)
+        await pilot.press("u")
+        await settle(pilot)
+    found = row(three, 3)
+    assert (found.assignee, found.labels) == ("Bob", ())
+
+
+async def test_without_a_repository_there_is_no_issue_to_ask_for(play: Any, text_of: Any) -> None:
+    shown = await play("i", look=lambda app: text_of(app.screen))
+    assert "No repository on GitHub is set" in shown
+    assert "github.repository" in shown
+
+
+async def test_marks_say_what_they_are_for(play: Any, text_of: Any) -> None:
+    """Merging is of two: it is not offered for one."""
+    shown = await play("space", look=lambda app: text_of(app.screen))
+    assert "1 marked: m mutes, x closes, ? has the rest, esc lets go." in shown
+    assert "3 marked: M merges them" in await play("ctrl+a", look=lambda app: text_of(app.screen))

@@ -13,13 +13,15 @@ from capture.testing import NOW
 from workbench.tui import words
 from workbench.tui.highlight import LONGEST, source
 from workbench.tui.lines import cell, cut, heading, line, paragraphs, wrapped
+from workbench.tui.screens.sections import section_line
 
 
 @pytest.mark.parametrize(
     ("span", "short"),
     [
         (timedelta(seconds=2), "now"),
-        (timedelta(seconds=45), "45s"),
+        (timedelta(seconds=59), "now"),
+        (timedelta(seconds=60), "1m"),
         (timedelta(minutes=3), "3m"),
         (timedelta(hours=23), "23h"),
         (timedelta(days=13), "13d"),
@@ -123,3 +125,22 @@ def test_a_line_that_is_cut_says_so() -> None:
     assert cut(whole, 14) == line(("Fix ", "strong"), ("B-012", "accent"), "  日…", key="k", section="s")
     assert cut(whole, 6) == line(("Fix ", "strong"), ("B…", "accent"), key="k", section="s")
     assert cut(whole, 0).text == ""
+
+
+@pytest.mark.parametrize("width", [30, 78, 300])
+def test_the_section_that_is_shown_is_named_however_narrow_the_terminal_is(width: int) -> None:
+    names = [
+        "why",
+        "stack",
+        "request",
+        "breadcrumbs",
+        "over time",
+        "varies",
+        "occurrences",
+        "fix",
+        "outside",
+        "history",
+    ]
+    for here in names:
+        assert here in cut(section_line(names, here, width), width).text
+    assert section_line(names, "history", width).text.startswith("1 why" if width == 300 else "‹ ")

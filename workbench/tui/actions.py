@@ -6,8 +6,8 @@ method of the screen named `do_<id>`, which calls a function below the screens. 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ PLACES: dict[Place, str] = {
 }
 
 
+Keys = Mapping[str, str]  # one's own keys, by PLACE.ACTION; see workbench.tui.keymap
+NO_KEYS: Keys = {}
+
+
 @dataclass(frozen=True)
 class Here:
     """What the keys would act on now."""
@@ -41,7 +45,9 @@ class Here:
     marked: tuple[BugRow, ...] = ()  # the bugs that were marked, where any are
     can_undo: bool = False  # something was done in this session
     has_occurrence: bool = False  # an event is stored, and shown
+    has_worktree: bool = False  # the fix that was decided on still has one
     on_parked: bool = False  # the cursor is on an owed action that was given up
+    searched: bool = False  # words are looked for in the page
 
     @property
     def bugs(self) -> tuple[BugRow, ...]:
@@ -106,6 +112,10 @@ def _merge(here: Here) -> str:
 
 def _unmerge(here: Here) -> str:
     return _is(here, lambda bug: "" if bug.merged_into else f"{bug.label} was not merged into another bug.")
+
+
+def _split(here: Here) -> str:
+    return _is(here, lambda bug: _merged(bug) or ("Its one event cannot be split." if bug.count < 2 else ""))
 
 
 def _undo(here: Here) -> str:
@@ -187,6 +197,20 @@ def _undecided(here: Here) -> str:
     return "" if here.proposed else "No proposed fix has been read (yet)."
 
 
+def _searched(here: Here) -> str:
+    return "" if here.searched else "Nothing is looked for: / searches."
+
+
+def _undo_decision(here: Here) -> str:
+    return "" if here.decided and here.can_undo else "No decision was made here that can be taken back."
+
+
+def _worktree(here: Here) -> str:
+    if not here.decided:
+        return "The worktree stays until the decision is made."
+    return "" if here.has_worktree else "The fix has no worktree (any more)."
+
+
 def _filtered(here: Here) -> str:
     return "" if here.filtered or here.marked else "Nothing is filtered or marked: / filters, space marks, q quits."
 
@@ -207,18 +231,30 @@ class Action:
     footer: int | None = None
     shown: str = ""
     hides: bool = False  # not in the footer while it can't be done
+    gives_way: bool = False  # while it can't be done, its key does what it does else
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes something, so that it is refused where nothing may be."""
+        return self.group in ("Triage", "Fix", "Decide") and self.id not in _LOOKS
 
     @property
     def key(self) -> str:
         """How the key is shown to people."""
-        return self.shown or self.keys.split(",")[0]
+        return self.shown or shown_key(self.keys.split(",")[0])
 
 
+# Of the groups that act, what only marks, goes somewhere or leaves things as they are.
+_LOOKS = frozenset({"mark", "mark_all", "session", "evidence", "signoff", "decline"})
+_TEXTS: tuple[Place, ...] = ("bug", "compare", "dashboard", "session", "evidence", "signoff")  # texts to read
 ACTIONS: tuple[Action, ...] = (
     Action("open", "enter", "open", "Look", ("list",), _bug, 10),
     Action("open", "enter", "open", "Look", ("bug",), _always, 10),
     Action("filter", "slash", "filter", "Look", ("list",), _always, 50, "/"),
     Action("clear", "escape", "let go of the marks, or clear the filter", "Look", ("list",), _filtered, None, "esc"),
+    Action("search", "slash", "search in the page", "Look", _TEXTS, _always, None, "/"),
+    Action("next_match", "n", "next match", "Look", _TEXTS, _searched, 15, hides=True, gives_way=True),
+    Action("previous_match", "N", "previous match", "Look", _TEXTS, _searched, 16, hides=True, gives_way=True),
     Action("view", "tab", "next view", "Look", ("list",)),
     Action("view_back", "shift+tab", "previous view", "Look", ("list",)),
     Action("view_number", "1,2,3,4,5,6,7,8,9", "go to a view by its number", "Look", ("list",), shown="1…9"),
@@ -237,6 +273,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("link", "i", "link an issue, or unlink it", "Triage", ("list", "bug"), _one_bug),
     Action("merge", "M", "merge", "Triage", ("list", "bug"), _merge),
     Action("unmerge", "S", "take out of a merge", "Triage", ("list", "bug"), _unmerge),
+    Action("split", "b", "split by what differs", "Triage", ("bug",), _split),
+    Action("split", "b", "split by what differs", "Triage", ("compare",), _split, 30),
     Action("close", "x", "close, with a reason", "Triage", ("list", "bug"), _close),
     Action("reopen", "X", "reopen", "Triage", ("list", "bug"), _reopen),
     Action("delete", "D", "delete", "Triage", ("list", "bug"), _one_bug),
@@ -245,20 +283,20 @@ ACTIONS: tuple[Action, ...] = (
     Action("section_back", "shift+tab", "previous section", "Look", ("bug", "signoff", "compare", "dashboard")),
     Action(
         "section_number",
-        "1,2,3,4,5,6,7,8,9",
-        "go to a section by its number",
+        "1,2,3,4,5,6,7,8,9,0",
+        "go to a section by its number; 0 is the tenth",
         "Look",
         ("bug", "signoff", "compare", "dashboard"),
         _always,
         None,
-        "1…9",
+        "1…9 0",
     ),
     Action("newer", "left_square_bracket", "newer occurrence", "Look", ("bug",), _always, None, "["),
     Action("older", "right_square_bracket", "older occurrence", "Look", ("bug",), _always, None, "]"),
     Action("unfold", "z", "unfold or fold library frames", "Look", ("bug",)),
     Action("plot", "p", "plot by the hour or by the day", "Look", ("bug",)),
     Action("compare", "c", "keep an occurrence, or compare it with the kept one", "Look", ("bug",), _occurrence),
-    Action("only_different", "z", "hide or show what is the same", "Look", ("compare",), _always, 20),
+    Action("only_different", "z", "only what differs", "Look", ("compare",), _always, 20),
     Action("fix", "f", "fix", "Fix", ("list", "bug"), _fix, 20),
     Action("session", "s", "session", "Fix", ("list", "bug"), _session, 25),
     Action("allow", "a", "allow", "Fix", ("session",), _asked, 10, hides=True),
@@ -275,6 +313,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("decline", "N", "leave undecided", "Decide", ("signoff",), _undecided),
     Action("note", "n", "add a note", "Decide", ("signoff",), _undecided, 12, hides=True),
     Action("reject", "x", "reject with a reason", "Decide", ("signoff",), _undecided, 11, hides=True),
+    Action("undo", "u", "take the decision back", "Decide", ("signoff",), _undo_decision, 13, hides=True),
+    Action("worktree", "W", "remove the worktree", "Decide", ("signoff",), _worktree, 14, hides=True),
     Action("merge", "c", "copy the merge command", "Take along", ("signoff",), _always, 95),
     Action("edit", "e", "open the frame's file in your editor", "Take along", ("bug",), _occurrence),
     Action("issue", "o", "open the issue in a browser", "Take along", ("list", "bug", "signoff"), _issue),
@@ -295,6 +335,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("help", "question_mark", "help", "Go", ("any",), _always, 80, "?"),
     Action("palette", "ctrl+p", "all actions", "Go", ("any",), shown="ctrl+p"),
+    Action("theme", "T", "choose the colours", "Go", ("any",)),
     Action("quit", "q", "quit", "Go", ("any",), _always, 90),
 )
 
@@ -312,24 +353,37 @@ MOVES: tuple[Action, ...] = (
     Action("rightwards", "l,right", "right in long lines", "Move", ("any",)),
 )
 FOOTER_MOST = 8
+WRITTEN = {
+    "escape": "esc", "slash": "/", "question_mark": "?", "greater_than_sign": ">", "less_than_sign": "<",
+    "equals_sign": "=", "left_square_bracket": "[", "right_square_bracket": "]", "backslash": "\\", "minus": "-",
+    "plus": "+", "underscore": "_", "full_stop": ".", "comma": ",", "colon": ":", "semicolon": ";", "at": "@",
+    "number_sign": "#", "exclamation_mark": "!", "dollar_sign": "$", "percent_sign": "%", "ampersand": "&",
+    "asterisk": "*", "tilde": "~", "vertical_line": "|", "quotation_mark": '"', "apostrophe": "'",
+    "left_parenthesis": "(", "right_parenthesis": ")", "left_curly_bracket": "{", "right_curly_bracket": "}",
+    "grave_accent": "`", "circumflex_accent": "^",
+}  # fmt: skip
 NUMBERED = frozenset({"section_number", "view_number"})  # what these do depends on which of their keys is pressed
 # While words are typed, all other keys are letters.
 SUBMIT = Action("submit", "enter", "done", "Go", ())
 
 
-def at(place: Place) -> list[Action]:
-    """Return the actions of a place, its own before those of everywhere."""
+def at(place: Place, keys: Keys = NO_KEYS) -> list[Action]:
+    """Return the actions of a place, its own before those of everywhere, with one's own keys where `keys` has some."""
     own = [action for action in ACTIONS if place in action.places]
-    return own + [action for action in ACTIONS if "any" in action.places]
+    found = own + [action for action in ACTIONS if "any" in action.places]
+    if not keys:
+        return found
+    given = [(action, keys.get(f"{place}.{action.id}")) for action in found]
+    return [replace(action, keys=one, shown="") if one else action for action, one in given]
 
 
-def footer(place: Place, here: Here) -> list[tuple[Action, str]]:
-    """Return the footer's actions in order, each with why it can't be done now.
+def footer(place: Place, here: Here, keys: Keys = NO_KEYS, read_only: str = "") -> list[tuple[Action, str]]:
+    """Return the footer's actions in order, each with why it can't be done now; `read_only` says why none changes.
 
     Where a place has more than fit, those that can't be done now give way first.
     """
-    ordered = sorted((action for action in at(place) if action.footer is not None), key=lambda a: a.footer or 0)
-    pairs = [(action, action.why_not(here)) for action in ordered]
+    ordered = sorted((action for action in at(place, keys) if action.footer is not None), key=lambda a: a.footer or 0)
+    pairs = [(action, (read_only if action.changes else "") or action.why_not(here)) for action in ordered]
     pairs = [(action, why_not) for action, why_not in pairs if not (why_not and action.hides)]
     surplus = len(pairs) - FOOTER_MOST
     for pair in [pair for pair in reversed(pairs) if pair[1]][: max(surplus, 0)]:
@@ -339,27 +393,15 @@ def footer(place: Place, here: Here) -> list[tuple[Action, str]]:
 
 def while_typing(place: Place) -> list[tuple[Action, str]]:
     """Return the footer's actions while words are typed."""
-    leave = next(action for action in at(place) if action.keys == "escape")
+    leave = next(action for action in at(place) if action.keys == "escape")  # it always is: see the key map
     return [(SUBMIT, ""), (leave, "")]
-
-
-def markdown() -> str:
-    """Return the whole table for docs/keys.md."""
-    out = [
-        "# Keys",
-        "",
-        "Made from the table of actions in `workbench/tui/actions.py`; `?` shows those of where you are.",
-    ]
-    places: list[tuple[str, list[Action]]] = [
-        (name, [action for action in ACTIONS if place in action.places]) for place, name in PLACES.items()
-    ]
-    for name, actions in [*places, ("Moving", list(MOVES))]:
-        if actions and name != "Help":
-            out += ["", f"## {name}", "", "| key | what it does |", "|---|---|"]
-            out += [f"| `{action.key if action.shown else all_keys(action)}` | {action.label} |" for action in actions]
-    return "\n".join(out) + "\n"
 
 
 def all_keys(action: Action) -> str:
     """Return every key of an action, as people write them."""
-    return action.shown or " ".join(action.keys.split(","))
+    return action.shown or " ".join(map(shown_key, action.keys.split(",")))
+
+
+def shown_key(key: str) -> str:
+    """Return a key as people write it."""
+    return WRITTEN.get(key, key)

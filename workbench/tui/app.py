@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import constants
@@ -15,33 +16,23 @@ from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
-from textual.theme import Theme
 from textual.worker import Worker, WorkerState
 
+from workbench.tui.attention import SETTING, call, way_of
 from workbench.tui.background import Background, Tell
 from workbench.tui.desk import Clock, Desk
 from workbench.tui.failures import told
+from workbench.tui.keymap import keymap
 from workbench.tui.palette import ActionCommands
 from workbench.tui.place import PlaceScreen
 from workbench.tui.screens.bugs import BugsScreen
+from workbench.tui.themes import DARK, LIGHT
 
 if TYPE_CHECKING:
     from workbench.config import Config
 
 TICK_SECONDS = 5.0
-THEME = Theme(
-    name="workbench",
-    primary="#7aa2f7",
-    secondary="#bb9af7",
-    accent="#7dcfff",
-    foreground="#c8cdd8",
-    background="#15171c",
-    surface="#1b1e25",
-    panel="#242832",
-    success="#8fbf7f",
-    warning="#e0af68",
-    error="#f0788c",
-)
+AGED_AFTER = timedelta(minutes=1)  # relative times say no less: a screen at rest sends nothing in between
 
 
 @dataclass
@@ -61,6 +52,13 @@ class Told(Message):
     error: BaseException | None = None
 
 
+@dataclass
+class Needed(Message):
+    """Something has come to need a person; a sentence of our own words for each."""
+
+    told: tuple[str, ...]
+
+
 class WorkbenchApp(App[None], inherit_bindings=False):
     """The workbench in a terminal."""
 
@@ -71,14 +69,22 @@ class WorkbenchApp(App[None], inherit_bindings=False):
 
     def __init__(self, config: Config, *, clock: Clock | None = None) -> None:
         super().__init__()
-        self.register_theme(THEME)
-        self.theme = constants.DEFAULT_THEME if "TEXTUAL_THEME" in os.environ else THEME.name
+        for theme in (DARK, LIGHT):
+            self.register_theme(theme)
+        self.theme = constants.DEFAULT_THEME if "TEXTUAL_THEME" in os.environ else DARK.name
         self.config = config
+        self.keys = keymap(config)
+        self.calls = way_of(config[SETTING])
         self.clock: Clock = clock or (lambda: datetime.now(UTC))
         self.desk = Desk(config, clock=self.clock)
         self.is_open = False
         self.failure: BaseException | None = None
         self.undoable: list[tuple[int, ...]] = []  # the acts of this session, the last at the end
+        self._aged_at = self.clock()
+        if config["database.ssh"]:
+            from workbench.tunnel import tell_through
+
+            tell_through(lambda text: self._from_thread(Told(text)))
         self._background = Background(
             self.desk,
             Tell(
@@ -88,6 +94,7 @@ class WorkbenchApp(App[None], inherit_bindings=False):
                 ),
                 trouble=lambda text: self._from_thread(Told(text)),
                 failed=lambda error: self._from_thread(Told(error=error)),
+                needed=lambda told: self._from_thread(Needed(tuple(told))),
             ),
         )
 
@@ -96,8 +103,15 @@ class WorkbenchApp(App[None], inherit_bindings=False):
         return BugsScreen()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Of Textual's own commands only the choice of a theme; all others are ours."""
-        yield SystemCommand("theme: choose", "Change the colours, with a preview", self.action_change_theme)
+        """None of Textual's own: what can be done is in the table of actions; in a dialog only the colours."""
+        place = self._place()
+        if place is not None and not isinstance(screen, PlaceScreen):
+            yield SystemCommand("theme: choose", "Change the colours, with a preview", place.do_theme)
+
+    def wear(self, theme: str) -> None:
+        """Take up a theme that was remembered, unless it is gone or the environment says another."""
+        if theme in self.available_themes and "TEXTUAL_THEME" not in os.environ:
+            self.theme = theme
 
     def on_mount(self) -> None:
         """After the first paint, open the store in a thread."""
@@ -109,11 +123,16 @@ class WorkbenchApp(App[None], inherit_bindings=False):
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Go on when the store is open; leave with the reason when it can't be opened."""
-        if event.worker.name != "open":
+        if event.worker.name != "open" or event.state not in (WorkerState.SUCCESS, WorkerState.ERROR):
             return
+        if not gc.isenabled():  # see workbench.cli.opening; what is loaded by now stays, and is not looked at again
+            gc.freeze()
+            gc.enable()
         if event.state is WorkerState.SUCCESS:
             self.is_open = True
             self._background.start()
+            if why := self.desk.read_only:
+                self.post_message(Told(why))
             self._reload()
         elif event.state is WorkerState.ERROR:
             self.failure = event.worker.error
@@ -133,8 +152,12 @@ class WorkbenchApp(App[None], inherit_bindings=False):
 
     def _tick(self) -> None:
         place = self._place()
-        if place is not None:
-            place.hush()
+        if place is None:
+            return
+        place.hush()
+        now = self.clock()
+        if now - self._aged_at >= AGED_AFTER:
+            self._aged_at = now
             place.draw()
 
     def on_store_changed(self) -> None:
@@ -152,6 +175,15 @@ class WorkbenchApp(App[None], inherit_bindings=False):
             place.fail(event.error, until_read=True)
         else:
             place.say(event.text, "warn", stays=True)
+
+    def on_needed(self, event: Needed) -> None:
+        """Say it, and call whoever looks elsewhere."""
+        place = self._place()
+        if place is not None:
+            place.say("  ".join(event.told[:3]), "warn", stays=True)
+        called = call(event.told[0], way=self.calls, environ=os.environ)
+        if called and self._driver is not None and not (self.is_headless or self.is_web):
+            self._driver.write(called)
 
     def on_unmount(self) -> None:
         """End the threads and let go of the store."""

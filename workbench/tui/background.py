@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.tui.desk import Desk
 
 if TYPE_CHECKING:
+    from workbench.bugs.needs import Needs
     from workbench.bugs.queries import Watcher
     from workbench.tracker.worker import Worker
 
 POLL_SECONDS = 0.25
+OWED_SECONDS = 5.0  # between looks for what is due by the clock; whatever is written is looked at as soon as it is
 SWEEP_SECONDS = 20.0
+NEEDS_SECONDS = 1.0
 HEAR_SECONDS = 2.0
 
 
@@ -26,6 +30,31 @@ class Tell:
     swept: Callable[[list[str]], None]
     trouble: Callable[[str], None]  # what keeps owed actions from being done; empty when nothing does
     failed: Callable[[BaseException], None]
+    needed: Callable[[Sequence[str]], None] = lambda _told: None  # what has come to need a person
+
+
+class Ending(threading.Event):
+    """Set once all is to end. A wait for it also ends when it is nudged: something happened that may be work."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._nudged = threading.Event()
+
+    def nudge(self) -> None:
+        """Let who waits look."""
+        self._nudged.set()
+
+    def set(self) -> None:
+        """Let everybody end."""
+        super().set()
+        self._nudged.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the end, a nudge or the time; return whether it is the end."""
+        self._nudged.wait(timeout)
+        if not self.is_set():
+            self._nudged.clear()
+        return self.is_set()
 
 
 class Background:
@@ -35,21 +64,26 @@ class Background:
         self._desk = desk
         self._tell = tell
         self._stop = threading.Event()
+        self._stop_owed = Ending()
         self._worker: Worker | None = None
         self._heard = ""
+        self._needs: Needs | None = None  # as they were last seen
+        self._needs_at = -NEEDS_SECONDS
+        self._is_behind = False  # something changed since
         self._threads = [
             threading.Thread(target=work, name=f"workbench-{name}", daemon=True)
             for name, work in (("watch", self._watch), ("owed", self._do_what_is_owed), ("sweep", self._sweep))
         ]
 
     def start(self) -> None:
-        """Start all threads; the store is open."""
-        for thread in self._threads:
+        """Start all threads; the store is open. Where nothing may be changed, only the one that watches."""
+        for thread in self._threads[:1] if self._desk.read_only else self._threads:
             thread.start()
 
     def stop(self) -> None:
         """Ask all threads to end, and wait a moment for them."""
         self._stop.set()
+        self._stop_owed.set()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(timeout=1.0)
@@ -73,16 +107,33 @@ class Background:
                 self._tell.changed()  # whatever happened before there was a watcher
             elif watcher.changed():
                 self._tell.changed()
+                self._stop_owed.nudge()
+            elif not self._is_behind:
+                return
+            self._look_for_needs()
 
         self._repeat(POLL_SECONDS, look)
         if watcher is not None:
             watcher.close()
 
+    def _look_for_needs(self) -> None:
+        """Tell what has come to need a person; at most once a second, so that a storm of events costs nothing."""
+        from workbench.bugs.needs import needs, news
+
+        if time.monotonic() < self._needs_at + NEEDS_SECONDS:
+            self._is_behind = True
+            return
+        self._needs_at, self._is_behind = time.monotonic(), False
+        found = needs(self._desk.engine)
+        if self._needs is not None and (told := news(self._needs, found)):
+            self._tell.needed(told)
+        self._needs = found
+
     def _do_what_is_owed(self) -> None:
         from workbench.tracker.worker import Worker
 
-        self._worker = Worker(self._desk.config, self._desk.engine)
-        self._worker.run(self._stop)
+        self._worker = Worker(self._desk.config, self._desk.engine, poll_seconds=OWED_SECONDS)
+        self._worker.run(self._stop_owed)
 
     def _hear_worker(self) -> None:
         """Pass on what keeps the worker from its work, once each time it changes."""

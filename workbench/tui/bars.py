@@ -44,6 +44,13 @@ class Bar(Pane, can_focus=False):
             self.styles.height = len(lines)
 
 
+KEPT = ("back", "help")  # the way back and the way to all keys are always there
+
+
+def _size(action: Action) -> int:
+    return len(action.key) + len(action.label) + 3
+
+
 class KeyBar(Bar):
     """The footer: at most eight actions of this place, greyed where they can't be done now."""
 
@@ -58,14 +65,18 @@ class KeyBar(Bar):
         self._places: list[tuple[int, int, str]] = []
 
     def offer(self, actions: Sequence[tuple[Action, str]], width: int) -> None:
-        """Show actions, each with why it can't be done; those that don't fit into `width` are left to `?`."""
+        """Show actions, each with why it can't be done; where not all fit into `width`, those are left out."""
+        shown = list(actions)
+        while sum(_size(action) for action, _why_not in shown) > width + 2:
+            others = [pair for pair in shown if pair[0].id not in KEPT]
+            if not others:
+                break
+            shown.remove(next((pair for pair in reversed(others) if pair[1]), others[-1]))
         spans: list[Span] = []
         self._places = []
         column = 0
-        for action, why_not in actions:
-            size = len(action.key) + len(action.label) + 3
-            if column + size > width + 2:
-                continue
+        for action, why_not in shown:
+            size = _size(action)
             spans += [(action.key, "muted" if why_not else "key"), (f" {action.label}  ", "muted" if why_not else "")]
             self._places.append((column, column + size - 2, action.id))
             column += size

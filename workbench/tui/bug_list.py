@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from workbench.bugs.rows import BugRow
 
 EDGES = 2  # the cursor's mark and the scrollbar, whose place is always kept
-READ_AHEAD = 300  # lines that are held, around what is in sight
+READ_AHEAD = 5  # screens of lines that are held, what is in sight in their middle
 
 
 class BugList(Pane):
@@ -49,6 +49,16 @@ class BugList(Pane):
     def room(self) -> int:
         """Cells that a line has, also before the list is laid out: the heading above it is drawn with it."""
         return max(self.screen.size.width - EDGES, 1)
+
+    @property
+    def held(self) -> int:
+        """How many lines are held, also before the list is laid out."""
+        return READ_AHEAD * max(self.screen.size.height, 1)
+
+    @property
+    def held_from(self) -> int:
+        """The first line to be held, for what is in sight now."""
+        return max(round(self.scroll_y) - self.held // 2, 0)
 
     @property
     def columns(self) -> tuple[Fitted, ...]:
@@ -152,7 +162,7 @@ class BugList(Pane):
         top = round(self.scroll_y)
         first, last = max(top - height, 0), min(top + 2 * height, self._total)
         if first < self._start or last > self._start + len(self._rows):
-            self.post_message(self.Wanted(max(top - READ_AHEAD // 2, 0)))
+            self.post_message(self.Wanted(self.held_from))
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Ask for what comes into sight."""
@@ -163,16 +173,12 @@ class BugList(Pane):
         self.ask()
 
     def tick(self, now: datetime) -> None:
-        """Let the relative times go on; nothing is drawn unless one of them reads differently now."""
+        """Let the relative times go on; only the lines are drawn in which one of them reads differently now."""
         if self.now is None:
             return
+        before, self.now = self.now, now
         top = round(self.scroll_y)
-        seen = [row for index in range(top, top + max(self.size.height, 1)) if (row := self.row(index)) is not None]
-        stale = any(
-            (age(row.first_seen, now), age(row.last_seen, now))
-            != (age(row.first_seen, self.now), age(row.last_seen, self.now))
-            for row in seen
-        )
-        self.now = now
-        if stale:
-            self.refresh()
+        for index in range(top, top + max(self.size.height, 1)):
+            row = self.row(index)
+            if row is not None and any(age(at, now) != age(at, before) for at in (row.first_seen, row.last_seen)):
+                self.refresh_lines(index)

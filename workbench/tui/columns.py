@@ -100,6 +100,12 @@ def _bars(values: Callable[[BugRow], Sequence[int]]) -> Callable[[BugRow, Drawin
     return lambda row, drawing: ((cell(sparkline(values(row), drawing.width), drawing.width), "accent"),)
 
 
+def _issue(row: BugRow, drawing: Drawing) -> tuple[Span, ...]:
+    outside = row.issue is not None and row.issue.closed_outside
+    number = f"#{row.issue.number}{'⊘' if outside else ''}" if row.issue else "–"
+    return ((cell(number, drawing.width), "warn" if outside else "muted"),)
+
+
 COLUMNS: tuple[Column, ...] = (
     Column("number", "bug", "the number; marked bugs have a ✔", 7, 0, _number, "number", is_ascending=True),
     Column("state", "state", "the state, ↻ after a recurrence", 13, 2, _state, "state", is_ascending=True),
@@ -131,8 +137,7 @@ COLUMNS: tuple[Column, ...] = (
         _plain(lambda row, drawing: age(row.last_seen, drawing.now), right=True), "last", is_right=True,
     ),
     Column(
-        "issue", "issue", "the issue on GitHub", 6, 6,
-        _plain(lambda row, _: f"#{row.issue.number}" if row.issue else "–", "muted"), "issue",
+        "issue", "issue", "the issue on GitHub; ⊘ after one that was closed outside", 6, 6, _issue, "issue",
     ),
     Column("session", "session", "who is at work on it: the fix session", 13, 7, _session, "session"),
     Column(

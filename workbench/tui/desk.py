@@ -10,6 +10,7 @@ import getpass
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
     from workbench.bugs.filters import FilterError
     from workbench.bugs.listing import Window
     from workbench.bugs.occurrences import Edge
+    from workbench.bugs.persons import Account
     from workbench.bugs.queries import Ledger, Watcher
     from workbench.bugs.rows import ApprovalRow, BugPage, SessionRow, SignOffRow, TranscriptRow
     from workbench.bugs.stats import Stats
     from workbench.config import Config
     from workbench.fixing import Terms
+    from workbench.landing import Leftover
     from workbench.signoff import Proposal
     from workbench.tui.documents.figures import Figures
 
@@ -59,11 +62,12 @@ class Source:
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked of the list; with `days`, also for the last days of its bugs."""
+    """What is asked of the list; with `days` or `users`, also for the last days of its bugs, or who met them."""
 
     filter: str = ""
     order: Order = LATEST_FIRST
     days: bool = False
+    users: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,6 @@ class Desk:
         self.config = config
         self.clock = clock
         self._engine: Engine | None = None
-        self.person = ""
 
     @property
     def engine(self) -> Engine:
@@ -107,17 +110,30 @@ class Desk:
 
     def open(self) -> None:
         """Open the store. Raises `DatabaseError` with a cure when it can't be used."""
-        from workbench.bugs.store import open_store
+        from workbench.bugs.store import open_store, spare_memory
 
-        self._engine = open_store(self.config)
-        self.person = self._person()
+        engine = open_store(self.config)
+        spare_memory(engine)
+        self._engine = engine
+
+    @property
+    def read_only(self) -> str:
+        """Why nothing can be changed here, with what to do about it; empty where it can."""
+        if self._engine is None:
+            return ""
+        from capture.store.engine import why_read_only
+
+        why = why_read_only(self._engine)
+        return f"{why} {why.cure}" if why is not None else ""
 
     def close(self) -> None:
         """Let go of the store's connections."""
         if self._engine is not None:
             self._engine.dispose()
 
-    def _person(self) -> str:
+    @cached_property
+    def person(self) -> str:
+        """Who sits here, as git knows it; asked only once it matters, since what asks git is slow to load."""
         from workbench.errors import WorkbenchError
         from workbench.git import Repository
 
@@ -136,10 +152,10 @@ class Desk:
         """Return a piece of the list: from `start` on, or around a bug, and how many bugs it has in each state."""
         from workbench.bugs import listing
 
-        question, now = listing.Question(asked.filter, asked.order, self.person), self.clock()
-        counts, window = listing.listed(
-            self.engine, question, start=start, size=size, around=around, days=asked.days, now=now
-        )
+        me = self.person if "me" in asked.filter.casefold() else ""
+        question, now = listing.Question(asked.filter, asked.order, me), self.clock()
+        wanted = {"days": asked.days, "users": asked.users}
+        counts, window = listing.listed(self.engine, question, start=start, size=size, around=around, **wanted, now=now)
         return Listed(asked, counts, window, window.total == 0 and listing.is_empty(self.engine))
 
     def known(self) -> dict[str, list[str]]:
@@ -195,10 +211,16 @@ class Desk:
         return done
 
     def undo(self, rows: tuple[int, ...]) -> Done:
-        """Take an act back."""
+        """Take an act back, with what followed from it where that can be."""
+        from workbench import undoing
+
+        return undoing.undo(self.engine, rows, by=self.person, now=self.clock())
+
+    def last_act(self) -> tuple[int, ...]:
+        """Return the rows of the last act of this person that can be undone."""
         from workbench.bugs import acts
 
-        return acts.undo(self.engine, rows, by=self.person, now=self.clock())
+        return acts.last_act(self.engine, by=self.person)
 
     def event(self, occurrence_id: str) -> Event:
         """Return one stored event."""
@@ -322,6 +344,10 @@ class Desk:
 
     def sweep(self) -> list[str]:
         """Mark sessions whose runner is gone as interrupted and return them; begin those that wait for a place."""
+        from workbench.bugs import queries
+
+        if not queries.has_session_at_work(self.engine):
+            return []  # and what works on sessions is not even loaded
         from workbench import fixing
 
         return fixing.tend(self.config, self.engine, now=self.clock())
@@ -344,13 +370,45 @@ class Desk:
 
         now, quiet = self.clock(), timedelta(minutes=self.config["signoff.quiet_minutes"])
         signed = signoff.verify(
-            self.engine, proposal.row.number, proposal.seen, by=self.person, note=note, quiet=quiet, now=now
+            self.engine,
+            proposal.row.number,
+            proposal.seen,
+            by=self.person,
+            account=self._account(),
+            note=note,
+            quiet=quiet,
+            now=now,
         )
         landing.land(self.config, self.engine, proposal, signed, now=now)
         return signed
+
+    def leftover(self, proposal: Proposal) -> Leftover | None:
+        """Return the worktree of a fix that was decided on, where it is still there."""
+        from workbench import landing
+
+        return landing.leftover(proposal)
+
+    def remove_worktree(self, proposal: Proposal, agreed: Leftover) -> str:
+        """Remove that worktree, as the person has agreed to it."""
+        from workbench import landing
+
+        return landing.remove(proposal, agreed)
 
     def reject(self, number: int, reason: str) -> SessionRow:
         """Reject a fix, for a reason that goes back to the agent."""
         from workbench import signoff
 
-        return signoff.reject(self.config, self.engine, number, by=self.person, reason=reason, now=self.clock())
+        return signoff.reject(
+            self.config,
+            self.engine,
+            number,
+            by=self.person,
+            reason=reason,
+            now=self.clock(),
+            account=self._account(),
+        )
+
+    def _account(self) -> Account:
+        from workbench.tracker import logins
+
+        return logins.account(self.config)

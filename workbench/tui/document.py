@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from workbench.tui.lines import Line
-from workbench.tui.pane import Pane
+from rich.cells import cell_len
 
+from workbench.tui.lines import Line, lit, places_of
+from workbench.tui.pane import SIDE_STEP, Pane
+
+WORDS = 200  # characters that are looked for, at most
 TAIL = 5_000  # lines that a growing document holds
 
 
@@ -17,6 +20,7 @@ class Document(Pane):
         super().__init__(id=id, has_cursor=has_cursor)
         self.lines: list[Line] = []
         self.follow = follow
+        self.sought = ""  # the words that are looked for
 
     @property
     def line_count(self) -> int:
@@ -24,8 +28,8 @@ class Document(Pane):
         return len(self.lines)
 
     def line_at(self, index: int) -> Line:
-        """Return a prepared line."""
-        return self.lines[index]
+        """Return a prepared line, with what is looked for standing out."""
+        return lit(self.lines[index], self.sought) if self.sought else self.lines[index]
 
     @property
     def chosen(self) -> Line | None:
@@ -76,6 +80,31 @@ class Document(Pane):
             self.move_to(len(self.lines) - 1)
         elif dropped:
             self._show_from(top - dropped)
+
+    # --- searching ---------------------------------------------------------------------------------------------
+
+    @property
+    def matches(self) -> list[int]:
+        """The lines that hold what is looked for."""
+        return [index for index, line in enumerate(self.lines) if places_of(self.sought, line.text)]
+
+    def look_for(self, words: str) -> bool:
+        """Let every place of `words` stand out, none where they are empty; say whether there is any."""
+        self.sought = words[:WORDS]
+        self.refresh()
+        return bool(self.matches)
+
+    def go_to_match(self, index: int, by: int) -> None:
+        """Put the cursor on the next match after line `index`, or before it; from the last one on to the first."""
+        matches = self.matches
+        if not matches:
+            return
+        beyond = [match for match in matches[::by] if (match > index if by > 0 else match < index)]
+        self.move_to(beyond[0] if beyond else matches[::by][0])
+        text = self.lines[self.cursor].text
+        column = cell_len(text[: places_of(self.sought, text)[0][0]])
+        if not self.scroll_x <= column < self.scroll_x + self.room - SIDE_STEP:
+            self.scroll_to(x=max(column - self.room // 2, 0), animate=False, force=True)
 
     def go_to_section(self, name: str) -> None:
         """Put the line that opens section `name` at the top."""

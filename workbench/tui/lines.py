@@ -6,8 +6,10 @@ No Textual in here: documents are made and tested without a screen.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from rich.cells import cell_len, set_cell_size
@@ -16,7 +18,7 @@ from workbench.text import plain
 
 Ink = Literal[
     "", "strong", "muted", "heading", "accent", "good", "bad", "warn", "rehearsal", "keyword", "string", "comment",
-    "number", "name", "add", "remove", "here", "key",
+    "number", "name", "add", "remove", "here", "key", "match",
 ]  # fmt: skip
 INKS: tuple[Ink, ...] = Ink.__args__  # type: ignore[attr-defined]
 Span = tuple[str, Ink]
@@ -79,6 +81,31 @@ def cut(whole: Line, width: int) -> Line:
         spans.append((text, ink))
         left -= cell_len(text)
     return Line(tuple(span for span in spans if span[0]), whole.key, whole.section)
+
+
+def places_of(words: str, text: str) -> list[tuple[int, int]]:
+    """Return where `words` stand in `text`. Capitals count only where `words` has some."""
+    if not words:
+        return []
+    flags = re.IGNORECASE if words == words.lower() else re.NOFLAG
+    return [found.span() for found in re.finditer(re.escape(words), text, flags)]
+
+
+def lit(whole: Line, words: str) -> Line:
+    """Return a line in which every place of `words` stands out."""
+    places = places_of(words, whole.text)
+    if not places:
+        return whole
+    edges = sorted({edge for place in places for edge in place})
+    spans: list[Span] = []
+    at = 0
+    for text, ink in whole.spans:
+        cuts = [0, *(edge - at for edge in edges if at < edge < at + len(text)), len(text)]
+        for start, end in pairwise(cuts):
+            is_match = any(first <= at + start < last for first, last in places)
+            spans.append((text[start:end], "match" if is_match else ink))
+        at += len(text)
+    return Line(tuple(spans), whole.key, whole.section)
 
 
 def wrapped(text: str, width: int) -> list[str]:

@@ -19,7 +19,7 @@ class ActionCommands(Provider):
         if not isinstance(place, PlaceScreen):
             return
         here = place.here()
-        for action in actions.at(place.PLACE):
+        for action in actions.at(place.PLACE, place.workbench.keys):
             if action.id == "palette" or action.id in actions.NUMBERED:
                 continue
             name = f"{action.group.lower()}: {action.label}"

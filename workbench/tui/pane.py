@@ -9,17 +9,19 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.color import Color
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from workbench.tui.actions import MOVES
-from workbench.tui.lines import BLANK, INKS, Ink, Line
+from workbench.tui.inks import styles
+from workbench.tui.lines import BLANK, Ink, Line
+from workbench.tui.rebinding import rebind
 
 SIDE_STEP = 8
 CURSOR = "▌"
-_WITH_BACKGROUND = frozenset({"rehearsal", "key"})
 
 
 class Pane(ScrollView, can_focus=True):
@@ -29,7 +31,7 @@ class Pane(ScrollView, can_focus=True):
         *(Binding(move.keys, move.id, move.label, id=f"move.{move.id}", show=False) for move in MOVES),
         Binding("enter", "choose", show=False),
     ]
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{ink}" for ink in INKS if ink} | {"pane--cursor"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"pane--cursor"}
     DEFAULT_CSS = """
     Pane {
         overflow-x: hidden;
@@ -41,23 +43,6 @@ class Pane(ScrollView, can_focus=True):
         scrollbar-color: $foreground 20%;
         & > .pane--cursor { background: $foreground 10%; }
         &:blur > .pane--cursor { background: $foreground 6%; }
-        & > .ink--strong { text-style: bold; }
-        & > .ink--muted { color: $foreground-muted; }
-        & > .ink--heading { color: $primary; text-style: bold; }
-        & > .ink--accent { color: $primary; }
-        & > .ink--good { color: $success; }
-        & > .ink--bad { color: $error; }
-        & > .ink--warn { color: $warning; }
-        & > .ink--rehearsal { background: $warning; color: $background; text-style: bold; }
-        & > .ink--keyword { color: $secondary; }
-        & > .ink--string { color: $success; }
-        & > .ink--comment { color: $foreground-muted; text-style: italic; }
-        & > .ink--number { color: $warning; }
-        & > .ink--name { color: $primary; }
-        & > .ink--add { color: $success; }
-        & > .ink--remove { color: $error; }
-        & > .ink--here { text-style: bold; color: $error; }
-        & > .ink--key { color: $accent; text-style: bold; }
     }
     """
 
@@ -93,6 +78,14 @@ class Pane(ScrollView, can_focus=True):
         super().__init__(id=id, classes=classes)
         self.cursor = 0
         self.has_cursor = has_cursor
+        self._base = Style.null()
+        self._inks: dict[Ink, Style] = {}
+        self._mixed: tuple[dict[str, str], Color] = {}, Color(0, 0, 0, 0)  # what the inks were mixed from
+
+    def on_mount(self) -> None:
+        """Take up one's own keys."""
+        if keys := getattr(self.app, "keys", None):
+            rebind(self, "move", keys)
 
     @property
     def line_count(self) -> int:
@@ -119,14 +112,13 @@ class Pane(ScrollView, can_focus=True):
         self.cursor = min(self.cursor, max(self.line_count - 1, 0))
         self.refresh()
 
-    def ink(self, ink: Ink) -> Style:
-        """Return the style of an ink on this pane."""
-        if not ink:
-            return Style.null()
-        style = self.get_component_rich_style(f"ink--{ink}")
-        if ink in _WITH_BACKGROUND:
-            return style
-        return Style(color=style.color, bold=style.bold, italic=style.italic, underline=style.underline)
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return the lines of a part of the pane; what they have in common is looked up once."""
+        self._base, background = self.rich_style, self.background_colors[1]
+        if self._mixed != (self.app.theme_variables, background):
+            self._mixed = self.app.theme_variables, background
+            self._inks = styles(*self._mixed)
+        return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         """Return line `y` of the visible part."""
@@ -134,15 +126,15 @@ class Pane(ScrollView, can_focus=True):
         index = top + y
         width = self.size.width
         here = self.has_cursor and index == self.cursor and self.line_count > 0
-        base = self.rich_style
+        base = self._base
         if here:
             base += Style(bgcolor=self.get_component_rich_style("pane--cursor").bgcolor)
         shown = self.line_at(index) if index < self.line_count else BLANK
-        body = Strip([Segment(text, base + self.ink(ink)) for text, ink in shown.spans])
+        body = Strip([Segment(text, base + self._inks[ink]) for text, ink in shown.spans])
         body = body.crop_extend(left, left + width - self.gutter_width, base)
         if not self.has_cursor:
             return body
-        mark = Segment(CURSOR if here else " ", base + self.ink("accent"))
+        mark = Segment(CURSOR if here else " ", base + self._inks["accent"])
         return Strip([mark, *body], width)
 
     def move_to(self, index: int, *, at_top: bool = False) -> None:

@@ -18,6 +18,7 @@ from workbench.tui.actions import Here, Place
 from workbench.tui.bars import Bar, KeyBar
 from workbench.tui.failures import told
 from workbench.tui.lines import BLANK, Ink, Line, paragraphs
+from workbench.tui.rebinding import rebind
 
 if TYPE_CHECKING:
     from workbench.tui.app import WorkbenchApp
@@ -52,6 +53,8 @@ class PlaceScreen(Screen[None]):
         self._read_again = False
         self._read_failed = False  # and the status line says so
         self._said_at: datetime | None = None  # of what leaves the status line by itself
+        if keys := self.workbench.keys:
+            rebind(self, self.PLACE, keys)
 
     @property
     def workbench(self) -> WorkbenchApp:
@@ -81,6 +84,13 @@ class PlaceScreen(Screen[None]):
         """Return what the keys would act on now."""
         raise NotImplementedError
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the key of an action that gives way to the next one that has it."""
+        if action != "do" or not self.is_mounted:
+            return True
+        offered = next((each for each in actions.at(self.PLACE) if each.id == parameters[0]), None)
+        return offered is None or not (offered.gives_way and offered.why_not(self.here()))
+
     def draw(self) -> None:
         """Draw anew for the present size; nothing that did not change is sent to the terminal."""
 
@@ -92,8 +102,9 @@ class PlaceScreen(Screen[None]):
         self.reload()
 
     def on_screen_resume(self) -> None:
-        """Catch up with what happened while another screen was in front."""
-        self.reload()
+        """Catch up with what happened while another screen was in front; a screen that opens reads already."""
+        if not self._reading:
+            self.reload()
 
     def on_resize(self) -> None:
         """Lay everything out for the new size."""
@@ -185,7 +196,9 @@ class PlaceScreen(Screen[None]):
     def offer_keys(self) -> None:
         """Show the keys that work now: those of the box while one is typed into."""
         is_typing = isinstance(self.focused, Input)
-        offered = actions.while_typing(self.PLACE) if is_typing else actions.footer(self.PLACE, self.here())
+        keys = self.workbench.keys
+        why = self.workbench.desk.read_only
+        offered = actions.while_typing(self.PLACE) if is_typing else actions.footer(self.PLACE, self.here(), keys, why)
         self.query_one("#keys", KeyBar).offer(offered, self.size.width - 2)
 
     def on_descendant_focus(self) -> None:
@@ -197,7 +210,7 @@ class PlaceScreen(Screen[None]):
     def action_do(self, action_id: str) -> None:
         """Do an action of the table, or say why not."""
         action = next(action for action in actions.at(self.PLACE) if action.id == action_id)
-        why_not = action.why_not(self.here())
+        why_not = (self.workbench.desk.read_only if action.changes else "") or action.why_not(self.here())
         if why_not:
             self.say(why_not, "warn")
             return
@@ -219,7 +232,19 @@ class PlaceScreen(Screen[None]):
         """Show the keys of this place."""
         from workbench.tui.screens.help import HelpScreen
 
-        self.app.push_screen(HelpScreen(self.PLACE, self.here()))
+        self.app.push_screen(HelpScreen(self.PLACE, self.here(), self.workbench.keys))
+
+    def do_theme(self) -> None:
+        """Choose the colours; they are remembered."""
+        from workbench.tui.remembered import Memory
+        from workbench.tui.screens.themes import ThemesScreen
+
+        def keep(name: str | None) -> None:
+            if name is not None:
+                memory = Memory.of(self.workbench.config)
+                self.load(lambda: memory.keep_theme(name), lambda _none: None, group="theme")
+
+        self.app.push_screen(ThemesScreen(self.app.theme, list(self.app.available_themes)), keep)
 
     def do_palette(self) -> None:
         """Show all actions, to be found by typing."""

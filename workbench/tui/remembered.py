@@ -1,4 +1,4 @@
-"""What the list remembers between runs, by repository: columns, views, orders, and filters that were typed.
+"""What is remembered between runs, by repository: the list's columns, views, orders and filters, and the colours.
 
 It is a small file of JSON in our state directory. Each change reads it, changes it and puts it back under a lock, so
 that two workbenches at once lose nothing of each other's. It can be deleted at any time.
@@ -43,6 +43,7 @@ class Remembered:
     orders: dict[str, Order] = field(default_factory=dict)  # by the name of the view
     saved: tuple[View, ...] = ()
     history: tuple[str, ...] = ()  # filters, the last first
+    theme: str = ""
     wrong: str = ""
 
 
@@ -78,6 +79,7 @@ class Memory:
             view=part(lambda: _text(data.get("view", "")), ""),
             orders=part(lambda: {_text(name): _order(text) for name, text in data.get("orders", {}).items()}, {}),
             saved=part(lambda: tuple(_saved(name, each) for name, each in data.get("views", {}).items()), ()),
+            theme=part(lambda: _text(data.get("theme", "")), ""),
             history=part(lambda: tuple(_text(each) for each in data.get("history", []))[:HISTORY], ()),
         )
         if wrong:
@@ -97,6 +99,10 @@ class Memory:
     def keep_order(self, view: str, order: Order) -> None:
         """Remember how a view was sorted."""
         self._change(lambda data: _table(data, "orders").update({view: order_text(order)}))
+
+    def keep_theme(self, name: str) -> None:
+        """Remember the colours."""
+        self._change(lambda data: data.update(theme=name))
 
     def save_view(self, view: View) -> None:
         """Remember a view."""

@@ -24,15 +24,16 @@ class View:
     filter: str = ""
     order: Order = LATEST_FIRST
     is_saved: bool = False
+    fills: str = ""  # what would fill it; {an action of the list} stands for its key
 
 
 BUILT_IN: tuple[View, ...] = (
     View("All open", "state:open,fixing,review"),
-    View("New today", "is:new"),
-    View("Recurring", "is:recurring"),
-    View("Review", "state:review"),
-    View("Muted", "state:muted"),
-    View("Mine", "assigned:me !state:closed"),
+    View("New today", "is:new", fills="A fault that was never met before comes here for a day."),
+    View("Recurring", "is:recurring", fills="A bug that comes back after its sign-off comes here."),
+    View("Review", "state:review", fills="A fix with its evidence comes here, for your decision: {fix} launches one."),
+    View("Muted", "state:muted", fills="{mute} on a bug mutes it: for a time, until it is seen again, or for good."),
+    View("Mine", "assigned:me !state:closed", fills="{assign} on a bug assigns it to you."),
     View("All"),
 )
 

@@ -52,13 +52,16 @@ def verdict_mark(verdict: str) -> tuple[str, Ink]:
 
 
 def age(moment: datetime, now: datetime) -> str:
-    """Return how long ago `moment` was, in at most four characters: now, 45s, 3m, 2h, 5d, 7w, 2y."""
+    """Return how long ago `moment` was, in at most four characters: now, 3m, 2h, 5d, 7w, 2y.
+
+    Never in seconds: a screen that counted them would write all the time.
+    """
     seconds = int((now - moment).total_seconds())
-    if seconds < 5:
+    if seconds < 60:
         return "now"
-    for size, unit in ((60, "s"), (3_600, "m"), (86_400, "h"), (14 * 86_400, "d"), (730 * 86_400, "w")):
+    for size, unit in ((3_600, "m"), (86_400, "h"), (14 * 86_400, "d"), (730 * 86_400, "w")):
         if seconds < size:
-            return f"{seconds // {'s': 1, 'm': 60, 'h': 3_600, 'd': 86_400, 'w': 7 * 86_400}[unit]}{unit}"
+            return f"{seconds // {'m': 60, 'h': 3_600, 'd': 86_400, 'w': 7 * 86_400}[unit]}{unit}"
     return f"{seconds // (365 * 86_400)}y"
 
 

@@ -31,7 +31,7 @@ from workbench.tui.words import (
 if TYPE_CHECKING:
     from capture.event import Event, Request
     from workbench.bugs.occurrences import Window
-    from workbench.bugs.rows import BugPage, SessionRow
+    from workbench.bugs.rows import BugPage, SessionRow, SignOffRow
 
 SECTIONS = (
     "why", "stack", "request", "breadcrumbs", "over time", "varies", "occurrences", "fix", "outside", "history",
@@ -91,7 +91,7 @@ def head_lines(page: BugPage, width: int, now: datetime) -> list[Line]:
 def _links(page: BugPage) -> Line:
     issue = page.row.issue
     parts: list[Span] = [
-        (f"issue {plain(issue.repository, 60)}#{issue.number} {issue.state}", "") if issue else ("no issue", "muted")
+        (f"issue {plain(issue.repository, 60)}#{issue.number} {issue.standing}", "") if issue else ("no issue", "muted")
     ]
     if page.sessions:
         latest = page.sessions[0]
@@ -253,7 +253,7 @@ def _over_time(_page: BugPage, view: View) -> Iterator[Line]:
 
 
 def _varying(_page: BugPage, view: View) -> Iterator[Line]:
-    return varying_lines(view.figures, view.width)
+    return varying_lines(view.figures, view.width, keys=view.keys)
 
 
 def _occurrences(page: BugPage, view: View) -> Iterator[Line]:
@@ -275,13 +275,21 @@ def _fix(page: BugPage, view: View) -> Iterator[Line]:
         yield BLANK
         yield from summary_lines(page.evidence, view.width, key="evidence")
     for sign_off in page.sign_offs:
-        glyph = "✗" if sign_off.decision == "rejected" else "✓"
-        yield line(
-            f"  {glyph} {plain(sign_off.decision, 20)} by {plain(sign_off.by, 60)}",
-            (f"  {clock_time(sign_off.at)} UTC  commit {sign_off.commit[:10]}", "muted"),
-        )
+        yield from _sign_off(sign_off)
         yield from paragraphs(plain_lines(sign_off.note, most=6) if sign_off.note else [], view.width, indent="      ")
     yield from _fix_releases(page, view)
+
+
+def _sign_off(sign_off: SignOffRow) -> Iterator[Line]:
+    glyph = "✗" if sign_off.decision == "rejected" else "✓"
+    user = f"  user {plain(sign_off.os_user, 40)}" if sign_off.os_user else ""
+    yield line(
+        (f"  {glyph} {plain(sign_off.decision, 20)} by {plain(sign_off.who, 100)}", "" if sign_off.stands else "muted"),
+        (f"  {clock_time(sign_off.at)} UTC  commit {sign_off.commit[:10]}{user}", "muted"),
+    )
+    if sign_off.undone_at is not None:
+        by = plain(sign_off.undone_by or "", 80)
+        yield line((f"      taken back {clock_time(sign_off.undone_at)} UTC by {by}", "warn"))
 
 
 def _attempts(sessions: Sequence[SessionRow]) -> Iterator[Line]:
@@ -314,6 +322,13 @@ def _session(session: SessionRow, now: datetime) -> Line:
 
 def _fix_releases(page: BugPage, view: View) -> Iterator[Line]:
     """Yield which of the releases that the bug was seen in hold its fix: an event from another only counts."""
+    signed = page.signed_off
+    if page.row.is_recurrence and page.row.state != "closed" and signed is not None:
+        said = f"↻ it came back after the sign-off of {ago(signed.at, view.now)} by {plain(signed.who, 100)}"
+        yield from paragraphs([said], view.width, indent="      ", ink="bad")
+    if page.on_old_release:
+        said = f"still on the old release: {plural(page.on_old_release, 'event')} since the sign-off, which only count"
+        yield from paragraphs([said], view.width, indent="      ", ink="muted")
     for is_in, words in ((True, "the fix is in"), (False, "still without the fix")):
         names = [plain(name, 40) for name, holds in page.fix_releases if holds == is_in]
         if names:

@@ -22,6 +22,7 @@ def summary_lines(evidence: EvidenceView, width: int, *, key: str = "") -> list[
     glyph, ink = verdict_mark(evidence.verdict)
     out = [line("  evidence ", (f"{glyph} {evidence.verdict}", ink), key=key)]
     out += paragraphs([plain(evidence.reason)], width, indent="    ", key=key)
+    out += paragraphs(_replayed(evidence), width, indent="    ", key=key)
     out += [line("    ", *_run(run), key=key) for run in evidence.runs]
     out += [line(("    ⚑ ", "warn"), plain(flag.get("message", ""), 300), key=key) for flag in evidence.flags]
     return out
@@ -42,11 +43,19 @@ def verdict_lines(evidence: EvidenceView, width: int) -> list[Line]:
     glyph, ink = verdict_mark(evidence.verdict)
     out = [heading("Verdict", section="verdict"), line("  ", (f"{glyph} {evidence.verdict}", ink))]
     out += paragraphs([plain(evidence.reason)], width, indent="    ")
+    out += paragraphs(_replayed(evidence), width, indent="    ")
     took = duration(evidence.ended_at - evidence.started_at)
     out.append(
         line((f"    base {evidence.base_commit[:10]}  result {evidence.result_commit[:10]}  took {took}", "muted"))
     )
     return out
+
+
+def _replayed(evidence: EvidenceView) -> list[str]:
+    from workbench.bugs.evidence_text import replayed  # the first paint does without it
+
+    shown = replayed(evidence.runs)
+    return [plain(shown)] if shown else []
 
 
 def red_to_green_lines(evidence: EvidenceView, width: int) -> list[Line]:
@@ -118,6 +127,10 @@ def _run_lines(run: Mapping[str, Any], width: int) -> Iterator[Line]:
     if command:
         shown = " ".join(plain(word, 200) for word in command)
         yield from paragraphs([f"$ {shown}"], width, indent="    ", ink="muted")
+    if run.get("sandbox"):
+        contained = run["sandbox"] == "on"
+        told = "in a sandbox" if contained else f"no sandbox: {plain(run['sandbox']).removeprefix('none: ')}"
+        yield from paragraphs([told], width, indent="    ", ink="muted" if contained else "warn")
     if run.get("note"):
         yield from paragraphs(plain_lines(run["note"], most=8), width, indent="    ", ink="warn")
     tests = sorted(run.get("tests") or (), key=lambda test: test.get("outcome") == "passed")

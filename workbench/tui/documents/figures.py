@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from workbench.text import plain
 from workbench.tui.documents.plot import bars, plot_lines
-from workbench.tui.lines import Line, heading, line
+from workbench.tui.lines import Line, heading, line, paragraphs
 from workbench.tui.words import plural
 
 if TYPE_CHECKING:
@@ -39,19 +39,23 @@ def over_time_lines(figures: Figures | None, by: By, width: int, *, keys: bool) 
     yield from plot_lines(span, width)
 
 
-def varying_lines(figures: Figures | None, width: int) -> Iterator[Line]:
-    """Yield the section of what differs between the stored events."""
+def varying_lines(figures: Figures | None, width: int, *, keys: bool) -> Iterator[Line]:
+    """Yield the section of what differs between the stored events; the key of a value's line is `value:FIELD=VALUE`."""
     if figures is None or not figures.varying.events:
         return
     varying = figures.varying
-    yield heading("What varies", section="varies", note=f"over {plural(varying.events, 'stored event')}")
     same = [field for field in varying.fields if field.distinct == 1]
+    hint = " · enter on a value splits it off" if keys and len(same) < len(varying.fields) else ""
+    yield heading("What varies", section="varies", note=f"over {plural(varying.events, 'stored event')}{hint}")
     for field in varying.fields:
         if field.distinct > 1:
             yield _named(field, varying.events)
-            yield from bars([(_value(value), count) for value, count in field.values], field.events, width)
+            drawn = bars([(_value(value), count) for value, count in field.values], field.events, width)
+            for (value, _count), made in zip(field.values, drawn, strict=True):
+                yield replace(made, key=f"value:{field.name}={value}")
     if same:
-        yield line(("  the same in all: ", "muted"), " · ".join(f"{each.name} {_one(each)}" for each in same))
+        told = " · ".join(f"{each.name} {_one(each)}" for each in same)
+        yield from paragraphs([f"the same in all: {told}"], width, indent="  ", ink="muted")
 
 
 def _named(field: Field, events: int) -> Line:

@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from workbench.text import plain
-from workbench.tui.documents.triage import act_words
+from workbench.tui.documents.triage import LANDED, act_words
 from workbench.tui.lines import Ink, Line, Span, heading, line, paragraphs
 from workbench.tui.words import clock_time, state_mark
 
 if TYPE_CHECKING:
     from workbench.bugs.rows import ActView, BugPage, TransitionRow
+
+_REASONED = ("merge", "unmerge")  # what is said of these is no part of their words
 
 
 def history_lines(page: BugPage, width: int) -> Iterator[Line]:
@@ -40,8 +42,9 @@ def _step(step: TransitionRow, act: ActView | None, width: int) -> Iterator[Line
 
 
 def _act(act: ActView, width: int) -> Iterator[Line]:
-    reason = act.reason if act.kind in ("merge", "unmerge") else ""
-    return _told(act.at, [(act_words(act), "")], f"person {plain(act.actor, 80)}", reason, act, width)
+    reason = "; ".join(act.after["steps"]) if act.kind in LANDED else act.reason if act.kind in _REASONED else ""
+    who = "system" if act.kind in LANDED else "person"
+    return _told(act.at, [(act_words(act), "")], f"{who} {plain(act.actor, 80)}", reason, act, width)
 
 
 def _told(at: datetime, what: list[Span], who: str, why: str, act: ActView | None, width: int) -> Iterator[Line]:

@@ -10,7 +10,10 @@ from workbench.tui.lines import Line, heading, line, paragraphs
 from workbench.tui.words import plural
 
 if TYPE_CHECKING:
-    from workbench.bugs.rows import BugPage, OwedRow
+    from workbench.bugs.rows import BugPage, CommentRow, MentionRow, OwedRow
+    from workbench.tui.lines import Ink
+
+_MENTIONS, _COMMENTS = 10, 5  # the latest
 
 OWED_WORDS = {
     "write_file": "write the bug file",
@@ -19,6 +22,7 @@ OWED_WORDS = {
     "close_issue": "close the issue",
     "reopen_issue": "reopen the issue",
     "open_pull": "open a pull request",
+    "status_issue": "tell the issue how often",
 }
 
 
@@ -27,11 +31,44 @@ def outside_lines(page: BugPage, width: int) -> Iterator[Line]:
     yield heading("Outside", section="outside")
     issue = page.row.issue
     if issue:
-        yield line(f"  issue {plain(issue.repository, 80)}#{issue.number} ", (issue.state, "accent"))
+        kind = "pull request" if issue.is_pull else "issue"
+        by = f" by {plain(issue.closed_by, 60)}" if issue.closed_by else ""
+        more = [
+            "locked" if issue.is_locked else "",
+            f"labels {plain(', '.join(issue.labels), 200)}" if issue.labels else "",
+            plural(issue.comments, "comment") if issue.comments else "",
+        ]
+        told = "".join(f" · {word}" for word in more if word)
+        ink: Ink = "warn" if issue.closed_outside else "accent"
+        yield line(
+            f"  {kind} {plain(issue.repository, 80)}#{issue.number} ", (f"{issue.standing}{by}", ink), (told, "muted")
+        )
+        if issue.note:
+            yield line((f"  {plain(issue.note, 200)}", "warn"))
+        if issue.closed_outside:
+            yield line(("  Somebody closed it on GitHub. The bug stays open until a person signs it off.", "muted"))
         yield line((f"  {plain(issue.url, 200)}", "muted"))
     else:
         yield line(("  No issue on GitHub is linked.", "muted"))
+    yield from _mentions(page.mentions)
+    yield from _comments(page.comments, width)
     yield from owed_lines(page.owed, width)
+
+
+def _mentions(mentions: Sequence[MentionRow]) -> Iterator[Line]:
+    for one in mentions[:_MENTIONS]:
+        named = "commit" if one.kind == "commit" else "pull request"
+        by = f" · {plain(one.author, 60)}" if one.author else ""
+        yield line(
+            (f"  {named} ", "muted"), (f"{plain(one.state, 20)} ", "accent"), plain(one.title, 160), (by, "muted")
+        )
+        yield line((f"    {plain(one.url, 200)}", "muted"))
+
+
+def _comments(comments: Sequence[CommentRow], width: int) -> Iterator[Line]:
+    for one in comments[:_COMMENTS]:
+        yield line((f"  {plain(one.author or 'somebody', 60)} on GitHub, {one.at:%Y-%m-%d %H:%M} UTC", "muted"))
+        yield from paragraphs([plain(one.text, 600)], width, indent="    ")
 
 
 def owed_lines(rows: Sequence[OwedRow], width: int) -> Iterator[Line]:
@@ -50,7 +87,9 @@ def owed_lines(rows: Sequence[OwedRow], width: int) -> Iterator[Line]:
 
 def _owed(owed: OwedRow, width: int) -> Iterator[Line]:
     what = OWED_WORDS.get(owed.kind, owed.kind)
-    if owed.state == "done":
+    if owed.state == "done" and owed.outcome.startswith("withdrawn"):
+        yield line(("  – ", "muted"), (f"{what}  {plain(owed.outcome, 200)}", "muted"))
+    elif owed.state == "done":
         yield line(("  ✓ ", "good"), (f"{what}  {plain(owed.outcome, 200)}", "muted"))
     elif owed.state == "parked":
         yield line(("  ✗ ", "bad"), f"{what}: parked after {plural(owed.attempts, 'attempt')}")

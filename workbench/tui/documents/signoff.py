@@ -57,15 +57,25 @@ def merge_command(commit: str) -> str:
     return f"git merge {plain(commit)}"
 
 
-def decided_lines(sign_off: SignOffRow, page: BugPage, *, branch: str, width: int) -> list[Line]:
-    """Return what a sign-off recorded, what follows from it, and how to take the fix over."""
-    return list(_decided(sign_off, page, branch, width))
+def decided_lines(sign_off: SignOffRow, page: BugPage, *, branch: str, worktree: str = "", width: int) -> list[Line]:
+    """Return what a sign-off recorded, what follows from it, and how to take the fix over, or the decision back."""
+    return [*_decided(sign_off, page, branch, width), *_left(worktree, width)]
+
+
+def _left(worktree: str, width: int) -> Iterator[Line]:
+    if worktree:
+        yield BLANK
+        yield heading("Clean up", section="clean up")
+        yield from paragraphs([plain(worktree, 400)], width, indent="  ")
+        yield line(("  W removes this worktree, after a question; the branch and the signed commit stay.", "muted"))
+    yield BLANK
+    yield line(("  u takes the decision back, for as long as nothing was built upon it.", "muted"))
 
 
 def _decided(sign_off: SignOffRow, page: BugPage, branch: str, width: int) -> Iterator[Line]:
     yield heading("Signed off", section="signed off")
     yield line(("  ✓ ", "good"), (page.row.label, "strong"), f" is {page.row.state}.")
-    yield line((f"    by {plain(sign_off.by, 100)}  {clock_time(sign_off.at)} UTC", "muted"))
+    yield line((f"    by {plain(sign_off.who, 140)}  {clock_time(sign_off.at)} UTC", "muted"))
     evidence = f"evidence {sign_off.evidence_id}" if sign_off.evidence_id is not None else "no evidence"
     yield line((f"    commit {sign_off.commit[:10]}  {evidence}", "muted"))
     yield from paragraphs(plain_lines(sign_off.note, most=10) if sign_off.note else [], width, indent="    ")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from workbench.bugs.rows import ActView, BugPage, BugRow
 
 NOTE_LINES = 100
+LANDED = {"land": "what was done with the fix", "take back": "what was taken back of that"}  # see workbench.landing
 
 
 def standing(row: BugRow) -> str:
@@ -78,6 +79,11 @@ def act_words(act: ActView) -> str:
         return plain(f"labelled {' '.join(come + gone)}", 200)
     if "issue" in is_:
         return f"linked to {_issue(is_['issue'])}" if is_["issue"] else f"unlinked from {_issue(was['issue'])}"
+    if act.kind == "split":
+        told = is_["split"]
+        return plain(f"split off B-{told['to']:03d}: {told['field']} {told['value'] or '(none)'}", 300)
+    if act.kind in LANDED:
+        return LANDED[act.kind]
     if act.kind == "note":
         return "wrote a note"
     return plain(act.kind if act.kind in ("merge", "unmerge") else f"{act.kind} {act.reason}", 200)

@@ -19,6 +19,7 @@ from workbench.tui.place import bindings
 from workbench.tui.screens.acts import BugActs
 from workbench.tui.screens.editing import Editing
 from workbench.tui.screens.sections import Sections
+from workbench.tui.screens.splitting import Splitting, varying_values
 
 if TYPE_CHECKING:
     from capture.event import Event
@@ -31,7 +32,7 @@ Read = tuple["BugPage", "Window"]
 Side = Literal["newer", "older"]
 
 
-class BugScreen(BugActs, Sections, Editing):
+class BugScreen(BugActs, Splitting, Sections, Editing):
     """One bug."""
 
     PLACE = "bug"
@@ -76,6 +77,7 @@ class BugScreen(BugActs, Sections, Editing):
             has_evidence=has_evidence,
             can_undo=bool(self.workbench.undoable),
             has_occurrence=self.event is not None,
+            searched=self.is_searched,
         )
 
     def event_at_hand(self, page: BugPage) -> Event | None:
@@ -152,6 +154,8 @@ class BugScreen(BugActs, Sections, Editing):
             self.do_evidence()
         elif kind == "bug":
             self.app.push_screen(BugScreen(int(name)))
+        elif kind == "value":
+            self._split_by(*name.split("=", 1))
 
     def do_unfold(self) -> None:
         """Unfold all library frames, or fold them again."""
@@ -256,6 +260,18 @@ class BugScreen(BugActs, Sections, Editing):
             self.app.push_screen(CompareScreen(bug, *events))
 
         self.load(lambda: (desk.event(one), desk.event(other)), show, group="event")
+
+    def do_split(self) -> None:
+        """Ask by what the bug is to be split: by a value of what varies over its stored events."""
+        if self._figures is None:
+            self.say("Still reading what varies over the stored events.")
+        else:
+            self.offer_splits(varying_values(self._figures))
+
+    def _split_by(self, field: str, value: str) -> None:
+        assert self._figures is not None
+        counts = {(name, each): count for name, each, count in varying_values(self._figures)}
+        self.ask_split(field, value, counts.get((field, value)))
 
     def do_edit(self) -> None:
         """Open the file of the frame under the cursor, or of the innermost of the application."""

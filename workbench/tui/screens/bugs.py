@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
@@ -13,12 +14,13 @@ from textual.widget import Widget
 from workbench.text import plain
 from workbench.tui.actions import Here
 from workbench.tui.bars import Bar
-from workbench.tui.bug_list import READ_AHEAD, BugList
+from workbench.tui.bug_list import BugList
 from workbench.tui.columns import heading_line
 from workbench.tui.desk import Asked, Listed
 from workbench.tui.document import Document
 from workbench.tui.filter_box import FilterBox, Suggestions
-from workbench.tui.lines import Line, Span, line
+from workbench.tui.keymap import key_of
+from workbench.tui.lines import Line, Span, line, paragraphs
 from workbench.tui.pane import Pane
 from workbench.tui.place import bindings
 from workbench.tui.screens.list_views import ListViews
@@ -94,18 +96,18 @@ class BugsScreen(ListViews):
 
     @property
     def _asked(self) -> Asked:
-        wants_days = any(place.column.id == "days" for place in self.bugs.columns)
-        return Asked(self.whole_filter, self._order, wants_days)
+        shown = {place.column.id for place in self.bugs.columns}
+        return Asked(self.whole_filter, self._order, days="days" in shown, users="users" in shown)
 
     def read(self) -> Listed:
         """Read how many bugs match the filter, and those around the cursor."""
         bugs, desk = self.bugs, self.workbench.desk
-        top = max(round(bugs.scroll_y) - READ_AHEAD // 2, 0)
+        top, size = bugs.held_from, bugs.held
         asked = self._asked
         if self._shown is None or self._shown.asked != asked or bugs.is_at_start:
-            return desk.listed(asked, start=0, size=READ_AHEAD)
+            return desk.listed(asked, start=0, size=size)
         selected = bugs.selected
-        return desk.listed(asked, start=top, size=READ_AHEAD, around=selected.number if selected else None)
+        return desk.listed(asked, start=top, size=size, around=selected.number if selected else None)
 
     def arrived(self, result: Listed) -> None:
         """Show them without moving the cursor from its bug."""
@@ -119,9 +121,9 @@ class BugsScreen(ListViews):
     def on_bug_list_wanted(self, event: BugList.Wanted) -> None:
         """Read the lines that came into sight."""
         if self._shown is not None:
-            asked = self._shown.asked
+            asked, size = self._shown.asked, self.bugs.held
             self.load(
-                lambda: self.workbench.desk.listed(asked, start=event.start, size=READ_AHEAD),
+                lambda: self.workbench.desk.listed(asked, start=event.start, size=size),
                 self._window_arrived,
                 group="window",
             )
@@ -176,12 +178,14 @@ class BugsScreen(ListViews):
             return [
                 line(""),
                 line(f"  No bug matches “{plain(self._filter, 200)}” in the view {self._view.name}."),
-                line(("  esc", "key"), (" clears the filter.   ", "muted"), *self._way_to_all()),
+                line((f"  {self._key('clear')}", "key"), (" clears the filter.   ", "muted"), *self._way_to_all()),
             ]
         if not self._shown.is_empty:
+            fills = re.sub(r"{(\w+)}", lambda found: self._key(found[1]), self._view.fills)
             return [
                 line(""),
                 line(f"  No bug is in the view {self._view.name}."),
+                *paragraphs([fills] if fills else [], self.size.width - 2, indent="  "),
                 line((f"  It shows {plain(self._view.filter or 'all', 200)}.   ", "muted"), *self._way_to_all()),
             ]
         return [
@@ -193,6 +197,9 @@ class BugsScreen(ListViews):
             line(("  Put capture into a site:       ", "muted"), "workbench init"),
             line(("  Try it on a sample site:       ", "muted"), "workbench demo"),
         ]
+
+    def _key(self, action: str) -> str:
+        return key_of(self.PLACE, action, self.workbench.keys)
 
     def _way_to_all(self) -> tuple[Span, ...]:
         """Return which key shows everything, where one does."""
@@ -236,6 +243,7 @@ class BugsScreen(ListViews):
         self.bugs.mark([self.bug])
         self.bugs.action_cursor_down()
         self._moved()
+        self._tell_marks()
 
     def do_mark_all(self) -> None:
         """Mark all bugs of the list, as many as one act takes; where all are marked, let go of them."""
@@ -246,8 +254,17 @@ class BugsScreen(ListViews):
             self._moved()
             if all_.window.total > len(all_.window.rows):
                 self.say(f"Marked the first {len(all_.window.rows):,} of {all_.window.total:,}.", "warn")
+            else:
+                self._tell_marks()
 
         self.load(lambda: self.workbench.desk.listed(asked, start=0, size=MOST_MARKED), mark, group="mark")
+
+    def _tell_marks(self) -> None:
+        """Say what marks are for."""
+        count = len(self.bugs.marked)
+        ways = {"merge": "merges them", "mute": "mutes", "close": "closes", "help": "has the rest", "clear": "lets go"}
+        told = [f"{self._key(action)} {does}" for action, does in ways.items() if count > 1 or action != "merge"]
+        self.say(f"{count:,} marked: {', '.join(told)}." if count else "")
 
     def acted(self) -> None:
         """Let go of the marks."""

@@ -15,6 +15,7 @@ from workbench.tui.documents.compare import compare_lines
 from workbench.tui.lines import cell, line
 from workbench.tui.place import bindings
 from workbench.tui.screens.sections import Sections
+from workbench.tui.screens.splitting import Splitting, differing_values
 from workbench.tui.words import ago
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from workbench.bugs.rows import BugRow
 
 
-class CompareScreen(Sections):
+class CompareScreen(Splitting, Sections):
     """What tells two events apart. The older one stands first, whichever was chosen first."""
 
     PLACE = "compare"
@@ -42,7 +43,7 @@ class CompareScreen(Sections):
 
     def here(self) -> Here:
         """Return the bug."""
-        return Here(bug=self._bug)
+        return Here(bug=self._bug, searched=self.is_searched)
 
     def reload(self) -> None:
         """Nothing is read: events never change."""
@@ -60,6 +61,15 @@ class CompareScreen(Sections):
         )
         self.document.show(compare_lines(older, newer, self.document.room, only_different=self._only_different))
         self.draw_sections()
+
+    @property
+    def bugs_at_hand(self) -> tuple[BugRow, ...]:
+        """The bug whose occurrences these are."""
+        return (self._bug,)
+
+    def do_split(self) -> None:
+        """Ask by which of the differences the bug is to be split."""
+        self.offer_splits(differing_values(*self._events))
 
     def do_only_different(self) -> None:
         """Hide what is the same, or show it again."""

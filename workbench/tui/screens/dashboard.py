@@ -43,7 +43,7 @@ class DashboardScreen(Sections):
 
     def here(self) -> Here:
         """Return whether the cursor is on a parked action."""
-        return Here(on_parked=self._parked is not None)
+        return Here(on_parked=self._parked is not None, searched=self.is_searched)
 
     @property
     def _parked(self) -> tuple[int, int] | None:

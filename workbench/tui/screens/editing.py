@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from workbench.tui.desk import Source
 
 MOST_OFFERED = 9
+WINDOW_SECONDS = 1.0  # in which an editor that cannot start has said so
 
 
 class Editing(PlaceScreen):
@@ -49,15 +51,42 @@ class Editing(PlaceScreen):
         self.app.push_screen(Menu("The frame may be in any of these files", choices), chosen)
 
     def _open(self, words: list[str], source: Source) -> None:
-        """Give the terminal to the editor until it is left. A window of its own comes back at once."""
+        """Give the terminal to the editor until it is left; one with a window of its own is only started."""
         argv = editor.argv(words, source.root / source.path, source.line)
+        place = f"{source.path} at line {source.line}"
+        if editor.has_window(words):
+            self.load(lambda: _started(argv), lambda code: self._opened(place, code), group="editor",
+                      failed=lambda error: self._not_started(argv, error))  # fmt: skip
+            return
         try:
             with self.app.suspend():
                 code = subprocess.call(argv)
         except SuspendNotSupported:
             self.say("This terminal cannot be given to an editor.", "warn", cure=f"{source.path}, line {source.line}")
         except OSError as error:
-            self.say(f"The editor {Path(argv[0]).name} did not start: {error.strerror}.", "bad", cure="Set $EDITOR.")
+            self._not_started(argv, error)
         else:
-            ended = f"; the editor ended with {code}" if code else ""
-            self.say(f"Opened {source.path} at line {source.line}{ended}.")
+            self._opened(place, code)
+
+    def _opened(self, place: str, code: int | None) -> None:
+        ended = f"; the editor ended with {code}" if code else ""
+        self.say(f"Opened {place}{ended}.")
+
+    def _not_started(self, argv: list[str], error: BaseException) -> None:
+        why = error.strerror if isinstance(error, OSError) else error
+        self.say(f"The editor {Path(argv[0]).name} did not start: {why}.", "bad", cure="Set $EDITOR.")
+
+
+def _started(argv: list[str]) -> int | None:
+    """Start an editor beside us; return the code that it ended with in the first moments, None where it goes on.
+
+    It may wait for its window to be closed, or hang: neither holds the screen, and neither ends with it.
+    """
+    process = subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        return process.wait(timeout=WINDOW_SECONDS)
+    except subprocess.TimeoutExpired:
+        threading.Thread(target=process.wait, daemon=True).start()  # so that nothing is left of it once it ends
+        return None

@@ -15,12 +15,13 @@ from workbench.tui.documents.evidence import evidence_lines
 from workbench.tui.lines import Line, Span, line
 from workbench.tui.place import bindings
 from workbench.tui.screens.acts import BugActs
+from workbench.tui.screens.searching import Searching
 
 if TYPE_CHECKING:
     from workbench.bugs.rows import BugPage, BugRow
 
 
-class EvidenceScreen(BugActs):
+class EvidenceScreen(BugActs, Searching):
     """The latest evidence of a bug."""
 
     PLACE = "evidence"
@@ -42,7 +43,7 @@ class EvidenceScreen(BugActs):
 
     def here(self) -> Here:
         """Return the bug."""
-        return Here(bug=self.bug, has_evidence=True)
+        return Here(bug=self.bug, has_evidence=True, searched=self.is_searched)
 
     def read(self) -> BugPage:
         """Read the page of the bug."""

@@ -10,8 +10,9 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from workbench.tui import actions
-from workbench.tui.actions import Here, Place
+from workbench.tui.actions import NO_KEYS, Here, Keys, Place
 from workbench.tui.document import Document
+from workbench.tui.keymap import moves
 from workbench.tui.lines import BLANK, Line, heading, line, paragraphs
 
 WIDTH = 70
@@ -22,8 +23,9 @@ class HelpScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q", "dismiss", show=False)]
 
-    def __init__(self, place: Place, here: Here) -> None:
+    def __init__(self, place: Place, here: Here, keys: Keys = NO_KEYS) -> None:
         super().__init__()
+        self._keys = keys
         self._place = place
         self._here = here
 
@@ -31,15 +33,15 @@ class HelpScreen(ModalScreen[None]):
         """One sheet."""
         with Vertical(classes="sheet"):
             document = Document(id="main", has_cursor=False)
-            document.show(help_lines(self._place, self._here))
+            document.show(help_lines(self._place, self._here, self._keys))
             yield document
 
 
-def help_lines(place: Place, here: Here) -> list[Line]:
+def help_lines(place: Place, here: Here, keys: Keys = NO_KEYS) -> list[Line]:
     """Return the keys of a place by group."""
-    out = [heading(actions.PLACES[place], note="esc closes"), BLANK]
+    out = [heading(actions.PLACES[place], note="↑ ↓ show the rest   esc closes"), BLANK]
     groups: dict[str, list[actions.Action]] = {}
-    for action in [*actions.at(place), *actions.MOVES]:
+    for action in [*actions.at(place, keys), *moves(keys)]:
         groups.setdefault(action.group, []).append(action)
     for group, members in groups.items():
         out.append(line((group, "strong")))

@@ -40,6 +40,7 @@ class ListViews(ListFilter):
     def on_mount(self) -> None:
         """Begin as it was left."""
         self._remembered = self._memory.read()
+        self.workbench.wear(self._remembered.theme)
         self.bugs.chosen = self._remembered.chosen
         self._go_to(self._views.named(self._remembered.view) or BUILT_IN[0])
 

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import Input, TextArea
+from textual.widgets import Input
 
 from workbench.tui.bars import Bar
 from workbench.tui.lines import BLANK, Line, line, paragraphs
@@ -62,6 +62,8 @@ class Text(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         """What is asked, the box, and how to leave."""
+        from textual.widgets import TextArea  # it brings much along, and few write notes
+
         with Vertical(classes="sheet"):
             yield _bar(*_asked(self._title))
             box = TextArea(id="text", soft_wrap=True, compact=True)
@@ -71,6 +73,8 @@ class Text(ModalScreen[str | None]):
 
     def action_keep(self) -> None:
         """Give the text back."""
+        from textual.widgets import TextArea
+
         self.dismiss(self.query_one(TextArea).text)
 
     def action_leave(self) -> None:

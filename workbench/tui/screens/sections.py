@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+
 from workbench.tui.bars import Bar
 from workbench.tui.document import Document
-from workbench.tui.lines import Span, line
+from workbench.tui.lines import Line, Span, line
 from workbench.tui.pane import Pane
-from workbench.tui.place import PlaceScreen
+from workbench.tui.screens.searching import Searching
+
+GAP = 3  # cells
+NUMBERED = 10  # sections that have a key: 1 to 9, and 0
 
 
-class Sections(PlaceScreen):
+def section_line(names: Sequence[str], here: str, width: int) -> Line:
+    """Return the names of sections by number; where they do not all fit, those around the one that is shown."""
+    words = [f"{number % NUMBERED} {name}" if number <= NUMBERED else name for number, name in enumerate(names, 1)]
+    shown = names.index(here) if here in names else 0
+    first = 0
+    while first < shown and sum(cell_len(word) + GAP for word in words[first : shown + 1]) > width - 4:
+        first += 1
+    spans: list[Span] = [("‹ ", "muted")] if first else []
+    for word, name in list(zip(words, names, strict=True))[first:]:
+        number, blank, rest = word.partition(" ") if word != name else ("", "", name)
+        is_here = name == here
+        spans += [(number + blank, "key" if is_here else "muted"), (rest, "strong" if is_here else "muted")]
+        spans.append((" " * GAP, ""))
+    return line(*spans)
+
+
+class Sections(Searching):
     """Keys that go from section to section of the document `#main`."""
 
     @property
@@ -20,20 +43,16 @@ class Sections(PlaceScreen):
     def draw_sections(self) -> None:
         """Show the sections by number, and the one that the cursor is in."""
         here = self.document.section
-        spans: list[Span] = []
-        for number, (_, name) in enumerate(self.document.sections, 1):
-            is_here = name == here
-            if number <= 9:
-                spans.append((f"{number} ", "key" if is_here else "muted"))
-            spans.append((f"{name}   ", "strong" if is_here else "muted"))
-        self.query_one("#sections", Bar).show(line(*spans))
+        names = [name for _, name in self.document.sections]
+        self.query_one("#sections", Bar).show(section_line(names, here, self.size.width - 2))
 
     def on_pane_moved(self, _event: Pane.Moved) -> None:
         """The cursor may be in another section now."""
         self.draw_sections()
 
     def action_section_number(self, number: int) -> None:
-        """Go to a section by its number."""
+        """Go to a section by its number; 0 is the tenth."""
+        number = number or NUMBERED
         sections = self.document.sections
         if number <= len(sections):
             self.document.move_to(sections[number - 1][0], at_top=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -19,12 +20,16 @@ from workbench.tui.documents.transcript import approval_lines, entry_lines
 from workbench.tui.lines import Line, Span, line
 from workbench.tui.place import bindings
 from workbench.tui.screens.acts import BugActs
+from workbench.tui.screens.searching import Searching
 from workbench.tui.words import duration, money, plural, session_mark, short_count
 
 if TYPE_CHECKING:
     from workbench.bugs.rows import ApprovalRow, BugRow, SessionRow, TranscriptRow
 
 ENTRIES_KEPT = 2_000
+READ_SECONDS = 0.6  # between two readings: what an agent says in many lines a second is drawn at once
+SURELY_WHOLE = 100  # entries; a reading of fewer was not cut short
+BUG_SECONDS = 5.0  # between two readings of the bug, which changes less often than its session
 MESSAGE = "message to the agent; enter sends it, esc doesn't"
 
 
@@ -33,10 +38,12 @@ class Progress:
     """What is new in a session."""
 
     session: SessionRow
-    bug: BugRow
     entries: list[TranscriptRow]
     approvals: list[ApprovalRow]
+    is_whole: bool  # nothing more was to be read then
+    bug: BugRow
     has_evidence: bool
+    bug_read: float  # when, by the monotonic clock
 
 
 _PHASES = {"test": "phase 1: test  ", "fix": "phase 2: fix  ", "evidence": "evidence  "}
@@ -46,7 +53,7 @@ def _warnings(session: SessionRow) -> list[Span]:
     return [(" NO SANDBOX ", "rehearsal"), ("  ", "")] if session.is_sandboxed is False else []
 
 
-class SessionScreen(BugActs):
+class SessionScreen(BugActs, Searching):
     """One fix session, live."""
 
     PLACE = "session"
@@ -61,7 +68,9 @@ class SessionScreen(BugActs):
         self._entries: list[TranscriptRow] = []
         self._last = 0
         self._drawn_width = 0
-        self._has_evidence = False
+        self._progress: Progress | None = None
+        self._has_changed = False
+        self._next: Timer | None = None  # reads what has changed since
         self._seconds: Timer | None = None
         self._sends_back = False
 
@@ -86,27 +95,52 @@ class SessionScreen(BugActs):
 
     def here(self) -> Here:
         """Return the session, and whether it asks for something."""
-        return Here(bug=self._row, session=self._session, asks=bool(self._approvals), has_evidence=self._has_evidence)
+        return Here(
+            bug=self._row,
+            session=self._session,
+            asks=bool(self._approvals),
+            has_evidence=self._progress is not None and self._progress.has_evidence,
+            searched=self.is_searched,
+        )
 
     def read(self) -> Progress:
         """Read what is new."""
         desk = self.workbench.desk
+        before = self._progress
         session = desk.session(self._session_id)
-        page = desk.page(session.bug)
-        return Progress(
-            session=session,
-            bug=page.row,
-            entries=desk.transcript(self._session_id, after=self._last),
-            approvals=desk.approvals(self._session_id),
-            has_evidence=page.evidence is not None,
-        )
+        entries = desk.transcript(self._session_id, after=self._last)
+        approvals = desk.approvals(self._session_id)
+        is_whole = len(entries) < SURELY_WHOLE or not desk.transcript(self._session_id, after=entries[-1].id)
+        now = time.monotonic()
+        # That the agent said something is reason enough for the change that we read for.
+        is_same = before is not None and entries and before.session.state == session.state
+        if before is not None and is_same and now - before.bug_read < BUG_SECONDS:
+            bug, has_evidence, bug_read = before.bug, before.has_evidence, before.bug_read
+        else:
+            page = desk.page(session.bug)
+            bug, has_evidence, bug_read = page.row, page.evidence is not None, now
+        return Progress(session, entries, approvals, is_whole, bug, has_evidence, bug_read)
+
+    def store_changed(self) -> None:
+        """Read again, now or soon: each reading and drawing takes in all that was said since the last."""
+        if self._next is None:
+            self._next = self.set_timer(READ_SECONDS, self._read_next)
+            self.reload()
+        else:
+            self._has_changed = True
+
+    def _read_next(self) -> None:
+        self._next = None
+        if self._has_changed:
+            self._has_changed = False
+            self.store_changed()
 
     def arrived(self, result: Progress) -> None:
         """Append what is new; what was said of a session at work goes when it ends."""
         if self._session is not None and self._session.is_live and not result.session.is_live:
             self.say("")
         self._session, self._row, self._approvals = result.session, result.bug, result.approvals
-        self._has_evidence = result.has_evidence
+        self._progress = result
         new = [entry for entry in result.entries if entry.id > self._last]
         if new:
             self._last = new[-1].id
@@ -114,8 +148,8 @@ class SessionScreen(BugActs):
             self._append(new)
         self.draw()
         self._count_seconds()
-        if new:
-            self.reload()  # a reading is bounded: there may be more
+        if new and not result.is_whole:
+            self.reload()
 
     def _append(self, entries: list[TranscriptRow]) -> None:
         self.transcript.add([made for entry in entries for made in self._made(entry)])

@@ -18,12 +18,18 @@ from workbench.tui.documents.signoff import decided_lines, merge_command, propos
 from workbench.tui.lines import line
 from workbench.tui.place import bindings
 from workbench.tui.screens.acts import BugActs
+from workbench.tui.screens.prompts import YesNo
 from workbench.tui.screens.sections import Sections
 from workbench.tui.words import plural
 
 if TYPE_CHECKING:
+    from workbench.bugs.acts import Done
     from workbench.bugs.rows import BugPage, BugRow, SessionRow, SignOffRow
+    from workbench.landing import Leftover
     from workbench.signoff import Proposal
+
+Read = tuple["BugPage", "Proposal | None", str, "Leftover | None"]
+LOST_SHOWN = 8
 
 
 class SignOffScreen(BugActs, Sections):
@@ -38,6 +44,7 @@ class SignOffScreen(BugActs, Sections):
         self._page: BugPage | None = None
         self._proposal: Proposal | None = None
         self._signed: SignOffRow | None = None
+        self._leftover: Leftover | None = None
         self._note = ""
         self._follows = ""
         self._typing = ""  # what the box is for: note, reject
@@ -60,17 +67,28 @@ class SignOffScreen(BugActs, Sections):
     def here(self) -> Here:
         """Return the bug, and whether the decision is made."""
         return Here(
-            bug=self.bug, has_evidence=True, decided=self._signed is not None, proposed=self._proposal is not None
+            bug=self.bug,
+            has_evidence=True,
+            decided=self._signed is not None,
+            proposed=self._proposal is not None,
+            can_undo=bool(self.workbench.undoable),
+            has_worktree=self._leftover is not None,
+            searched=self.is_searched,
         )
 
-    def read(self) -> tuple[BugPage, Proposal | None, str]:
-        """Read the bug, what is proposed for it, and what becomes of that on yes."""
-        desk = self.workbench.desk
-        return desk.page(self._number), None if self._signed else desk.proposal(self._number), desk.follows()
+    def read(self) -> Read:
+        """Read the bug, what is proposed for it, what becomes of that on yes, and what is left of it after that."""
+        desk, decided = self.workbench.desk, self._proposal if self._signed else None
+        return (
+            desk.page(self._number),
+            None if self._signed else desk.proposal(self._number),
+            desk.follows(),
+            desk.leftover(decided) if decided else None,
+        )
 
-    def arrived(self, result: tuple[BugPage, Proposal | None, str]) -> None:
+    def arrived(self, result: Read) -> None:
         """Show them."""
-        self._page, proposal, self._follows = result
+        self._page, proposal, self._follows, self._leftover = result
         self._proposal = proposal or self._proposal
         self.draw()
 
@@ -84,7 +102,8 @@ class SignOffScreen(BugActs, Sections):
         width = self.document.room
         if self._signed is not None:
             branch = self._proposal.branch if self._proposal else ""
-            self.document.show(decided_lines(self._signed, self._page, branch=branch, width=width))
+            worktree = str(self._leftover.path) if self._leftover else ""
+            self.document.show(decided_lines(self._signed, self._page, branch=branch, worktree=worktree, width=width))
         elif self._proposal is not None:
             self.document.show(proposal_lines(self._proposal, width))
         self.draw_sections()
@@ -119,14 +138,53 @@ class SignOffScreen(BugActs, Sections):
         """Record the sign-off."""
         if self._proposal is None:
             return
-        proposal, note = self._proposal, self._note
+        proposal, note, desk = self._proposal, self._note, self.workbench.desk
 
-        def signed(sign_off: SignOffRow) -> None:
-            self._signed = sign_off
+        def signed(found: tuple[SignOffRow, tuple[int, ...]]) -> None:
+            self._signed, acts = found
+            self.workbench.undoable.append(acts)
             self.document.move_to(0)
             self.reload()
 
-        self.load(lambda: self.workbench.desk.verify(proposal, note), signed)
+        self.load(lambda: (desk.verify(proposal, note), desk.last_act()), signed)
+
+    def do_undo(self) -> None:
+        """Take the decision that was made here back, and say what of it stays."""
+        acts = self.workbench.undoable[-1]
+
+        def undone(done: Done) -> None:
+            self.workbench.undoable.remove(acts)
+            self._signed = self._proposal = self._leftover = None
+            self.document.move_to(0)
+            self.say(done.text, "warn", stays=True)
+            self.reload()
+
+        def stands(error: BaseException) -> None:
+            self._not_undone(error)
+            self.offer_keys()
+
+        self.load(lambda: self.workbench.desk.undo(acts), undone, failed=stands)
+
+    def do_worktree(self) -> None:
+        """Ask whether the worktree may go, and with it what is not in the fix."""
+        proposal, found = self._proposal, self._leftover
+        if proposal is None or found is None:
+            return
+        facts = [str(found.path)]
+        if found.lost:
+            facts += ["Not in the fix, and gone for good:", *(plain(name, 60) for name in found.lost[:LOST_SHOWN])]
+        if len(found.lost) > LOST_SHOWN:
+            facts.append(f"and {len(found.lost) - LOST_SHOWN} more")
+
+        def remove(yes: bool) -> None:  # noqa: FBT001 (the answer of a question)
+            if yes:
+                self.load(lambda: self.workbench.desk.remove_worktree(proposal, found), self._removed)
+
+        self.ask(YesNo("Remove the worktree? The branch and the signed commit stay.", facts), remove)
+
+    def _removed(self, said: str) -> None:
+        self.say(said, "good")
+        self.reload()
 
     def do_decline(self) -> None:
         """No: nothing is recorded."""
@@ -163,13 +221,16 @@ class SignOffScreen(BugActs, Sections):
             self._reject(words)
 
     def _reject(self, reason: str) -> None:
-        number = self._number
+        number, desk = self._number, self.workbench.desk
 
-        def rejected(session: SessionRow) -> None:
+        def rejected(found: tuple[SessionRow, tuple[int, ...]]) -> None:
+            session, acts = found
+            if acts:
+                self.workbench.undoable.append(acts)
             self.app.pop_screen()
             self.show_session(session.id)
 
-        self.load(lambda: self.workbench.desk.reject(number, reason), rejected)
+        self.load(lambda: (desk.reject(number, reason), desk.last_act()), rejected)
 
     def _close_box(self) -> None:
         box = self.query_one("#say", Input)

@@ -61,9 +61,9 @@ class Triage(PlaceScreen):
     def _done(self, done: Done) -> None:
         if done.acts:
             self.workbench.undoable.append(done.acts)
-        self.app.notify(
-            plain(done.text, 400) + ("\nu undoes it." if done.acts else ""), markup=False, timeout=TOAST_SECONDS
-        )
+        further = "".join(f"\n{plain(each, 400)}" for each in done.further.splitlines()[:1])
+        undoes = "\nu undoes it." if done.acts else ""
+        self.app.notify(plain(done.text, 400) + further + undoes, markup=False, timeout=TOAST_SECONDS)
         self.acted()
         self.reload()
 
@@ -158,6 +158,12 @@ class Triage(PlaceScreen):
             )
             return
         repository = str(self.workbench.config["github.repository"] or "")
+        if not repository:
+            cure = (
+                'Set it: github.repository = "owner/name" in [tool.workbench] of pyproject.toml, then open this anew.'
+            )
+            self.say("No repository on GitHub is set, so there are no issues to link.", "warn", cure=cure)
+            return
 
         def link(words: str) -> None:
             from workbench.bugs.acts.linking import issue_url

@@ -1,0 +1,83 @@
+"""The colours: chosen with the screen behind wearing them, remembered, and none of them where NO_COLOR is set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy.engine import Engine
+from textual.color import Color
+from textual.theme import BUILTIN_THEMES
+
+from workbench.tui.app import WorkbenchApp
+from workbench.tui.inks import styles
+
+pytestmark = pytest.mark.anyio
+Make = Callable[..., WorkbenchApp]
+
+
+async def test_the_screen_behind_wears_what_the_cursor_is_on(seeded: Engine, make_app: Make, settle: Any) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        worn = []
+        for key in ("T", "j", "escape", "T", "j", "j", "enter"):
+            await pilot.press(key)
+            await settle(pilot)
+            worn.append(app.theme)
+    assert worn[:3] == ["workbench", "workbench-light", "workbench"]
+    assert worn[-1].startswith("ansi")
+
+
+async def test_the_chosen_one_is_worn_at_the_next_start(
+    seeded: Engine, make_app: Make, settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def start(*keys: str) -> str:
+        app = make_app()
+        async with app.run_test(size=(80, 24)) as pilot:
+            await settle(pilot)
+            for key in keys:
+                await pilot.press(key)
+                await settle(pilot)
+            return app.theme
+
+    await start("T", "j", "enter")
+    assert await start() == "workbench-light"
+    monkeypatch.setenv("TEXTUAL_THEME", "nord")
+    assert await start() != "workbench-light"
+
+
+@pytest.mark.parametrize("theme", ["workbench", "workbench-light", "ansi-dark"])
+async def test_no_color_is_honoured_and_states_are_words(
+    seeded: Engine, make_app: Make, settle: Any, text_of: Any, monkeypatch: pytest.MonkeyPatch, theme: str
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = make_app()
+    app.theme = theme
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("1")
+        await settle(pilot)
+        for strip in app.screen._compositor.render_strips():
+            for segment in strip:
+                for color in (segment.style.color, segment.style.bgcolor) if segment.style else ():
+                    if color is not None and not color.is_default:
+                        assert color.triplet is not None, f"{color} in {segment.text!r}"
+                        red, green, blue = color.triplet
+                        assert red == green == blue, f"{color} in {segment.text!r}"
+        shown = text_of(app.screen)
+    assert all(word in shown for word in ("● open", "◆ fixing", "◇ review"))
+
+
+@pytest.mark.parametrize("name", ["ansi-dark", "ansi-light"])
+async def test_in_the_terminal_s_own_colours_what_is_muted_is_dim_and_labels_can_be_read(name: str) -> None:
+    variables = BUILTIN_THEMES[name].to_color_system().generate()
+    mixed = styles(variables, Color.parse("ansi_default"))
+    assert mixed["muted"].dim
+    assert not mixed["strong"].dim
+    label = mixed["rehearsal"]
+    assert label.color is not None
+    assert label.bgcolor is not None
+    assert label.color.number == 0  # black
+    assert label.bgcolor.number not in (None, 0)
