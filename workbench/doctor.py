@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from capture.errors import CaptureError
 from workbench.config import Config
+from workbench.doctor_looks import Finding, bug_files, clock, journal, token, worktrees
 from workbench.errors import ConfigurationError, WorkbenchError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
-
-Status = Literal["ok", "note", "wrong"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One look. `note`: it works, with a limit worth knowing. `cure` says what to do about it."""
-
-    subject: str
-    status: Status
-    message: str
-    cure: str = ""
 
 
 def examine(config: Config, *, now: datetime, environ: Mapping[str, str] | None = None) -> Iterator[Finding]:
@@ -66,11 +54,22 @@ def _store(config: Config, now: datetime) -> Iterator[Finding]:
         yield Finding("database", "wrong", str(error), error.cure)
         return
     try:
-        from capture.store.engine import shown_url
+        from capture.store.engine import shown_url, why_read_only
 
-        yield Finding("database", "ok", f"{shown_url(engine.url)} has this version's schema")
+        why = why_read_only(engine)
+        if why is None or config.read_only:
+            yield Finding("database", "ok", f"{shown_url(engine.url)} has this version's schema")
+        else:
+            yield Finding("database", "wrong", str(why), why.cure)
+        yield clock(engine, now)
+        yield journal(engine)
         yield _ledger(engine)
+        yield from _journals(engine, config, now)
         yield _outbox(engine, config, now)
+        yield bug_files(engine, config.bugs_directory)
+        yield worktrees(engine)
+        if config["github.repository"]:
+            yield from _tracker(engine, config, now)
     finally:
         engine.dispose()
 
@@ -89,6 +88,29 @@ def _ledger(engine: Engine) -> Finding:
         sums.replace(" = ", " ≠ "),
         "Events still wait in a journal of the site, or were lost with one: manage.py capture_drain, then look again.",
     )
+
+
+def _journals(engine: Engine, config: Config, now: datetime) -> Iterator[Finding]:
+    """Yield each journal folder of this host in which something has waited for long."""
+    import socket
+
+    import sqlalchemy as sa
+
+    from capture.background import LONG_SECONDS, waiting_since
+    from capture.carrier import positions
+    from capture.store.tables import JournalRow, table_of
+
+    journal, here = table_of(JournalRow), f"{socket.gethostname()}:"
+    with engine.connect() as connection:
+        places = connection.execute(sa.select(journal.c.folder).where(journal.c.folder.startswith(here)).distinct())
+        known = {Path(place.removeprefix(here)) for place in places.scalars()}
+    carried = positions(engine)
+    for folder in sorted(known | {config.repo / ".capture"}):  # where it is unless the site says otherwise
+        since = waiting_since(folder, carried)
+        minutes = 0.0 if since is None else (now - since).total_seconds() / 60
+        if minutes * 60 >= LONG_SECONDS:
+            cure = "Start the site, or manage.py capture_drain; without a thread of the site see docs/howto/celery.md."
+            yield Finding("journal", "note", f"events wait in {folder}, for {minutes:.0f} minutes", cure)
 
 
 def _outbox(engine: Engine, config: Config, now: datetime) -> Finding:
@@ -113,6 +135,27 @@ def _outbox(engine: Engine, config: Config, now: datetime) -> Finding:
     if due:
         return Finding("outbox", "note", f"{due} due", "Do them: workbench worker --once")
     return Finding("outbox", "ok", "nothing is due")
+
+
+def _tracker(engine: Engine, config: Config, now: datetime) -> Iterator[Finding]:
+    """Yield how much of the hourly budget was written, and what of GitHub could not be read."""
+    import sqlalchemy as sa
+
+    from capture.store.tables import IssueFeed, table_of
+    from workbench.tracker import budget
+
+    most, spent = int(config["github.hourly_writes"]), budget.spent(engine, now)
+    if most and spent >= most:
+        cure = "The others wait for the next hour. Raise github.hourly_writes, if GitHub takes more."
+        yield Finding("GitHub writes", "note", f"all {most} of this hour are used up", cure)
+    elif spent:
+        yield Finding("GitHub writes", "ok", f"{spent} of {most or 'any number'} within the last hour")
+    feed = table_of(IssueFeed)
+    with engine.connect() as connection:
+        troubled = connection.execute(sa.select(feed).where(feed.c.problem != "").order_by(feed.c.repository)).all()
+    for row in troubled:
+        cure = "It is tried again by itself; what has to be mended is said above."
+        yield Finding("GitHub reading", "wrong", f"{row.kind} of {row.repository}: {row.problem}", cure)
 
 
 def _git(config: Config) -> str:
@@ -159,6 +202,8 @@ def _github(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
             "ok",
             f"issues go to {settings.repository} at {settings.base_url}, with the token of {settings.token_source}",
         )
+        if settings.app is None:
+            yield token(settings.token, settings.token_source)
 
 
 def _sandbox(environ: Mapping[str, str]) -> Finding:

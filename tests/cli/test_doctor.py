@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
-from capture.store.tables import JournalRow, OutboxRow
+from capture import spool
+from capture.journal import Count, Journal
+from capture.store.tables import Bug, JournalRow, OutboxRow
 from capture.testing import NOW
-from workbench import doctor
+from workbench import doctor, doctor_looks
 from workbench.errors import Exit
 from workbench.sessions import claude
 
@@ -30,8 +34,8 @@ def findings(workbench, code=Exit.DONE):
 def test_all_is_well(workbench, store):
     found = findings(workbench)
     assert set(found) == {
-        "configuration", "state directory", "database", "ledger", "outbox", "git", "claude", "agent login", "GitHub",
-        "sandbox",
+        "configuration", "state directory", "database", "clock", "journal", "ledger", "outbox", "bug files",
+        "worktrees", "git", "claude", "agent login", "GitHub", "sandbox",
     }  # fmt: skip
     assert {one["status"] for one in found.values()} <= {"ok", "note"}
     assert all(one["cure"] for one in found.values() if one["status"] != "ok")
@@ -97,6 +101,91 @@ def test_a_ledger_that_does_not_balance(workbench, bug, changed):
     assert found["status"] == "note"
     assert found["message"].startswith("3 seen ≠ 1 stored")
     assert "capture_drain" in found["cure"]
+
+
+@pytest.mark.parametrize("folder", [".capture", "elsewhere"])
+def test_a_journal_that_nobody_carries_over(workbench, bug, changed, repo, folder):
+    """Found where a site keeps it by default, and where one of this host that was carried over keeps its own."""
+    journal = Journal(repo / folder, max_bytes=1 << 20)
+    journal.append_count(Count("clinic", "a1b2c3d4e5f60718", NOW.timestamp() - 3600, None, "production"))
+    journal.close()
+    changed(JournalRow, folder=spool.place_of(repo / folder))
+    found = findings(workbench)["journal"]
+    assert (found["status"], str(repo / folder) in found["message"]) == ("note", True)
+    assert "capture_drain" in found["cure"]
+
+
+def test_what_sites_had_to_drop_is_named(workbench, bug, changed):
+    assert findings(workbench)["journal"]["status"] == "ok"
+    changed(JournalRow, dropped={"journal_full": 4, "duplicate": 2})
+    found = findings(workbench)["journal"]
+    assert (found["status"], found["message"]) == ("note", "dropped by the sites: 4 journal_full")
+
+
+def test_a_clock_that_is_ahead(workbench, bug, changed):
+    assert findings(workbench)["clock"]["status"] == "ok"
+    changed(JournalRow, updated_at=datetime.now(UTC) + timedelta(hours=1))
+    found = findings(workbench, Exit.NO)["clock"]
+    assert "a site's is 3" in found["message"]
+    assert "NTP" in found["cure"]
+
+
+@pytest.mark.postgres
+def test_a_clock_that_differs_from_the_servers(postgres_engine):
+    late = doctor_looks.clock(postgres_engine, datetime.now(UTC) - timedelta(minutes=5))
+    assert (late.status, late.message[:10]) == ("wrong", "ours is -3")
+    assert doctor_looks.clock(postgres_engine, datetime.now(UTC)).status == "ok"
+
+
+def test_bug_files_are_compared_with_the_database(workbench, bug, repo, changed):
+    workbench("worker", "--once")
+    assert findings(workbench)["bug files"]["status"] == "ok"
+    (file,) = (repo / "bugs").glob("B-*.md")
+    text = file.read_text()
+
+    def said():
+        found = findings(workbench)["bug files"]
+        assert (found["status"], bool(found["cure"])) == ("note", True)
+        return found["message"]
+
+    file.write_text(text.replace('state: "open"', 'state: "closed"'))
+    assert said() == "B-001.md says closed, and the database says open"
+    (repo / "bugs" / "B-007.md").write_text(text.replace("B-001", "B-007"))
+    assert "B-007.md is of a bug that the database has not" in said()
+    (repo / "bugs" / "B-007.md").write_text("nothing")
+    assert "B-007.md is no bug file" in said()
+    (repo / "bugs" / "B-007.md").unlink()
+    file.unlink()
+    assert said() == "B-001 has no file any more"
+    changed(OutboxRow, state="due")
+    assert findings(workbench)["bug files"]["status"] == "ok"
+
+
+def test_worktrees_of_closed_bugs_and_those_that_are_gone(workbench, fixed, changed):
+    assert findings(workbench)["worktrees"]["status"] == "ok"
+    changed(Bug, state="closed")
+    found = findings(workbench)["worktrees"]
+    assert (found["status"], "1 of closed bugs" in found["message"]) == ("note", True)
+    changed(Bug, state="review")
+    shutil.rmtree(fixed.worktree)
+    assert "gone, though a bug waits on it" in findings(workbench, Exit.NO)["worktrees"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("value", "said", "status"),
+    [("github_pat_x", "fine-grained", "ok"), ("ghp_x", "scope repo", "ok"), ("0123abcd", "we do not know", "note")],
+)
+def test_a_token_is_told_by_its_kind_and_never_shown(value, said, status):
+    found = doctor_looks.token(value, "GITHUB_TOKEN")
+    assert (said in found.message, found.status, value in found.message) == (True, status, False)
+
+
+def test_a_later_schema_is_a_finding(workbench, bug, store):
+    with store.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    found = findings(workbench, Exit.NO)["database"]
+    assert "made by a later version" in found["message"]
+    assert "Upgrade this program" in found["cure"]
 
 
 def test_a_state_directory_that_cannot_be_written(workbench, store, monkeypatch, tmp_path):

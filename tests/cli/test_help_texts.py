@@ -44,10 +44,12 @@ def test_what_prints_data_takes_json(name, found):
         "verify",
         "worktrees remove",
         "db upgrade",
+        "db downgrade",
         "init",
         "demo",
         "serve",
         "skill install",
+        "skill plugin",
         "skill uninstall",
         "skill session-start",
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from workbench.config import SETTINGS
 from workbench.errors import Exit
+from workbench.settings import SETTINGS
 
 
 def test_every_setting_with_its_value_and_where_it_came_from(workbench, repo, monkeypatch):
@@ -29,6 +29,13 @@ def test_people_get_a_table(workbench, repo):
     assert out.splitlines()[0].split() == ["SETTING", "VALUE", "FROM"]
     assert "agent.max_turns" in out
     assert str(repo) in out
+
+
+def test_keys_are_checked_as_the_screen_does(workbench, repo):
+    (repo / "workbench.toml").write_text('[keys]\nmutte = "K"\n')
+    refused = workbench("config")
+    assert refused.code == Exit.CONFIGURATION
+    assert "there is no action 'mutte'" in refused.err
 
 
 @pytest.mark.parametrize(

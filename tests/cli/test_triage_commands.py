@@ -35,7 +35,7 @@ def one(workbench, number="B-001"):
 )
 def test_an_act_is_done_on_several_bugs_and_undone(workbench, three, command, key, value):
     before = one(workbench)[key]
-    ran = workbench("bugs", command[0], "B-001", "2", *command[1:])
+    ran = workbench("bugs", command[0], "B-001", "2", *command[1:], typed="")
     assert ran.code == Exit.DONE
     assert "B-001 and B-002" in ran.out
     assert [one(workbench, number)[key] for number in ("1", "2", "3")] == [value, value, before]
@@ -58,7 +58,7 @@ def test_a_note_comes_from_the_input(workbench, three):
 
 
 def test_a_mute_for_a_time_ends_then(workbench, three):
-    assert "muted until 20" in workbench("bugs", "mute", "1", "--for", "7d").out
+    assert "muted until 20" in workbench("bugs", "mute", "1", "--for", "7d", typed="").out
     assert one(workbench)["muted"]["until"].endswith("+00:00")
     assert workbench("bugs", "unmute", "1").code == Exit.DONE
     assert one(workbench)["muted"] is None
@@ -84,7 +84,7 @@ def test_a_mute_for_a_time_ends_then(workbench, three):
     ],
 )
 def test_words_that_do_not_fit_are_wrong_usage_with_a_cure(workbench, three, words):
-    ran = workbench("bugs", *words)
+    ran = workbench("bugs", *words, typed="")
     assert ran.code == Exit.USAGE
     assert len(ran.err.strip().splitlines()) >= 2
     assert one(workbench)["acts"] == []
@@ -107,6 +107,25 @@ def test_a_merge_shows_the_fingerprints_and_asks(workbench, three):
     assert workbench("bugs", "merge", "3", "1", "--into", "3", "--yes").out == "B-001 merged into B-003.\n"
     assert workbench("bugs", "unmerge", "1", "2").code == Exit.DONE
     assert [one(workbench, str(number))["count"] for number in (1, 2, 3)] == [1, 1, 1]
+
+
+def test_a_split_says_what_becomes_of_events_to_come(workbench, happened):
+    happened(make_event(release="r1"), make_event(release="r2"))
+    ran = workbench("bugs", "split", "B-001", "--by", "release=r2")
+    assert ran.code == Exit.DONE
+    assert "1 stored event with release r2 split off B-001: B-002." in ran.out
+    assert "Only stored events moved" in ran.out
+    assert one(workbench, "2")["count"] == 1
+    assert workbench("bugs", "undo").code == Exit.DONE
+    assert one(workbench)["count"] == 2
+    assert workbench("bugs", "split", "1", "--by", "release=r1", "--json").code == Exit.NO  # of a merge: unmerge
+
+
+def test_all_that_a_split_goes_by_is_in_its_help(workbench):
+    from workbench.bugs.differing import FIELDS
+
+    helped = " ".join(workbench("bugs", "split", "--help").out.replace("│", " ").split())
+    assert all(field in helped for field in FIELDS)
 
 
 def test_closing_is_a_persons_act_and_asks(workbench, three, monkeypatch):
@@ -139,7 +158,7 @@ def test_an_issue_is_linked_in_the_repository_of_the_settings(workbench, three, 
 
 
 def test_bugs_are_counted(workbench, three):
-    workbench("bugs", "mute", "1")
+    workbench("bugs", "mute", "1", typed="")
     assert workbench("bugs", "count").out == "3\n"
     assert workbench("bugs", "count", "--state", "muted").out == "1\n"
     assert workbench("bugs", "count", "--json").json == {"count": 3, "states": {"muted": 1, "open": 2}}

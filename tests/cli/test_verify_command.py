@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+
 import pytest
 
 from capture.store.tables import EvidenceRow
@@ -95,3 +97,19 @@ def test_a_rejection_goes_back_to_the_agent(workbench, fixed, monkeypatch, store
     assert told == [(fixed.session, "Ada Tester <ada@example.com>", "It forgets hares.")]
     assert "went back to session 74baef19" in ran.out
     assert state(workbench) == "fixing"
+
+
+def test_the_worktree_goes_only_after_a_yes_that_saw_what_would_be_lost(workbench, fixed, repo):
+    (fixed.worktree / "scratch.txt").write_text("mine")
+    ran = workbench("verify", "B-001", typed="B-001\n\n")
+    assert ran.code == Exit.DONE
+    assert "gone for good with its worktree (1):\n  scratch.txt" in ran.out
+    assert fixed.worktree.is_dir()
+    assert workbench("bugs", "undo").code == Exit.DONE
+    assert state(workbench) == "review"
+    ran = workbench("verify", "B-001", typed="B-001\ny\n")
+    assert "Removed the worktree" in ran.out
+    assert not fixed.worktree.exists()
+    first, second = workbench("bugs", "show", "B-001", "--json").json["sign_offs"][::-1]
+    assert (first["undone_by"], second["undone_by"]) == ("Ada Tester <ada@example.com>", None)
+    assert (first["os_user"], first["github_login"], first["events"]) == (getpass.getuser(), "", 1)

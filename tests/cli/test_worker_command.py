@@ -35,3 +35,17 @@ def test_a_github_setting_that_cannot_work_stops_it_before_anything_is_done(work
     assert ran.code == Exit.CONFIGURATION
     assert "GITHUB_TOKEN" in ran.err
     assert not (repo / "bugs").exists()
+
+
+def test_fix_sessions_that_cannot_be_seen_to_keep_no_action_from_being_done(workbench, bug, repo, monkeypatch):
+    from workbench import fixing
+    from workbench.errors import OutsideError
+
+    def broken(*_given, **_named):
+        raise OutsideError("the places are taken", cure="Wait.")
+
+    monkeypatch.setattr(fixing, "tend", broken)
+    ran = workbench("worker", "--once")
+    assert ran.code == Exit.DONE
+    assert "Fix sessions could not be seen to: the places are taken" in ran.err
+    assert (repo / "bugs" / "B-001.md").is_file()

@@ -92,3 +92,21 @@ def test_several_trees_of_one_bug_are_named_by_path(workbench, fixed, repo, tmp_
     ran = workbench("worktrees", "remove", "B-001", typed="y\n")
     assert ran.code == Exit.USAGE
     assert "path" in ran.err
+
+
+def test_a_teardown_that_fails_keeps_the_tree(workbench, fixed, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_WORKTREE_TEARDOWN", "ls /no-such-folder")
+    ran = workbench("worktrees", "remove", "B-001", typed="y\n")
+    assert ran.code == Exit.NO
+    assert "no-such-folder" in ran.out
+    assert "--no-teardown" in ran.err
+    assert fixed.worktree.exists()
+    assert workbench("worktrees", "remove", "B-001", "--no-teardown", typed="y\n").code == Exit.DONE
+    assert not fixed.worktree.exists()
+
+
+def test_a_teardown_runs_before_the_tree_goes(workbench, fixed, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_WORKTREE_TEARDOWN", "true")
+    ran = workbench("worktrees", "remove", "B-001", typed="y\n")
+    assert ran.code == Exit.DONE
+    assert "Ran worktree.teardown: true" in ran.out

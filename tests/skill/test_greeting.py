@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,12 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlmodel import Session
 
-from capture.store.tables import Bug, table_of
+from capture.store.tables import Bug, FingerprintRow, Release, table_of
 from capture.testing import NOW
 from workbench import config as configuration
 from workbench.config import Config
 from workbench.errors import DatabaseError
-from workbench.skill import greeting
+from workbench.skill import branch, greeting
 from workbench.skill.standing import MOST, OpenBug, Standing, standing
 
 ONE = OpenBug(12, "KeyError: 'rabbit' in price_of", 41, True, True, NOW)
@@ -149,3 +150,56 @@ def test_what_stands_in_the_way_is_inert_too() -> None:
     assert greeting.unknown("no <b>\nat /tmp/\x1b") == (
         "Bug workbench: nothing is known of open bugs here. no ‹b› at /tmp/⟦U+001B⟧"
     )
+
+
+def test_new_is_what_was_first_seen_since_the_last_release(bugs: Engine, tmp_path: Path) -> None:
+    with Session(bugs) as session:
+        session.add(Release(project="", name="2026.10", first_seen=NOW - timedelta(hours=90)))
+        session.add(Release(project="", name="2026.11", first_seen=NOW - timedelta(hours=30)))
+        session.commit()
+    found = standing(config_for(bugs, tmp_path), now=NOW)
+    assert (found.release, found.new) == ("2026.11", 2)
+    assert [bug.number for bug in found.bugs if bug.is_new] == [4, 2]
+    assert "2 new since the last release" in greeting.lines(found)[0]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout on a branch that touches site/clinic/pricing.py, and an uncommitted clinic/__init__.py."""
+    root = tmp_path / "checkout"
+    (root / "site" / "clinic").mkdir(parents=True)
+    (root / "notes.txt").write_text("notes")
+    for command in ("init -q -b main", "add .", "commit -q -m Begin", "switch -q -c prices"):
+        subprocess.run(["git", *command.split()], cwd=root, check=True)
+    for name in ("pricing.py", "__init__.py"):
+        (root / "site" / "clinic" / name).write_text("")
+        subprocess.run(["git", "add", "."], cwd=root, check=True)
+        if name == "pricing.py":
+            subprocess.run(["git", "commit", "-q", "-m", "Prices"], cwd=root, check=True)
+    return root
+
+
+def test_bugs_raised_in_files_of_this_branch_come_before_the_new(bugs: Engine, checkout: Path) -> None:
+    with Session(bugs) as session:
+        for bug, site in (
+            (4, "clinic.pricing:price_of: return PRICES[pet]"),
+            (7, "clinic.pricing:x"),
+            (1, "clinic2:x"),
+        ):
+            seen = {"first_seen": NOW, "last_seen": NOW}
+            session.add(FingerprintRow(key=str(bug), version="2", bug_id=bug, home_id=bug, site=site, **seen))
+        session.commit()
+    found = standing(config_for(bugs, checkout), now=NOW)
+    assert [bug.number for bug in found.bugs] == [3, 4, 2, 1]
+    assert [bug.touched for bug in found.bugs] == ["", "site/clinic/pricing.py", "", ""]
+    assert 'B-004 raised in "site/clinic/pricing.py" of this branch, 7 times' in "\n".join(greeting.lines(found))
+
+
+def test_a_branch_is_what_differs_from_the_main_one_committed_or_not(checkout: Path) -> None:
+    files = ("site/clinic/__init__.py", "site/clinic/pricing.py")
+    assert branch.touched(checkout, "main") == files
+    assert branch.touched(checkout, "no-such-branch") == files[:1]
+    assert branch.touched(checkout, "--output=owned") == ()
+    assert branch.touched(checkout.parent, "main") == ()
+    assert branch.modules(files)["clinic"] == files[0]
+    assert branch.modules(files)["site.clinic.pricing"] == branch.modules(files)["clinic.pricing"] == files[1]

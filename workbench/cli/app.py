@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from workbench.cli.given import Given
 from workbench.cli.opening import open_screen
+from workbench.cli.reading import keep_to_reading
 from workbench.errors import Exit
 
 NOUNS: dict[str, str] = {
@@ -24,7 +25,7 @@ NOUNS: dict[str, str] = {
     "verify": "Sign a fix off, or reject it: the person's decision.",
     "worktrees": "List and remove the worktrees of fix sessions.",
     "worker": "Do what is owed to GitHub and to the bug files.",
-    "db": "Create, upgrade and check the shared database.",
+    "db": "Create, upgrade, check and copy the shared database.",
     "doctor": "Check everything, and say what to do about each finding.",
     "config": "Print each setting and where it came from.",
     "fingerprint": "Try the grouping rules on events from a file.",
@@ -66,6 +67,7 @@ class Nouns(TyperGroup):
             return None
         found = typer.main.get_command(import_module(f"workbench.cli.{cmd_name}").app)
         found.name = cmd_name
+        keep_to_reading(found, cmd_name)
         return found
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -91,13 +93,20 @@ def root(
     ctx: typer.Context,
     db: Annotated[str | None, typer.Option(metavar="URL", help="The shared database, instead of the setting.")] = None,
     repo: Annotated[str | None, typer.Option(metavar="DIR", help="The checkout, instead of this folder.")] = None,
+    ssh: Annotated[
+        str | None, typer.Option("--ssh", metavar="USER@HOST", help="Reach the database through this host.")
+    ] = None,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Change nothing, whatever is asked.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> int | None:
     """Bugs of a Django site, from the failing request to the signed-off fix.
 
     Without a command it opens the screen.
     """
-    ctx.obj = Given({"database_url": db, "repository": repo})
+    ctx.obj = Given(
+        {"database_url": db, "repository": repo, "database.ssh": ssh}
+        | ({"database.read_only": "on"} if read_only else {})
+    )
     if version:
         from importlib.metadata import version as installed
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workbench.cli import importing, repro, shapes, triage
+from workbench.cli import adopting, claiming, importing, repro, shapes, triage
 from workbench.cli.given import given, now
 from workbench.cli.output import emit, line_width, note, say, say_lines, table, text_argument
 from workbench.cli.pager import paged
@@ -127,7 +127,7 @@ def _line(row: BugRow, at: datetime) -> tuple[str, ...]:
     from workbench.tui.words import age
 
     state = f"{row.state} again" if row.is_recurrence and row.state == "open" else row.state
-    issue = f"#{row.issue.number}" if row.issue else ""
+    issue = f"#{row.issue.number}{' closed outside' if row.issue.closed_outside else ''}" if row.issue else ""
     return row.label, state, row.title, str(row.count), age(row.last_seen, at), issue
 
 
@@ -220,6 +220,8 @@ def brief(ctx: typer.Context, bug: BUG) -> None:
         say(plain(line, len(line) + 1))  # exactly: nothing is cut
 
 
+adopting.add_to(app)
+claiming.add_to(app)
 importing.add_to(app)
 repro.add_to(app)
 triage.add_to(app)

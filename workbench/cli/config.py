@@ -19,9 +19,11 @@ def config(ctx: typer.Context, as_json: JSON = False) -> None:
 
     Lowest first: defaults, [tool.workbench] in pyproject.toml, workbench.toml, WORKBENCH_* variables, flags.
     """
-    from workbench.config import SETTINGS
+    from workbench.settings import SETTINGS
+    from workbench.tui.keymap import keymap
 
     loaded = given(ctx).config
+    keymap(loaded)  # raises for keys that the screen would not open with
     found = {
         setting.key: {
             "value": _shown(setting.key, loaded.values[setting.key].value),

@@ -7,7 +7,8 @@ import typer
 from workbench.cli.given import Given, given, now
 from workbench.cli.output import emit, paint, say
 from workbench.cli.words import JSON, noun, taught
-from workbench.doctor import Finding, examine
+from workbench.doctor import examine
+from workbench.doctor_looks import Finding
 from workbench.errors import ConfigurationError, Exit
 
 app = noun()
@@ -18,8 +19,8 @@ MARKS = {"ok": ("✓", "good"), "note": ("·", "warn"), "wrong": ("✗", "bad")}
 def doctor(ctx: typer.Context, as_json: JSON = False) -> int:
     """Look at all that the loop needs, and say what to do about each finding.
 
-    Configuration, state directory, database, schema, ledger, outbox, git, claude, its login, GitHub, sandbox. Nothing
-    is changed, and no network is used.
+    Configuration, state directory, database, schema, clocks, journals, ledger, outbox, bug files, worktrees, git,
+    claude, its login, GitHub and its token, sandbox. Nothing is changed, and nothing but the database is asked.
     """
     from workbench.text import plain
 

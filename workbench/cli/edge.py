@@ -47,6 +47,11 @@ def _dispatch(arguments: Sequence[str]) -> int:
 
         greet({})
         return Exit.DONE
+    if tuple(arguments[:2]) == ("bugs", "list") and "_WORKBENCH_COMPLETE" not in os.environ:
+        from workbench.cli import quick_list
+
+        if quick_list.show(arguments[2:], {}):
+            return Exit.DONE
     from workbench.cli.app import command
 
     return _number(command().main(args=list(arguments), prog_name="workbench", standalone_mode=False))
@@ -54,10 +59,13 @@ def _dispatch(arguments: Sequence[str]) -> int:
 
 def _screen_flags(arguments: Sequence[str]) -> dict[str, str | None] | None:
     """Return the global options where there is nothing else, so that the screen opens without typer (0.1 s)."""
-    known = {"--db": "database_url", "--repo": "repository"}
+    known = {"--db": "database_url", "--repo": "repository", "--ssh": "database.ssh"}
     flags: dict[str, str | None] = {}
     words = iter(arguments)
     for word in words:
+        if word == "--read-only":
+            flags["database.read_only"] = "on"
+            continue
         name, separator, value = word.partition("=")
         given = value if separator else next(words, None)
         if name not in known or given is None:

@@ -37,14 +37,24 @@ def evidence(
     each_hunk: Annotated[
         bool, typer.Option("--each-hunk", help="Also run the new tests without each piece of the fix: is it needed?")
     ] = False,
+    collect: Annotated[
+        bool, typer.Option("--collect", help="Make it now, on the branch that is attached to this bug.")
+    ] = False,
     as_json: JSON = False,
 ) -> int:
     """Show what was proven about a bug's fix, or prove a fix between two commits of any repository.
 
     A proof runs the new tests on the base, where they must fail with the recorded fault, and on the result, where
     they must pass, and then the whole suite; each in a clean worktree. Only `tests.command` of the settings runs. It
-    is printed and not stored.
+    is printed and not stored. With --collect it is made by a runner on what `workbench bugs attach` has named, stored,
+    and brings the bug to review; the runner goes on where this command is ended.
     """
+    if collect:
+        if bug is None or any(given_ is not None for given_ in (base, result, fault)) or each_hunk:
+            raise UsageError("--collect takes a bug and nothing else.", cure="workbench evidence B-012 --collect")
+        from workbench.cli.claiming import collected
+
+        return collected(given(ctx), bug, as_json=as_json)
     if bug is not None and base is None and result is None and fault is None and not each_hunk:
         return _stored(given(ctx), bug, as_json=as_json)
     if bug is not None or base is None or result is None:
@@ -74,16 +84,18 @@ def _stored(call: Given, bug: str, *, as_json: bool) -> int:
 
 
 def _collected(call: Given, base: str, result: str, fault: str | None, *, each_hunk: bool, as_json: bool) -> int:
-    event = None if fault is None else _event(call, fault)
+    number, event = (0, None) if fault is None else _event(call, fault)
     repository = call.repository()
     from workbench.evidence import EvidenceRequest, RecordedFault, collect, personal_values
+    from workbench.reproducing import replay
     from workbench.text import plain
 
+    base, result = repository.resolve(base), repository.resolve(result)
     report = collect(
         EvidenceRequest(
             repository=repository.root,
-            base=repository.resolve(base),
-            result=repository.resolve(result),
+            base=base,
+            result=result,
             fault=None if event is None else RecordedFault.of(event),
             command=call.config["tests.command"],
             timeout=call.config["tests.timeout"],
@@ -93,6 +105,7 @@ def _collected(call: Given, base: str, result: str, fault: str | None, *, each_h
             at_once=call.config["tests.at_once"],
             personal=() if event is None else personal_values(event),
             each_hunk=each_hunk,
+            replay=None if event is None else replay(repository, number, event, base=base, result=result),
         ),
         progress=lambda words: note(plain(words)),
     )
@@ -103,7 +116,7 @@ def _collected(call: Given, base: str, result: str, fault: str | None, *, each_h
     return _code(report.verdict)
 
 
-def _event(call: Given, bug: str) -> Event:
+def _event(call: Given, bug: str) -> tuple[int, Event]:
     with call.store() as engine:
         from workbench.bugs import queries
 
@@ -112,7 +125,7 @@ def _event(call: Given, bug: str) -> Event:
         raise NotFound(
             f"{page.row.label} has no stored event to compare with.", cure="Leave --bug out to prove without it."
         )
-    return page.event
+    return page.row.number, page.event
 
 
 def _view(report: EvidenceReport) -> EvidenceView:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from workbench import config
-from workbench.cli.output import without_password
+from workbench.cli.output import complain, without_password
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class Given:
     """One call of the command line."""
 
     flags: Mapping[str, str | None]
+    acts: bool = False  # the command is one that changes something
 
     @cached_property
     def config(self) -> config.Config:
@@ -41,9 +42,22 @@ class Given:
 
         engine = open_store(self.config, create=create)
         try:
+            self._tell_if_read_only(engine)
             yield engine
         finally:
             engine.dispose()
+
+    def _tell_if_read_only(self, engine: Engine) -> None:
+        """Say that the schema is of another version; raise `DatabaseError` where the command would write to it."""
+        from capture.store.engine import why_read_only
+        from workbench.errors import DatabaseError
+
+        why = why_read_only(engine)
+        if why is None or self.config.read_only:
+            return
+        if self.acts:
+            raise DatabaseError(str(why), cure=why.cure)
+        complain(str(why), why.cure)
 
     def opening(self) -> str:
         """The command that opens the screen on the same bugs, from wherever it is typed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ def open_screen(flags: Mapping[str, str | None]) -> int:
     # In a browser (`workbench serve`), textual-serve stands in for the terminal and says so.
     if "web_driver" not in os.environ.get("TEXTUAL_DRIVER", ""):
         require_terminal("The screen needs a terminal.", cure="Without one, use the commands: workbench bugs list")
+    # Until the screen is there nothing is thrown away, and to look for it took a tenth of the time.
+    gc.disable()
     from workbench import config
     from workbench.tui.app import run
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from workbench import config as configuration
 from workbench.cli.output import say
 from workbench.errors import WorkbenchError
-from workbench.skill import greeting
+from workbench.skill import greeting, issues
+from workbench.skill.asking import NoDatabase
 from workbench.skill.standing import standing
 
 INPUT_SECONDS = 0.2
@@ -29,12 +30,23 @@ def greet(flags: Mapping[str, str | None]) -> None:
         config = configuration.load(flags=flags, start=_session_folder())
         if config.repo.is_relative_to(config.state_dir):
             return
-        lines = greeting.lines(standing(config, now=datetime.now(UTC)))
+        lines = _lines(config)
     except WorkbenchError as error:
         lines = [greeting.unknown(str(error))]
     except Exception as error:  # noqa: BLE001  (whatever it is, the session goes on)
         lines = [greeting.unknown(f"Something went wrong that nobody expected ({type(error).__name__}).")]
     say("\n".join(lines))
+
+
+def _lines(config: configuration.Config) -> list[str]:
+    """Return what the database says; where there is none, what is open on GitHub, if that can be said in time."""
+    try:
+        return greeting.lines(standing(config, now=datetime.now(UTC)))
+    except NoDatabase:
+        found = issues.in_time(config)
+        if found is None:
+            raise
+        return greeting.issue_lines(found)
 
 
 def _session_folder() -> Path | None:

@@ -44,7 +44,19 @@ def bug(row: BugRow) -> dict[str, Any]:
         if row.state == "muted"
         else None,
         "issue": issue
-        and {"repository": issue.repository, "number": issue.number, "url": issue.url, "state": issue.state},
+        and {
+            "repository": issue.repository,
+            "number": issue.number,
+            "url": issue.url,
+            "state": issue.state,
+            "closed_outside": issue.closed_outside,
+            "closed_by": issue.closed_by,
+            "pull": issue.is_pull,
+            "locked": issue.is_locked,
+            "labels": list(issue.labels),
+            "comments": issue.comments,
+            "note": issue.note,
+        },
     }
 
 
@@ -81,6 +93,8 @@ def session(row: SessionRow) -> dict[str, Any]:
 
 def evidence(view: EvidenceView) -> dict[str, Any]:
     """Return stored evidence, with the keys that freshly collected evidence has too."""
+    from workbench.bugs.evidence_text import replayed
+
     return {
         "id": view.id,
         "session": view.session_id,
@@ -90,6 +104,7 @@ def evidence(view: EvidenceView) -> dict[str, Any]:
         "reason": view.reason,
         "flags": list(view.flags),
         "runs": list(view.runs),
+        "replay": replayed(view.runs) or None,
         "started_at": view.started_at,
         "ended_at": view.ended_at,
     }
@@ -149,8 +164,11 @@ def page(page: BugPage) -> dict[str, Any]:
         "sessions": [session(row) for row in page.sessions],
         "evidence": page.evidence and evidence(page.evidence),
         "sign_offs": page.sign_offs,
+        "on_old_release": page.on_old_release,
         "owed": page.owed,
         "notes": page.notes,
+        "comments": page.comments,
+        "mentions": page.mentions,
         "acts": page.acts,
         "merged": [_related(other) for other in page.merged],
         "alike": [_related(other) for other in page.alike],

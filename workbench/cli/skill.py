@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -73,6 +75,49 @@ def show(ctx: typer.Context, as_json: JSON = False) -> None:
         return
     for file in files:
         say(f"{file['for']:<9}{file['what']:<7}{file['state']:<9}{plain(file['path'])}")
+
+
+@app.command(epilog=taught("workbench skill plugin ~/plugins/bugs", "0 written, or all is there; 1 refused."))
+def plugin(
+    ctx: typer.Context,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="An empty folder, a new one, or an earlier one.")],
+) -> None:
+    """Write the skill and its hook as a plugin of Claude Code.
+
+    Then: claude --plugin-dir DIR. Instead of install, not beside it: both would greet.
+    """
+    from workbench import edits
+    from workbench.skill import plugin as written
+    from workbench.text import plain
+
+    planned = written.planned(folder.expanduser().absolute())
+    for edit in planned:
+        edit.path.parent.mkdir(parents=True, exist_ok=True)
+    for path in edits.write(planned):
+        say(f"wrote {plain(path)}")
+    if not planned:
+        say("Everything is there.")
+    note(f"Next: claude --plugin-dir {shlex.quote(str(folder))}")
+
+
+@app.command(
+    epilog=taught(
+        "workbench skill issues 41",
+        "0; 1 when there is no such issue; 3 without github.repository; 4 when GitHub does not answer.",
+    )
+)
+def issues(
+    ctx: typer.Context,
+    number: Annotated[int | None, typer.Argument(metavar="[NUMBER]", help="Show this issue.")] = None,
+    as_json: JSON = False,
+) -> None:
+    """List the open issues with the label bug.
+
+    For where there is no database. It only reads. A token is used where there is one; what is public needs none.
+    """
+    from workbench.cli import open_issues
+
+    open_issues.show(given(ctx).config, number, as_json=as_json)
 
 
 @app.command(

@@ -35,7 +35,7 @@ Act = Callable[["Engine", list[int], str, datetime], "Done"]
 def add_to(app: typer.Typer) -> None:
     """Add the commands to those of `workbench bugs`."""
     for command, example, codes in (
-        (mute, "workbench bugs mute B-012 B-013 --for 7d", CODES),
+        (mute, "workbench bugs mute B-012 B-013 --for 7d", CODES_PERSON),
         (unmute, "workbench bugs unmute B-012", CODES),
         (assign, "workbench bugs assign B-012 --to me", CODES),
         (label, "workbench bugs label B-012 --add billing --remove p3", CODES),
@@ -44,6 +44,7 @@ def add_to(app: typer.Typer) -> None:
         (unlink, "workbench bugs unlink B-012", CODES),
         (merge, "workbench bugs merge B-012 B-015 --into B-012", CODES),
         (unmerge, "workbench bugs unmerge B-015", CODES),
+        (split, "workbench bugs split B-012 --by release=2026.11", CODES),
         (close, 'workbench bugs close B-012 --not-a-bug --reason "a scanner"', CODES_PERSON),
         (reopen, 'workbench bugs reopen B-012 --reason "seen on staging"', CODES),
         (delete, "workbench bugs delete B-012", CODES_PERSON),
@@ -75,9 +76,12 @@ def tell(done: Done, *, as_json: bool) -> None:
                 "bugs": [shown(number) for number in done.numbers],
                 "acts": list(done.acts),
             }
+            | ({"further": done.further} if done.further else {})
         )
         return
     say(plain(done.text, 1_000))
+    for further in done.further.splitlines():
+        say(plain(further, 2_000))
     if done.acts:
         note("Taken back by: workbench bugs undo")
 
@@ -92,7 +96,7 @@ def mute(
     reason: REASON = "",
     as_json: JSON = False,
 ) -> None:
-    """Leave bugs alone: for a time, for N events, or for good.
+    """Leave bugs alone: for a time, for N events, or for good. Only a person can: it needs a terminal.
 
     Several conditions may be given; whichever comes first wakes the bug. Without one it is muted for good: its
     events are only counted.
@@ -103,6 +107,7 @@ def mute(
 
     if length and until:
         raise UsageError("--for and --until say the same.", cure="Give one of them.")
+    _require_person("Muting a bug", f"workbench bugs mute {' '.join(bugs)}")
 
     def act(engine: Engine, numbers: list[int], by: str, at: datetime) -> Done:
         ends = at + span(length) if length else _date(until) if until else None
@@ -243,6 +248,36 @@ def unmerge(ctx: typer.Context, bugs: BUGS, reason: REASON = "", as_json: JSON =
     _do(ctx, bugs, lambda engine, found, by, at: do(engine, found, by=by, reason=reason, now=at), as_json=as_json)
 
 
+def split(
+    ctx: typer.Context,
+    bug: BUG,
+    by: Annotated[
+        str,
+        typer.Option(
+            "--by",
+            metavar="FIELD=VALUE",
+            help="What they have: release, environment, status, user, path, route, method, type or server.",
+        ),
+    ],
+    reason: REASON = "",
+    as_json: JSON = False,
+) -> None:
+    """Split off a part of a bug's events as a bug of its own.
+
+    Those go that are stored and have what --by names. It says where such events go from now on, and which rule of the
+    site sends them to the new bug.
+    """
+    from workbench.bugs.acts import split as do
+    from workbench.bugs.differing import parse_difference
+
+    difference = parse_difference(by)
+
+    def act(engine: Engine, numbers: list[int], person: str, at: datetime) -> Done:
+        return do(engine, numbers[0], difference, by=person, reason=reason, now=at)
+
+    _do(ctx, [bug], act, as_json=as_json)
+
+
 def close(
     ctx: typer.Context,
     bugs: BUGS,
@@ -316,20 +351,21 @@ def undo(ctx: typer.Context, as_json: JSON = False) -> None:
     """
     call = given(ctx)
     with call.store() as engine:
+        from workbench import undoing
         from workbench.bugs import acts
 
         by = call.person()
         rows = acts.last_act(engine, by=by)
         if not rows:
             raise Refused("There is nothing of yours to undo.", cure="See a bug's history: workbench bugs show B-012")
-        done = acts.undo(engine, rows, by=by, now=now())
+        done = undoing.undo(engine, rows, by=by, now=now())
     tell(done, as_json=as_json)
 
 
 def _require_person(what: str, command: str) -> None:
     from workbench.bugs.persons import refuse_agents
 
-    refuse_agents(os.environ, "closes or deletes bugs")
+    refuse_agents(os.environ, "closes, mutes or deletes bugs")
     require_terminal(f"{what} is a person's decision: it needs a terminal.", cure=f"Run it in one: {command}")
 
 

@@ -10,7 +10,7 @@ import typer
 
 from workbench.cli.given import Given, given, now
 from workbench.cli.opening import require_terminal
-from workbench.cli.output import ask, line_width, say, say_lines
+from workbench.cli.output import agreed, ask, line_width, note, say, say_lines
 from workbench.cli.words import BUG, noun, taught
 from workbench.errors import Refused, UsageError
 
@@ -83,6 +83,7 @@ def _typed(proposal: Proposal, what: str) -> None:
 
 def _sign(call: Given, engine: Engine, proposal: Proposal, words: str) -> None:
     from workbench import landing, signoff
+    from workbench.tracker import logins
 
     evidence, not_a_bug = proposal.evidence, bool(proposal.session.not_a_bug)
     if not not_a_bug and not words.strip() and (evidence is None or evidence.verdict != "demonstrated"):
@@ -90,17 +91,50 @@ def _sign(call: Given, engine: Engine, proposal: Proposal, words: str) -> None:
     _typed(proposal, "close the bug as not a bug" if not_a_bug else "sign this fix off and close the bug")
     at, quiet = now(), timedelta(minutes=call.config["signoff.quiet_minutes"])
     signed = signoff.verify(
-        engine, proposal.row.number, proposal.seen, by=call.person(), note=words, quiet=quiet, now=at
+        engine,
+        proposal.row.number,
+        proposal.seen,
+        by=call.person(),
+        account=logins.account(call.config),
+        note=words,
+        quiet=quiet,
+        now=at,
     )
-    say(f"{proposal.row.label} is closed: {signed.commit[:12]}, signed off by {signed.by}.")
+    say(f"{proposal.row.label} is closed: {signed.commit[:12]}, signed off by {signed.who}.")
     for step in landing.land(call.config, engine, proposal, signed, now=at):
         say(f"{step.text[0].upper()}{step.text[1:]}" + (f" {step.cure}" if step.cure else ""))
     say("Its file and its issue follow: workbench worker --once, or the open screen.")
+    note("Taken back by: workbench bugs undo")
+    _offer_removal(proposal)
+
+
+def _offer_removal(proposal: Proposal) -> None:
+    """Ask whether the worktree of the fix may go, and with it what is not in the fix."""
+    from workbench import landing
+    from workbench.text import plain
+
+    found = landing.leftover(proposal)
+    if found is None:
+        return
+    if found.lost:
+        say(f"Not in the fix, and gone for good with its worktree ({len(found.lost)}):")
+        for name in found.lost:
+            say(f"  {plain(name)}")
+    if agreed(f"\nRemove the worktree {found.path}? The branch and the signed commit stay."):
+        say(landing.remove(proposal, found))
 
 
 def _reject(call: Given, engine: Engine, proposal: Proposal, reason: str) -> None:
     from workbench import signoff
+    from workbench.tracker import logins
 
     _typed(proposal, "reject this fix")
-    row = signoff.reject(call.config, engine, proposal.row.number, by=call.person(), reason=reason, now=now())
+    account = logins.account(call.config)
+    row = signoff.reject(
+        call.config, engine, proposal.row.number, by=call.person(), reason=reason, now=now(), account=account
+    )
+    if row.is_attached:
+        say(f"{proposal.row.label} is open again, with your reason on record.")
+        note(f"The fix is that of {row.launched_by}: there is no agent of ours to tell, so say it there.")
+        return
     say(f"{proposal.row.label} went back to session {row.id[:8]}. Watch it: workbench sessions show {row.id[:8]}")

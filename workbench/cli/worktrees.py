@@ -85,8 +85,14 @@ def _shape(tree: Tree) -> dict[str, object]:
 def remove(
     ctx: typer.Context,
     which: Annotated[str, typer.Argument(metavar="BUG|PATH", help="The worktree: its path, or its bug.")],
+    no_teardown: Annotated[
+        bool, typer.Option("--no-teardown", help="Remove it without running worktree.teardown first.")
+    ] = False,
 ) -> None:
-    """Remove a worktree, after showing what would be lost. Its branch and its session's record stay."""
+    """Remove a worktree, after showing what would be lost. Its branch and its session's record stay.
+
+    The command of the setting worktree.teardown runs first; where it fails, nothing is removed.
+    """
     require_terminal("Removing a worktree asks first: it needs a terminal.", cure="See them: workbench worktrees list")
     repository = given(ctx).repository()
     tree = _named(_trees(given(ctx), repository), which)
@@ -103,8 +109,25 @@ def remove(
             say(f"  {plain(name)}")
     if not agreed(f"Remove the worktree of {tree.bug or tree.path.name}?"):
         raise Refused("Nothing was removed.")
+    if not no_teardown and not tree.gone:
+        _tear_down(given(ctx), tree)
     repository.remove_worktree(tree.path, discard=bool(tree.lost))
     say("Removed.")
+
+
+def _tear_down(call: Given, tree: Tree) -> None:
+    from workbench.fixing import preparing
+    from workbench.sessions import chores
+    from workbench.text import plain
+
+    log = call.config.state_dir / "teardown.log"
+    try:
+        if preparing.tear_down(call.config, tree.path, bug=tree.bug or "", log=log):
+            say(f"Ran worktree.teardown: {plain(call.config['worktree.teardown'])}")
+    except chores.ChoreFailed as failed:
+        say(chores.tail(log))
+        cure = f"{failed.cure} Or leave it out: workbench worktrees remove --no-teardown {tree.path}"
+        raise Refused(f"{failed} Nothing was removed.", cure=cure) from failed
 
 
 def _trees(call: Given, repository: Repository) -> list[Tree]:

@@ -11,7 +11,7 @@ import re
 from importlib import resources
 from typing import Literal
 
-VERSION = 1
+VERSION = 2
 
 State = Literal["missing", "current", "older", "newer", "changed", "foreign"]
 
