@@ -8,11 +8,11 @@ from pathlib import Path
 DOCS = Path(__file__).parent
 SNAPSHOTS = DOCS.parent / "tests" / "tui" / "__snapshots__" / "test_snapshots"
 PICTURES = {
-    "bugs": "test_screen[list]",
-    "bug": "test_screen[bug]",
-    "session": "test_screen[session]",
-    "evidence": "test_screen[evidence]",
-    "sign-off": "test_sign_off",
+    "bugs": "test_screen[list dark]",
+    "bug": "test_screen[bug dark]",
+    "session": "test_screen[session dark]",
+    "evidence": "test_screen[evidence dark]",
+    "sign-off": "test_screen[sign_off dark]",
 }
 
 

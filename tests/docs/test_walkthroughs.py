@@ -1,0 +1,52 @@
+"""What the docs tell a reader to do works, and prints what they say it prints."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+from docs.walkthrough import blocks, fits, problem_of, walk
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(page for page in ROOT.glob("docs/**/*.md") if "reference" not in page.parts)
+URL = "WORKBENCH_DATABASE_URL"
+WALKED = [page for page in PAGES if any(one.kind == "console" and not one.do for one in blocks(page))]
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.stem)
+def test_what_is_only_shown_is_right(page: Path) -> None:
+    assert [wrong for one in blocks(page) if (wrong := problem_of(one))] == []
+
+
+def _marks(page: Path) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.postgres] if URL in page.read_text(encoding="utf-8") else []
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, marks=_marks(page), id=page.stem) for page in WALKED])
+def test_a_page_can_be_followed(
+    page: Path, clean_environment: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    programs = Path(sys.executable).parent
+    environment = {
+        **os.environ,
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "COLUMNS": "100",
+    }
+    if _marks(page):  # the reader's own database
+        environment[URL] = request.getfixturevalue("postgres_url")
+    folder = tmp_path / "reader"
+    folder.mkdir()
+    for step, printed, code in walk(page, folder, environment, port=_free_port()):
+        where = f"{page.name}:{step.line}: $ {step.command}"
+        assert code == 0, f"{where}\nended with {code}:\n{printed}"
+        assert fits(step.expected, printed), f"{where}\nprinted:\n{printed}\nbut the page says:\n{step.expected}"
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
