@@ -30,6 +30,12 @@ settings.load_profile("suite")
 LONGEST = ("tests/endtoend/", "tests/sessions/", "tests/faults/", "tests/evidence/")
 
 
+@pytest.hookimpl(optionalhook=True)  # `make bench` and `make faults` run without it
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Take half as many processes again as there are cores: many tests wait for programs that they have started."""
+    return (len(os.sched_getaffinity(0)) * 3 + 1) // 2
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest tests, and leave all others as they stand."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy.engine import Engine
 
+from capture.event import encode
 from capture.store import payloads
 from capture.testing import make_event
 
@@ -109,7 +110,7 @@ def _fingerprints(bugs: int, occurrences: int, now: datetime) -> Iterator[dict[s
 
 
 def _occurrences(bugs: int, occurrences: int, now: datetime) -> Iterator[dict[str, Any]]:
-    payload = payloads.pack(make_event(at=now), plain=False)
+    payload = payloads.pack(encode(make_event(at=now)))
     made = 0
     for number in range(1, bugs + 1):
         last = _seen(number, now)

@@ -13,11 +13,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from capture.conf import CaptureSettings
+from capture.ledger import Ledger, ledger
+
 SITE = Path(__file__).parent / "site"
 
 
 class Inside:
-    """A child with the site of one variant: "none", "floor", "capture" or "sentry-sdk"."""
+    """A child with the site of one variant: "none", "floor", "capture", "capture-only" or "sentry-sdk".
+
+    "capture-only" leaves the carrying to another process, as all but one process of a host do.
+    """
 
     def __init__(self, variant: str, folder: Path, **capture: Any) -> None:
         self.variant, self.folder = variant, folder
@@ -78,6 +84,8 @@ class Inside:
 
 def environment(variant: str, folder: Path, **capture: Any) -> dict[str, str]:
     """Return the environment of a process that runs the benchmarks' site."""
+    if variant == "capture-only":
+        variant, capture = "capture", {**capture, "BACKGROUND": False}
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "bench_settings",
@@ -100,14 +108,30 @@ def stored(folder: Path) -> int:
             return 0
 
 
+def lost(folder: Path, answered: int, *, url: str = "", seconds: float = 60) -> int:
+    """Wait until as many events are stored as failures were answered; return how many are not.
+
+    Fails where it cannot show what became of them: what is still in a journal is late and not lost, and an answer
+    that the ledger knows nothing of was perhaps none of the site's. What was dropped, and why, is printed.
+    """
+    deadline = time.monotonic() + seconds
+    while (found := _ledger(folder, url)).stored < answered and time.monotonic() < deadline:
+        time.sleep(0.5)
+    if found.stored != answered:
+        sys.stdout.write(f"\n{answered} answered, and the ledger says: {found.as_dict()}\n")
+    assert found.balanced, found
+    assert not found.pending, f"{found.pending} are still in journals: {found}"
+    assert found.seen == answered, f"{answered} were answered and {found.seen} seen: {found}"
+    return answered - found.stored
+
+
+def _ledger(folder: Path, url: str) -> Ledger:
+    url = url or f"sqlite:///{folder / 'bugs.db'}"
+    return ledger(CaptureSettings(url, folder / "journal", release=None, environment="", project=""))
+
+
 @contextlib.contextmanager
 def sites(folder: Path, *variants: str, **capture: Any) -> Iterator[list[Inside]]:
     """Start one child for each variant, and end them afterwards."""
     with contextlib.ExitStack() as stack:
         yield [stack.enter_context(contextlib.closing(Inside(name, folder / name, **capture))) for name in variants]
-
-
-def dropped(folder: Path) -> list[str]:
-    """Return what the ledger of a folder's bug database says was dropped, and why."""
-    with contextlib.closing(sqlite3.connect(f"file:{folder / 'bugs.db'}?mode=ro", uri=True, timeout=30)) as connection:
-        return [str(row) for row in connection.execute("SELECT name, seen, stored, counted, dropped FROM journal")]

@@ -1,0 +1,119 @@
+"""Actions a second that workers do on GitHub, beside bare requests to the same stand-in, and nothing twice.
+
+The stand-in is the one in memory (`standins.github_in_memory`): the other one, a Node.js program, takes so few
+requests a second that it would be what is measured. Beside the workers stands what it takes from as many processes
+that do nothing but open and close issues, and how many requests an action took.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import Session, select
+from standins.github_in_memory import github_in_memory
+
+from capture.store.engine import open_engine, writing
+from capture.store.intake import Batch, take_in
+from capture.store.outbox import owe
+from capture.store.tables import Bug, OutboxRow
+from capture.testing import NOW, make_event
+
+pytestmark = pytest.mark.postgres
+BUGS, WORKERS, BAR = 80, 4, 200
+
+_WORKER = """
+import sys
+from workbench import config
+from workbench.tracker.worker import Worker
+from capture.store.engine import open_engine
+from workbench.tracker import github  # slow to import, and nobody waits for it in earnest
+one = Worker(config.load(), open_engine(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+one.round()
+one.close()
+"""
+_RAW = """
+import sys, requests
+session, base, name = requests.Session(), sys.argv[1], sys.argv[2]
+session.headers["Authorization"] = "token rw_token"
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(int(sys.argv[3])):
+    made = session.post(f"{base}/repos/{name}/issues", json={"title": "x", "labels": ["bug"]}).json()["number"]
+    session.patch(f"{base}/repos/{name}/issues/{made}", json={"state": "closed"})
+"""
+
+
+def test_four_workers_do_two_hundred_actions_a_second_and_nothing_twice(
+    postgres_engine: sa.Engine, tmp_path: Path, report: Callable[..., None]
+) -> None:
+    url = postgres_engine.url.render_as_string(hide_password=False)
+    _owe_a_comment_each(postgres_engine)
+    with github_in_memory() as there:
+        environ = {
+            "GITHUB_TOKEN": "t0ken",
+            "WORKBENCH_GITHUB_REPOSITORY": there.full_name,
+            "WORKBENCH_GITHUB_BASE_URL": there.url,
+            "WORKBENCH_GITHUB_HOURLY_WRITES": "0",
+            "WORKBENCH_GITHUB_POLL_SECONDS": "0",
+            "WORKBENCH_GITHUB_STATUS_MINUTES": "0",
+            "PATH": "/usr/bin:/bin",
+        }
+        took = _together([[sys.executable, "-c", _WORKER, url]] * WORKERS, environ, tmp_path)
+        engine = open_engine(url)
+        with engine.connect() as connection:
+            states = Counter(connection.scalars(sa.select(OutboxRow.state).where(OutboxRow.kind != "write_file")))
+        engine.dispose()
+        assert states == {"done": 2 * BUGS}
+        assert len({issue["body"] for issue in there.issues.values()}) == len(there.issues) == BUGS
+        assert {issue["comments"] for issue in there.issues.values()} == {1}
+        asked = there.asked.total()
+        raw = [sys.executable, "-c", _RAW, there.url, there.full_name, str(BUGS // WORKERS)]
+        theirs = 2 * BUGS / _together([raw] * WORKERS, environ, tmp_path)
+    ours = 2 * BUGS / took
+    report("actions of 4 workers on GitHub", ours, "bare requests", theirs, "/s", bar=f"≥ {BAR}", met=ours >= BAR)
+    report("requests an action", asked / (2 * BUGS), "at least", 1, "")
+
+
+def _owe_a_comment_each(engine: sa.Engine) -> None:
+    """Make bugs that owe an issue and a comment each, and no file."""
+    events = [make_event(key=f"{number:016x}") for number in range(BUGS)]
+    take_in(engine, Batch("bench", 0, 1, len(events), events), now=NOW)
+    with Session(writing(engine)) as session:
+        for bug_id in session.exec(select(Bug.id)).all():
+            owe(session, "comment_issue", bug_id, occasion="bench", now=NOW, body={"text": "a word"})
+        session.execute(sa.delete(OutboxRow).where(OutboxRow.kind == "write_file"))
+        session.commit()
+
+
+def _together(argvs: list[list[str]], environ: dict[str, str], folder: Path) -> float:
+    """Start all, wait until each has imported what it needs, let them go, and return the seconds until all end."""
+    pipe = subprocess.PIPE
+    processes = [subprocess.Popen(argv, cwd=folder, env=environ, stdin=pipe, stdout=pipe) for argv in argvs]
+    try:
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+        begun = time.monotonic()
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+        assert [process.wait(300) for process in processes] == [0] * len(processes)
+        return time.monotonic() - begun
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.close()
+            process.stdout.close()
