@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -87,7 +90,9 @@ def test_nothing_can_be_done_without_a_bug(action: str) -> None:
 def test_one_bug_gets_one_session_at_a_time(row: BugRow) -> None:
     assert why_not("fix", "list", Here(bug=row)) == "A fix session is at work on B-001 already: s shows it."
     assert why_not("fix", "list", Here(bug=replace(row, session_state="failed"))) == ""
-    assert why_not("fix", "list", Here(bug=replace(row, session_state=None, state="closed"))) == "B-001 is closed."
+    assert why_not("fix", "list", Here(bug=replace(row, session_state=None, state="closed"))) == (
+        "B-001 is closed: X reopens it."
+    )
 
 
 def test_only_a_bug_in_review_is_signed_off(row: BugRow) -> None:
@@ -134,3 +139,34 @@ def test_after_the_decision_the_footer_offers_to_take_the_fix_over_and_no_decisi
 def test_escape_never_leaves_the_list() -> None:
     assert why_not("clear", "list", Here()) == "Nothing is filtered or marked: / filters, space marks, q quits."
     assert why_not("clear", "list", Here(filtered=True)) == ""
+
+
+KEY_NAMED = re.compile(r"(?:^|[ :])([a-zA-Z]|[/?=<>\[\]]|esc|space|enter|tab) [a-z]+s\b")
+
+
+def heres(row: BugRow) -> Iterator[Here]:
+    """Yield places to be in, so that every reason is given by one of them."""
+    sessions = (None, "working", "interrupted", "done")
+    states = ("open", "fixing", "review", "closed", "muted")
+    for state, session, merged in product(states, sessions, (None, 7)):
+        bug = replace(row, state=state, session_state=session, merged_into=merged, issue=None, count=1)
+        for marked, decided, proposed in product(((), (bug, bug)), (False, True), (False, True)):
+            yield Here(bug=bug, marked=marked, decided=decided, proposed=proposed, key="⟨{}⟩".format)
+    yield Here(key="⟨{}⟩".format)
+
+
+def test_a_reason_names_the_key_that_is_in_use(row: BugRow) -> None:
+    told = {action.why_not(here) for here in heres(row) for action in ACTIONS}
+    assert [why for why in told if KEY_NAMED.search(re.sub("⟨.*?⟩", "", why))] == []
+    named = {name for why in told for name in re.findall("⟨(.*?)⟩", why)}
+    assert named > {"session", "reopen", "fix", "signoff", "signoff.reject", "bug.unmerge", "list.quit", "search"}
+    assert {name: actions.key_of(name) for name in named}["signoff.reject"] == "x"
+
+
+def test_a_key_is_that_of_the_place_and_else_of_a_place_that_has_it() -> None:
+    own = {"bug.note": "W", "signoff.note": "N", "list.unmerge": "U"}
+    assert actions.key_of("note", own, "bug") == "W"
+    assert actions.key_of("note", own, "signoff") == "N"
+    assert actions.key_of("signoff.note", own, "bug") == "N"
+    assert actions.key_of("unmerge", own, "compare") == "U"
+    assert actions.key_of("sort_reverse", {}, "list") == "="

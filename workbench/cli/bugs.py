@@ -154,7 +154,7 @@ def show(ctx: typer.Context, bug: BUG, as_json: JSON = False, no_pager: NO_PAGER
     width = line_width()
     with paged(wanted=not no_pager):
         say_lines([*head_lines(page, width, at), BLANK])
-        view = View(width=width, now=at, event=page.event, keys=False, window=window, figures=figures, by="days")
+        view = View(width=width, now=at, event=page.event, window=window, figures=figures, by="days")
         say_lines(page_lines(page, view))
 
 
@@ -172,7 +172,7 @@ def stats(ctx: typer.Context, as_json: JSON = False, no_pager: NO_PAGER = False)
     from workbench.tui.documents.dashboard import dashboard_lines
 
     with paged(wanted=not no_pager):
-        say_lines(dashboard_lines(found, line_width(), at, keys=False))
+        say_lines(dashboard_lines(found, line_width(), at))
 
 
 @app.command(

@@ -54,6 +54,6 @@ def _follow(engine: Engine, row: SessionRow, tell: Tell, opening: str, tend: Cal
         if isinstance(news, TranscriptRow):
             tell(entry_lines(news, line_width()))
         else:
-            tell(approval_lines(news, line_width())[:-1])  # the last line names keys of the screen
+            tell(approval_lines(news, line_width()))
             answer = f"workbench sessions answer {row.id[:8]} yes|no"
             note(f"It waits for your answer: {answer}. Or open the screen: {plain(opening)}")

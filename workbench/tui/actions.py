@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from workbench.tui import reasons as why
+from workbench.tui.key_names import shown_key
+
 if TYPE_CHECKING:
     from workbench.bugs.rows import BugRow, SessionRow
 
@@ -29,6 +32,7 @@ PLACES: dict[Place, str] = {
 
 Keys = Mapping[str, str]  # one's own keys, by PLACE.ACTION; see workbench.tui.keymap
 NO_KEYS: Keys = {}
+KeyOf = Callable[[str], str]  # the key of an action as people write it: of `mute` here, or of `signoff.reject`
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class Here:
     has_worktree: bool = False  # the fix that was decided on still has one
     on_parked: bool = False  # the cursor is on an owed action that was given up
     searched: bool = False  # words are looked for in the page
+    key: KeyOf = lambda name: key_of(name)
 
     @property
     def bugs(self) -> tuple[BugRow, ...]:
@@ -56,163 +61,6 @@ class Here:
 
 
 Why = Callable[[Here], str]  # why the action can't be done now; empty when it can
-
-
-def _always(_here: Here) -> str:
-    return ""
-
-
-def _bug(here: Here) -> str:
-    return "" if here.bug else "No bug is selected."
-
-
-def _bugs(here: Here) -> str:
-    return "" if here.bugs else "No bug is selected."
-
-
-def _one_bug(here: Here) -> str:
-    return "This is done to one bug at a time: esc lets go of the marks." if len(here.bugs) > 1 else _bugs(here)
-
-
-def _is(here: Here, wrong: Callable[[BugRow], str]) -> str:
-    """Return why the first bug that something is wrong with cannot be acted on."""
-    return _bugs(here) or next((why for bug in here.bugs if (why := wrong(bug))), "")
-
-
-def _merged(bug: BugRow) -> str:
-    return f"{bug.label} was merged into B-{bug.merged_into:03d}: S takes it out." if bug.merged_into else ""
-
-
-def _mute(here: Here) -> str:
-    def wrong(bug: BugRow) -> str:
-        return f"{bug.label} is {bug.state}." if bug.state in ("closed", "fixing") else ""
-
-    return _is(here, wrong)
-
-
-def _close(here: Here) -> str:
-    def wrong(bug: BugRow) -> str:
-        if bug.state == "fixing":
-            return f"{bug.label} is being fixed: s shows the session, which can be interrupted."
-        return f"{bug.label} is closed already: X reopens it." if bug.state == "closed" else ""
-
-    return _is(here, wrong)
-
-
-def _reopen(here: Here) -> str:
-    def wrong(bug: BugRow) -> str:
-        return _merged(bug) or (f"{bug.label} is {bug.state}, not closed." if bug.state != "closed" else "")
-
-    return _is(here, wrong)
-
-
-def _merge(here: Here) -> str:
-    return _is(here, _merged)
-
-
-def _unmerge(here: Here) -> str:
-    return _is(here, lambda bug: "" if bug.merged_into else f"{bug.label} was not merged into another bug.")
-
-
-def _split(here: Here) -> str:
-    return _is(here, lambda bug: _merged(bug) or ("Its one event cannot be split." if bug.count < 2 else ""))
-
-
-def _undo(here: Here) -> str:
-    return "" if here.can_undo else "Nothing was done in this session that can be undone."
-
-
-def _fix(here: Here) -> str:
-    if here.bug is None:
-        return "No bug is selected."
-    if here.bug.session_state in ("queued", "starting", "working", "needs_input", "waiting", "quiet"):
-        return f"A fix session is at work on {here.bug.label} already: s shows it."
-    if here.bug.state == "review":
-        return f"The fix of {here.bug.label} waits for your decision: v shows it."
-    if here.bug.state in ("closed", "muted"):
-        return f"{here.bug.label} is {here.bug.state}."
-    return ""
-
-
-def _session(here: Here) -> str:
-    if here.bug is None:
-        return "No bug is selected."
-    return "" if here.bug.session_state else f"{here.bug.label} has no fix session yet: f launches one."
-
-
-def _evidence(here: Here) -> str:
-    if here.has_evidence or (here.bug and here.bug.session_state):
-        return ""
-    return "There is no evidence yet: it is collected when a fix session ends."
-
-
-def _review(here: Here) -> str:
-    if here.bug is None:
-        return "No bug is selected."
-    if here.bug.state != "review":
-        return f"{here.bug.label} is {here.bug.state}: only a bug in review can be signed off."
-    return ""
-
-
-def _issue(here: Here) -> str:
-    if here.bug is None:
-        return "No bug is selected."
-    return "" if here.bug.issue else f"{here.bug.label} has no issue on GitHub."
-
-
-def _occurrence(here: Here) -> str:
-    return "" if here.has_occurrence else "No occurrence is stored, or none has been read (yet)."
-
-
-def _parked(here: Here) -> str:
-    return "" if here.on_parked else "The cursor is not on a parked action."
-
-
-def _asked(here: Here) -> str:
-    return "" if here.asks else "The agent asks for nothing now."
-
-
-def _live(here: Here) -> str:
-    if here.session and here.session.is_live:
-        return ""
-    in_review = here.bug is not None and here.bug.state == "review"
-    further = ": v shows its fix, and x there sends it back with a reason" if in_review else ""
-    return f"The session is not at work{further}."
-
-
-def _phased(here: Here) -> str:
-    if here.session and here.session.is_live and here.session.phase in ("test", "fix"):
-        return ""
-    return _live(here) or "The session makes its evidence: its test can no longer be changed."
-
-
-def _resumable(here: Here) -> str:
-    state = here.session.state if here.session else here.bug.session_state if here.bug else None
-    return "" if state in ("interrupted", "failed") else "Only an interrupted session can be resumed."
-
-
-def _undecided(here: Here) -> str:
-    if here.decided:
-        return "The decision is made."
-    return "" if here.proposed else "No proposed fix has been read (yet)."
-
-
-def _searched(here: Here) -> str:
-    return "" if here.searched else "Nothing is looked for: / searches."
-
-
-def _undo_decision(here: Here) -> str:
-    return "" if here.decided and here.can_undo else "No decision was made here that can be taken back."
-
-
-def _worktree(here: Here) -> str:
-    if not here.decided:
-        return "The worktree stays until the decision is made."
-    return "" if here.has_worktree else "The fix has no worktree (any more)."
-
-
-def _filtered(here: Here) -> str:
-    return "" if here.filtered or here.marked else "Nothing is filtered or marked: / filters, space marks, q quits."
 
 
 @dataclass(frozen=True)
@@ -227,7 +75,7 @@ class Action:
     label: str
     group: str
     places: tuple[Place, ...]
-    why_not: Why = _always
+    why_not: Why = why.nothing
     footer: int | None = None
     shown: str = ""
     hides: bool = False  # not in the footer while it can't be done
@@ -247,96 +95,94 @@ class Action:
 # Of the groups that act, what only marks, goes somewhere or leaves things as they are.
 _LOOKS = frozenset({"mark", "mark_all", "session", "evidence", "signoff", "decline"})
 _TEXTS: tuple[Place, ...] = ("bug", "compare", "dashboard", "session", "evidence", "signoff")  # texts to read
+_SECTIONED: tuple[Place, ...] = ("bug", "compare", "dashboard", "signoff")
 ACTIONS: tuple[Action, ...] = (
-    Action("open", "enter", "open", "Look", ("list",), _bug, 10),
-    Action("open", "enter", "open", "Look", ("bug",), _always, 10),
-    Action("filter", "slash", "filter", "Look", ("list",), _always, 50, "/"),
-    Action("clear", "escape", "let go of the marks, or clear the filter", "Look", ("list",), _filtered, None, "esc"),
-    Action("search", "slash", "search in the page", "Look", _TEXTS, _always, None, "/"),
-    Action("next_match", "n", "next match", "Look", _TEXTS, _searched, 15, hides=True, gives_way=True),
-    Action("previous_match", "N", "previous match", "Look", _TEXTS, _searched, 16, hides=True, gives_way=True),
+    Action("open", "enter", "open", "Look", ("list",), why.no_bug, 10),
+    Action("open", "enter", "open", "Look", ("bug",), why.nothing, 10),
+    Action("filter", "slash", "filter", "Look", ("list",), why.nothing, 50),
+    Action("clear", "escape", "let go of the marks, or clear the filter", "Look", ("list",), why.nothing_to_clear),
+    Action("search", "slash", "search in the page", "Look", _TEXTS),
+    Action("next_match", "n", "next match", "Look", _TEXTS, why.not_searched, 15, hides=True, gives_way=True),
+    Action("previous_match", "N", "previous match", "Look", _TEXTS, why.not_searched, 16, hides=True, gives_way=True),
     Action("view", "tab", "next view", "Look", ("list",)),
     Action("view_back", "shift+tab", "previous view", "Look", ("list",)),
     Action("view_number", "1,2,3,4,5,6,7,8,9", "go to a view by its number", "Look", ("list",), shown="1…9"),
     Action("save_view", "w", "save the filter as a view, or take a view off", "Look", ("list",)),
     Action("columns", "C", "choose the columns", "Look", ("list",)),
-    Action("sort_next", "greater_than_sign", "sort by the next column", "Look", ("list",), _always, None, ">"),
-    Action("sort_previous", "less_than_sign", "sort by the column before", "Look", ("list",), _always, None, "<"),
-    Action("sort_reverse", "equals_sign", "turn the order around", "Look", ("list",), _always, None, "="),
-    Action("mark", "space", "mark", "Triage", ("list",), _bug, None, "space"),
-    Action("mark_all", "ctrl+a", "mark all, or none", "Triage", ("list",), _bug),
-    Action("mute", "m", "mute", "Triage", ("list",), _mute, 40),
-    Action("mute", "m", "mute", "Triage", ("bug",), _mute),
-    Action("assign", "a", "assign", "Triage", ("list", "bug"), _bugs),
-    Action("label", "t", "label", "Triage", ("list", "bug"), _bugs),
-    Action("note", "n", "write a note", "Triage", ("list", "bug"), _bugs),
-    Action("link", "i", "link an issue, or unlink it", "Triage", ("list", "bug"), _one_bug),
-    Action("merge", "M", "merge", "Triage", ("list", "bug"), _merge),
-    Action("unmerge", "S", "take out of a merge", "Triage", ("list", "bug"), _unmerge),
-    Action("split", "b", "split by what differs", "Triage", ("bug",), _split),
-    Action("split", "b", "split by what differs", "Triage", ("compare",), _split, 30),
-    Action("close", "x", "close, with a reason", "Triage", ("list", "bug"), _close),
-    Action("reopen", "X", "reopen", "Triage", ("list", "bug"), _reopen),
-    Action("delete", "D", "delete", "Triage", ("list", "bug"), _one_bug),
-    Action("undo", "u", "undo the last act", "Triage", ("list", "bug"), _undo),
-    Action("section", "tab", "next section", "Look", ("bug", "signoff", "compare", "dashboard"), _always, 50),
-    Action("section_back", "shift+tab", "previous section", "Look", ("bug", "signoff", "compare", "dashboard")),
+    Action("sort_next", "greater_than_sign", "sort by the next column", "Look", ("list",)),
+    Action("sort_previous", "less_than_sign", "sort by the column before", "Look", ("list",)),
+    Action("sort_reverse", "equals_sign", "turn the order around", "Look", ("list",)),
+    Action("mark", "space", "mark", "Triage", ("list",), why.no_bug),
+    Action("mark_all", "ctrl+a", "mark all, or none", "Triage", ("list",), why.no_bug),
+    Action("mute", "m", "mute", "Triage", ("list",), why.mute, 40),
+    Action("mute", "m", "mute", "Triage", ("bug",), why.mute),
+    Action("assign", "a", "assign", "Triage", ("list", "bug"), why.no_bugs),
+    Action("label", "t", "label", "Triage", ("list", "bug"), why.no_bugs),
+    Action("note", "n", "write a note", "Triage", ("list", "bug"), why.no_bugs),
+    Action("link", "i", "link an issue, or unlink it", "Triage", ("list", "bug"), why.not_one_bug),
+    Action("merge", "M", "merge", "Triage", ("list", "bug"), why.merge),
+    Action("unmerge", "S", "take out of a merge", "Triage", ("list", "bug"), why.unmerge),
+    Action("split", "b", "split by what differs", "Triage", ("bug",), why.split),
+    Action("split", "b", "split by what differs", "Triage", ("compare",), why.split, 30),
+    Action("close", "x", "close, with a reason", "Triage", ("list", "bug"), why.close),
+    Action("reopen", "X", "reopen", "Triage", ("list", "bug"), why.reopen),
+    Action("delete", "D", "delete", "Triage", ("list", "bug"), why.not_one_bug),
+    Action("undo", "u", "undo the last act", "Triage", ("list", "bug"), why.undo),
+    Action("section", "tab", "next section", "Look", _SECTIONED, why.nothing, 50),
+    Action("section_back", "shift+tab", "previous section", "Look", _SECTIONED),
     Action(
         "section_number",
         "1,2,3,4,5,6,7,8,9,0",
         "go to a section by its number; 0 is the tenth",
         "Look",
-        ("bug", "signoff", "compare", "dashboard"),
-        _always,
-        None,
-        "1…9 0",
+        _SECTIONED,
+        shown="1…9 0",
     ),
-    Action("newer", "left_square_bracket", "newer occurrence", "Look", ("bug",), _always, None, "["),
-    Action("older", "right_square_bracket", "older occurrence", "Look", ("bug",), _always, None, "]"),
+    Action("newer", "left_square_bracket", "newer occurrence", "Look", ("bug",)),
+    Action("older", "right_square_bracket", "older occurrence", "Look", ("bug",)),
     Action("unfold", "z", "unfold or fold library frames", "Look", ("bug",)),
     Action("plot", "p", "plot by the hour or by the day", "Look", ("bug",)),
-    Action("compare", "c", "keep an occurrence, or compare it with the kept one", "Look", ("bug",), _occurrence),
-    Action("only_different", "z", "only what differs", "Look", ("compare",), _always, 20),
-    Action("fix", "f", "fix", "Fix", ("list", "bug"), _fix, 20),
-    Action("session", "s", "session", "Fix", ("list", "bug"), _session, 25),
-    Action("allow", "a", "allow", "Fix", ("session",), _asked, 10, hides=True),
-    Action("deny", "d", "deny", "Fix", ("session",), _asked, 11, hides=True),
-    Action("message", "m", "message the agent", "Fix", ("session",), _live, 20),
-    Action("interrupt", "i", "interrupt", "Fix", ("session",), _live, 21),
-    Action("unlock", "U", "skip the test phase, or unlock its test", "Fix", ("session",), _phased),
-    Action("send_back", "B", "send the agent back to its test, with a word", "Fix", ("session",), _phased),
-    Action("resume", "r", "resume", "Fix", ("session", "bug", "list"), _resumable, 26, hides=True),
-    Action("evidence", "E,e", "evidence", "Decide", ("list", "session"), _evidence, 30),
-    Action("evidence", "E", "evidence", "Decide", ("bug",), _evidence, 30),
-    Action("signoff", "v", "sign-off", "Decide", ("list", "bug", "session", "evidence"), _review, 31),
-    Action("sign", "y", "sign off", "Decide", ("signoff",), _undecided, 10, hides=True),
-    Action("decline", "N", "leave undecided", "Decide", ("signoff",), _undecided),
-    Action("note", "n", "add a note", "Decide", ("signoff",), _undecided, 12, hides=True),
-    Action("reject", "x", "reject with a reason", "Decide", ("signoff",), _undecided, 11, hides=True),
-    Action("undo", "u", "take the decision back", "Decide", ("signoff",), _undo_decision, 13, hides=True),
-    Action("worktree", "W", "remove the worktree", "Decide", ("signoff",), _worktree, 14, hides=True),
-    Action("merge", "c", "copy the merge command", "Take along", ("signoff",), _always, 95),
-    Action("edit", "e", "open the frame's file in your editor", "Take along", ("bug",), _occurrence),
-    Action("issue", "o", "open the issue in a browser", "Take along", ("list", "bug", "signoff"), _issue),
-    Action("copy", "y", "copy: number, curl line, stack …", "Take along", ("list", "bug"), _bug),
+    Action("compare", "c", "keep an occurrence, or compare it with the kept one", "Look", ("bug",), why.no_occurrence),
+    Action("only_different", "z", "only what differs", "Look", ("compare",), why.nothing, 20),
+    Action("fix", "f", "fix", "Fix", ("list", "bug"), why.fix, 20),
+    Action("session", "s", "session", "Fix", ("list", "bug"), why.session, 25),
+    Action("allow", "a", "allow", "Fix", ("session",), why.not_asked, 10, hides=True),
+    Action("deny", "d", "deny", "Fix", ("session",), why.not_asked, 11, hides=True),
+    Action("message", "m", "message the agent", "Fix", ("session",), why.not_at_work, 20),
+    Action("interrupt", "i", "interrupt", "Fix", ("session",), why.not_at_work, 21),
+    Action("unlock", "U", "skip the test phase, or unlock its test", "Fix", ("session",), why.no_test_phase),
+    Action("send_back", "B", "send the agent back to its test, with a word", "Fix", ("session",), why.no_test_phase),
+    Action("resume", "r", "resume", "Fix", ("session", "bug", "list"), why.not_interrupted, 26, hides=True),
+    Action("evidence", "E,e", "evidence", "Decide", ("list", "session"), why.evidence, 30),
+    Action("evidence", "E", "evidence", "Decide", ("bug",), why.evidence, 30),
+    Action("signoff", "v", "sign-off", "Decide", ("list", "bug", "session", "evidence"), why.signoff, 31),
+    Action("sign", "y", "sign off", "Decide", ("signoff",), why.decided, 10, hides=True),
+    Action("decline", "N", "leave undecided", "Decide", ("signoff",), why.decided),
+    Action("note", "n", "add a note", "Decide", ("signoff",), why.decided, 12, hides=True),
+    Action("reject", "x", "reject with a reason", "Decide", ("signoff",), why.decided, 11, hides=True),
+    Action("undo", "u", "take the decision back", "Decide", ("signoff",), why.not_decided, 13, hides=True),
+    Action("worktree", "W", "remove the worktree", "Decide", ("signoff",), why.no_worktree, 14, hides=True),
+    Action("merge", "c", "copy the merge command", "Take along", ("signoff",), why.nothing, 95),
+    Action("edit", "e", "open the frame's file in your editor", "Take along", ("bug",), why.no_occurrence),
+    Action("issue", "o", "open the issue in a browser", "Take along", ("list", "bug", "signoff"), why.issue),
+    Action("copy", "y", "copy: number, curl line, stack …", "Take along", ("list", "bug"), why.no_bug),
     Action("copy", "y", "copy the branch", "Take along", ("session", "evidence")),
-    Action("dashboard", "d", "dashboard", "Go", ("list",), _always, 60),
-    Action("open", "enter", "open", "Look", ("dashboard",), _always, 10),
-    Action("retry", "r", "retry a parked action", "Decide", ("dashboard",), _parked, 20),
+    Action("dashboard", "d", "dashboard", "Go", ("list",), why.nothing, 60),
+    Action("open", "enter", "open", "Look", ("dashboard",), why.nothing, 10),
+    Action("retry", "r", "retry a parked action", "Decide", ("dashboard",), why.not_parked, 20),
     Action(
         "back",
         "escape",
         "back",
         "Go",
-        ("bug", "compare", "dashboard", "session", "evidence", "signoff", "help"),
-        _always,
+        (*_TEXTS, "help"),
+        why.nothing,
         70,
-        "esc",
     ),
-    Action("help", "question_mark", "help", "Go", ("any",), _always, 80, "?"),
-    Action("palette", "ctrl+p", "all actions", "Go", ("any",), shown="ctrl+p"),
+    Action("help", "question_mark", "help", "Go", ("any",), why.nothing, 80),
+    Action("palette", "ctrl+p", "all actions", "Go", ("any",)),
     Action("theme", "T", "choose the colours", "Go", ("any",)),
-    Action("quit", "q", "quit", "Go", ("any",), _always, 90),
+    Action("quit", "q", "quit", "Go", ("any",), why.nothing, 90),
 )
 
 # Keys of every pane of lines; bound by the pane itself, so that they work wherever there is one.
@@ -352,16 +198,8 @@ MOVES: tuple[Action, ...] = (
     Action("leftwards", "h,left", "left in long lines", "Move", ("any",)),
     Action("rightwards", "l,right", "right in long lines", "Move", ("any",)),
 )
+MOVE = "move"  # their place in a key map
 FOOTER_MOST = 8
-WRITTEN = {
-    "escape": "esc", "slash": "/", "question_mark": "?", "greater_than_sign": ">", "less_than_sign": "<",
-    "equals_sign": "=", "left_square_bracket": "[", "right_square_bracket": "]", "backslash": "\\", "minus": "-",
-    "plus": "+", "underscore": "_", "full_stop": ".", "comma": ",", "colon": ":", "semicolon": ";", "at": "@",
-    "number_sign": "#", "exclamation_mark": "!", "dollar_sign": "$", "percent_sign": "%", "ampersand": "&",
-    "asterisk": "*", "tilde": "~", "vertical_line": "|", "quotation_mark": '"', "apostrophe": "'",
-    "left_parenthesis": "(", "right_parenthesis": ")", "left_curly_bracket": "{", "right_curly_bracket": "}",
-    "grave_accent": "`", "circumflex_accent": "^",
-}  # fmt: skip
 NUMBERED = frozenset({"section_number", "view_number"})  # what these do depends on which of their keys is pressed
 # While words are typed, all other keys are letters.
 SUBMIT = Action("submit", "enter", "done", "Go", ())
@@ -402,6 +240,21 @@ def all_keys(action: Action) -> str:
     return action.shown or " ".join(map(shown_key, action.keys.split(",")))
 
 
-def shown_key(key: str) -> str:
-    """Return a key as people write it."""
-    return WRITTEN.get(key, key)
+def key_of(name: str, keys: Keys = NO_KEYS, place: Place | None = None) -> str:
+    """Return the key of an action as it is shown to people: one's own, where there is one.
+
+    `name` is that of an action of `place`, or of another that has it, or says its place itself: `signoff.reject`.
+    """
+    where, _, id_ = name.rpartition(".")
+    places = [each for each in PLACES if each == where] or [each for each in (place, *PLACES) if each is not None]
+    return next(action.key for each in places for action in at(each, keys) if action.id == id_)
+
+
+def keys_of(place: Place, keys: Keys = NO_KEYS) -> KeyOf:
+    """Return what says the keys of a place."""
+    return lambda name: key_of(name, keys, place)
+
+
+def moves(keys: Keys = NO_KEYS) -> list[Action]:
+    """Return the keys of every pane of lines."""
+    return [replace(each, keys=keys.get(f"{MOVE}.{each.id}", each.keys)) for each in MOVES]

@@ -18,11 +18,11 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
+from workbench.tui.actions import NO_KEYS, Keys, key_of
 from workbench.tui.attention import SETTING, call, way_of
 from workbench.tui.background import Background, Tell
 from workbench.tui.desk import Clock, Desk
 from workbench.tui.failures import told
-from workbench.tui.keymap import keymap
 from workbench.tui.palette import ActionCommands
 from workbench.tui.place import PlaceScreen
 from workbench.tui.screens.bugs import BugsScreen
@@ -73,7 +73,7 @@ class WorkbenchApp(App[None], inherit_bindings=False):
             self.register_theme(theme)
         self.theme = constants.DEFAULT_THEME if "TEXTUAL_THEME" in os.environ else DARK.name
         self.config = config
-        self.keys = keymap(config)
+        self.keys = _own_keys(config)
         self.calls = way_of(config[SETTING])
         self.clock: Clock = clock or (lambda: datetime.now(UTC))
         self.desk = Desk(config, clock=self.clock)
@@ -85,12 +85,13 @@ class WorkbenchApp(App[None], inherit_bindings=False):
             from workbench.tunnel import tell_through
 
             tell_through(lambda text: self._from_thread(Told(text)))
+        again = key_of("resume", self.keys)
         self._background = Background(
             self.desk,
             Tell(
                 changed=lambda: self._from_thread(StoreChanged()),
                 swept=lambda lost: self._from_thread(
-                    Told(f"{len(lost)} fix session(s) lost their runner: interrupted, r resumes one.")
+                    Told(f"{len(lost)} fix session(s) lost their runner: interrupted, {again} resumes one.")
                 ),
                 trouble=lambda text: self._from_thread(Told(text)),
                 failed=lambda error: self._from_thread(Told(error=error)),
@@ -189,6 +190,14 @@ class WorkbenchApp(App[None], inherit_bindings=False):
         """End the threads and let go of the store."""
         self._background.stop()
         self.desk.close()
+
+
+def _own_keys(config: Config) -> Keys:
+    if not config.keys:
+        return NO_KEYS  # and what reads them is not even loaded
+    from workbench.tui.keymap import keymap
+
+    return keymap(config)
 
 
 def run(config: Config) -> int:

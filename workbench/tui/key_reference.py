@@ -16,8 +16,8 @@ In the repository's pyproject.toml, or without `tool.workbench` in workbench.tom
 
 An action is named as in `workbench/tui/actions.py`; its places are list, bug, compare, dashboard, session, evidence
 and signoff, and move for the keys of every pane. A key is a character, or the name of one (enter, tab, space, f5,
-pageup …), with ctrl+, alt+ or shift+ before it. Footer, `?` and palette show what is in use; sentences that name a key
-name the one of this page. The numbers cannot be given away, and whatever has `esc` keeps it. An action that is not
+pageup …), with ctrl+, alt+ or shift+ before it. Footer, `?`, palette and every sentence that names a key show what is
+in use. The numbers cannot be given away, and whatever has `esc` keeps it. An action that is not
 there, what is no key, and a key that would do two things in one place end the start (exit code 3).
 """.rstrip().split("\n")
 

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import ConfigurationError
 from workbench.text import plain
 from workbench.tui import actions
 from workbench.tui.actions import NO_KEYS, Action, Keys, Place
+from workbench.tui.key_names import NAMED, is_key, key_name, shown_key
 
 if TYPE_CHECKING:
     from workbench.config import Config
 
-NAMED = frozenset(
-    (
-        *("enter", "escape", "tab", "space", "backspace", "delete", "insert", "home", "end", "pageup", "pagedown"),
-        *("up", "down", "left", "right"),
-        *(f"f{number}" for number in range(1, 13)),
-    )
-)
-_MODIFIERS = re.compile(r"((?:ctrl|alt|shift|super)\+)*")
-_AS_TEXTUAL_SAYS = {"solidus": "slash", "reverse_solidus": "backslash", "commercial_at": "at",
-                    "hyphen_minus": "minus", "plus_sign": "plus", "low_line": "underscore"}  # fmt: skip
-_MOVE = "move"
 # While words are typed, this is the only way out.
 _ESCAPES = frozenset({"back", "clear"})
 
@@ -52,17 +39,6 @@ def keymap(config: Config) -> Keys:
     return found
 
 
-def key_name(key: str) -> str:
-    """Return a key as Textual names it: `/` is `slash`, `ctrl+?` is `ctrl+question_mark`."""
-    start = _MODIFIERS.match(key)
-    modifiers = start[0] if start else ""
-    rest = key[len(modifiers) :]
-    if len(rest) == 1 and not rest.isalnum() and rest.isprintable():
-        name = unicodedata.name(rest).lower().replace("-", "_").replace(" ", "_")
-        rest = _AS_TEXTUAL_SAYS.get(name, name)
-    return modifiers + rest
-
-
 def _keys(name: str, value: Any, source: str) -> str:
     given = [value] if isinstance(value, str) else value
     if not isinstance(given, list) or not given or not all(isinstance(each, str) and each for each in given):
@@ -71,7 +47,7 @@ def _keys(name: str, value: Any, source: str) -> str:
             cure=f'Write {name} = "ctrl+k", or {name} = ["k", "up"].',
         )
     for each in given:
-        if not _is_key(key_name(each)):
+        if not is_key(key_name(each)):
             raise ConfigurationError(
                 f"{source}: keys: {name} = {plain(repr(each), 80)} is no key.",
                 cure=f"A key is a character or {', '.join(sorted(NAMED))}; ctrl+, alt+ or shift+ may stand before it.",
@@ -83,12 +59,6 @@ def _keys(name: str, value: Any, source: str) -> str:
             cure=f'Write {name} = ["escape", "{keys[0]}"].',
         )
     return ",".join(keys)
-
-
-def _is_key(name: str) -> bool:
-    start = _MODIFIERS.match(name)
-    rest = name[len(start[0]) :] if start else name
-    return (len(rest) == 1 and rest.isalnum()) or rest in NAMED or rest in actions.WRITTEN
 
 
 def _ids(name: str, source: str) -> list[str]:
@@ -108,12 +78,12 @@ def _table() -> Iterator[tuple[str, Action]]:
     for place in actions.PLACES:
         if place not in ("any", "help"):
             yield from ((f"{place}.{each.id}", each) for each in actions.at(place))
-    yield from ((f"{_MOVE}.{each.id}", each) for each in actions.MOVES)
+    yield from ((f"{actions.MOVE}.{each.id}", each) for each in actions.MOVES)
 
 
 def _refuse_clashes(place: Place, found: Mapping[str, str], sources: Mapping[str, str]) -> None:
     taken: dict[str, tuple[str, Action]] = {}
-    entries = [(f"{_MOVE}.{each.id}", each) for each in moves(found)]
+    entries = [(f"{actions.MOVE}.{each.id}", each) for each in actions.moves(found)]
     entries += [(f"{place}.{each.id}", each) for each in actions.at(place, found) if not each.gives_way]
     for id_, action in entries:
         for key in action.keys.split(","):
@@ -122,16 +92,6 @@ def _refuse_clashes(place: Place, found: Mapping[str, str], sources: Mapping[str
                 entry = sources.get(id_) or sources[other_id]
                 both = f"{other.label!r} and {action.label!r}"
                 raise ConfigurationError(
-                    f"{entry}: {actions.shown_key(key)} would be both {both} in the place {place}.",
+                    f"{entry}: {shown_key(key)} would be both {both} in the place {place}.",
                     cure="Give one of them another key; docs/keys.md has all of them.",
                 )
-
-
-def key_of(place: Place, action: str, keys: Keys = NO_KEYS) -> str:
-    """Return the key of an action as it is shown to people: one's own, where there is one."""
-    return next(each.key for each in actions.at(place, keys) if each.id == action)
-
-
-def moves(keys: Keys = NO_KEYS) -> list[Action]:
-    """Return the keys of every pane of lines."""
-    return [replace(each, keys=keys.get(f"{_MOVE}.{each.id}", each.keys)) for each in actions.MOVES]

@@ -84,6 +84,10 @@ class PlaceScreen(Screen[None]):
         """Return what the keys would act on now."""
         raise NotImplementedError
 
+    def key(self, action: str) -> str:
+        """Return the key of an action as it is shown here; of another place where `PLACE.ACTION` says so."""
+        return actions.key_of(action, self.workbench.keys, self.PLACE)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave the key of an action that gives way to the next one that has it."""
         if action != "do" or not self.is_mounted:

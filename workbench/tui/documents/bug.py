@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from capture.event import Event, Request
     from workbench.bugs.occurrences import Window
     from workbench.bugs.rows import BugPage, SessionRow, SignOffRow
+    from workbench.tui.actions import KeyOf
 
 SECTIONS = (
     "why", "stack", "request", "breadcrumbs", "over time", "varies", "occurrences", "fix", "outside", "history",
@@ -41,7 +42,7 @@ BODY_LINES = 40
 
 @dataclass(frozen=True)
 class View:
-    """How the page is looked at: which occurrence is open, what is unfolded, how wide, when, and with keys or not.
+    """How the page is looked at: which occurrence is open, what is unfolded, how wide, when, with which keys if any.
 
     `window` is the part of the stored occurrences that is shown, None for the latest; `kept` the one that another is
     to be compared with; `figures` is None until they are read.
@@ -51,7 +52,7 @@ class View:
     now: datetime
     event: Event | None
     unfolded: frozenset[str] = frozenset()
-    keys: bool = True
+    key: KeyOf | None = None
     window: Window | None = None
     kept: str = ""
     figures: Figures | None = None
@@ -125,7 +126,7 @@ def _why(page: BugPage, view: View) -> Iterator[Line]:
             )
         yield line((f"  fingerprint {plain(key, 64)}: events with the same parts land here", "muted"))
     yield from _left_out(view)
-    yield from related_lines(page, keys=view.keys)
+    yield from related_lines(page, key=view.key)
     route = " ".join(plain(word, 120) for word in (row.method, row.route) if word)
     if route:
         yield line(("  route ", "muted"), route, (f"  status {row.status_code}" if row.status_code else "", "muted"))
@@ -170,7 +171,7 @@ def _which(page: BugPage, view: View) -> str:
         rows, before, stored = view.window.rows, view.window.newer, view.window.stored
     for index, seen in enumerate(rows, before + 1):
         if seen.id == view.event.id:
-            keys = " · [ newer  ] older" if view.keys else ""
+            keys = f" · {view.key('newer')} newer  {view.key('older')} older" if view.key else ""
             return f"occurrence {index:,} of {stored:,}, {ago(seen.at, view.now)}{keys}"
     return f"occurrence of {ago(view.event.at, view.now)}"
 
@@ -249,24 +250,24 @@ def _table(values: dict[str, str], width: int) -> Iterator[Line]:
 
 
 def _over_time(_page: BugPage, view: View) -> Iterator[Line]:
-    return over_time_lines(view.figures, view.by, view.width, keys=view.keys)
+    return over_time_lines(view.figures, view.by, view.width, key=view.key)
 
 
 def _varying(_page: BugPage, view: View) -> Iterator[Line]:
-    return varying_lines(view.figures, view.width, keys=view.keys)
+    return varying_lines(view.figures, view.width, key=view.key)
 
 
 def _occurrences(page: BugPage, view: View) -> Iterator[Line]:
     shown = view.event.id if view.event else ""
     return occurrence_lines(
-        page, view.window, shown=shown, kept=view.kept, now=view.now, width=view.width, keys=view.keys
+        page, view.window, shown=shown, kept=view.kept, now=view.now, width=view.width, key=view.key
     )
 
 
 def _fix(page: BugPage, view: View) -> Iterator[Line]:
     yield heading("Fix", section="fix")
     if not page.sessions:
-        launch: list[Span] = [("f", "key"), (" launches a fix session.", "muted")] if view.keys else []
+        launch: list[Span] = [(view.key("fix"), "key"), (" launches a fix session.", "muted")] if view.key else []
         yield line(("  Nobody has worked on it. ", "muted"), *launch)
     for session in page.sessions:
         yield _session(session, view.now)

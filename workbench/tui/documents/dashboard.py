@@ -15,11 +15,12 @@ from workbench.tui.words import ago, money, plural, state_mark
 if TYPE_CHECKING:
     from workbench.bugs.queries import Ledger
     from workbench.bugs.stats import Outbox, Stats
+    from workbench.tui.actions import KeyOf
 
 STATES = ("open", "fixing", "review", "closed", "muted")
 
 
-def dashboard_lines(stats: Stats, width: int, now: datetime, *, keys: bool = True) -> list[Line]:
+def dashboard_lines(stats: Stats, width: int, now: datetime, *, key: KeyOf | None = None) -> list[Line]:
     """Return the dashboard."""
     parts = (
         _bugs(stats),
@@ -27,7 +28,7 @@ def dashboard_lines(stats: Stats, width: int, now: datetime, *, keys: bool = Tru
         _routes(stats, width),
         _fixes(stats),
         _ledger(stats.ledger),
-        _outbox(stats.outbox, width, now, keys=keys),
+        _outbox(stats.outbox, width, now, key=key),
     )
     out: list[Line] = []
     for part in parts:
@@ -120,7 +121,7 @@ def _balance(ledger: Ledger) -> tuple[str, Ink]:
     return "○ on its way: journals are being carried over", "warn"
 
 
-def _outbox(outbox: Outbox, width: int, now: datetime, *, keys: bool) -> Iterator[Line]:
+def _outbox(outbox: Outbox, width: int, now: datetime, *, key: KeyOf | None) -> Iterator[Line]:
     yield heading("Owed to the outside", section="outbox")
     late = f", the oldest due {ago(outbox.overdue, now)}" if outbox.overdue else ""
     yield line(
@@ -128,14 +129,14 @@ def _outbox(outbox: Outbox, width: int, now: datetime, *, keys: bool) -> Iterato
         (f"○ {outbox.due:,} owed{late}   ", "warn" if outbox.overdue else ""),
         (f"✗ {outbox.parked:,} parked", "bad" if outbox.parked else "muted"),
     )
-    if outbox.given_up and keys:
-        yield line(("  r", "key"), (" on a parked action lets it be tried again, ", "muted"), ("enter", "key"),
-                   (" shows its bug", "muted"))  # fmt: skip
+    if outbox.given_up and key:
+        again, shows = " on a parked action lets it be tried again, ", " shows its bug"
+        yield line((f"  {key('retry')}", "key"), (again, "muted"), (key("open"), "key"), (shows, "muted"))
     for row in outbox.given_up:
-        key = f"parked:{row.id}:{row.bug}"
+        name = f"parked:{row.id}:{row.bug}"
         what = OWED_WORDS.get(row.kind, row.kind)
         tried = plural(row.attempts, "attempt")
-        yield line(("  ✗ ", "bad"), f"B-{row.bug:03d}  {what}", (f"  given up after {tried}", "muted"), key=key)
-        yield from paragraphs([plain(row.outcome)], width, indent="      ", ink="warn", key=key)
+        yield line(("  ✗ ", "bad"), f"B-{row.bug:03d}  {what}", (f"  given up after {tried}", "muted"), key=name)
+        yield from paragraphs([plain(row.outcome)], width, indent="      ", ink="warn", key=name)
     if outbox.parked > len(outbox.given_up):
         yield line((f"  … and {outbox.parked - len(outbox.given_up):,} more", "muted"))

@@ -14,6 +14,7 @@ from workbench.tui.words import plural
 if TYPE_CHECKING:
     from workbench.bugs.over_time import OverTime
     from workbench.bugs.varying import Field, Varying
+    from workbench.tui.actions import KeyOf
 
 By = Literal["hours", "days"]
 
@@ -26,7 +27,7 @@ class Figures:
     varying: Varying
 
 
-def over_time_lines(figures: Figures | None, by: By, width: int, *, keys: bool) -> Iterator[Line]:
+def over_time_lines(figures: Figures | None, by: By, width: int, *, key: KeyOf | None) -> Iterator[Line]:
     """Yield the section of when the events happened."""
     if figures is None:
         yield heading("Over time", section="over time")
@@ -34,18 +35,18 @@ def over_time_lines(figures: Figures | None, by: By, width: int, *, keys: bool) 
         return
     span = figures.over_time.hours if by == "hours" else figures.over_time.days
     what = "by the hour, two days" if by == "hours" else "by the day, thirty days"
-    other = f" · p {'days' if by == 'hours' else 'hours'}" if keys else ""
+    other = f" · {key('plot')} {'days' if by == 'hours' else 'hours'}" if key else ""
     yield heading("Over time", section="over time", note=f"{what}, UTC: {plural(sum(span.counts), 'event')}{other}")
     yield from plot_lines(span, width)
 
 
-def varying_lines(figures: Figures | None, width: int, *, keys: bool) -> Iterator[Line]:
+def varying_lines(figures: Figures | None, width: int, *, key: KeyOf | None) -> Iterator[Line]:
     """Yield the section of what differs between the stored events; the key of a value's line is `value:FIELD=VALUE`."""
     if figures is None or not figures.varying.events:
         return
     varying = figures.varying
     same = [field for field in varying.fields if field.distinct == 1]
-    hint = " · enter on a value splits it off" if keys and len(same) < len(varying.fields) else ""
+    hint = f" · {key('open')} on a value splits it off" if key and len(same) < len(varying.fields) else ""
     yield heading("What varies", section="varies", note=f"over {plural(varying.events, 'stored event')}{hint}")
     for field in varying.fields:
         if field.distinct > 1:

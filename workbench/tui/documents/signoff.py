@@ -15,6 +15,7 @@ from workbench.tui.words import clock_time, money, plural
 if TYPE_CHECKING:
     from workbench.bugs.rows import BugPage, SessionRow, SignOffRow
     from workbench.signoff import Proposal
+    from workbench.tui.actions import KeyOf
 
 
 def proposal_lines(proposal: Proposal, width: int) -> list[Line]:
@@ -57,22 +58,25 @@ def merge_command(commit: str) -> str:
     return f"git merge {plain(commit)}"
 
 
-def decided_lines(sign_off: SignOffRow, page: BugPage, *, branch: str, worktree: str = "", width: int) -> list[Line]:
+def decided_lines(
+    sign_off: SignOffRow, page: BugPage, *, branch: str, worktree: str = "", width: int, key: KeyOf
+) -> list[Line]:
     """Return what a sign-off recorded, what follows from it, and how to take the fix over, or the decision back."""
-    return [*_decided(sign_off, page, branch, width), *_left(worktree, width)]
+    return [*_decided(sign_off, page, branch, width, key), *_left(worktree, width, key)]
 
 
-def _left(worktree: str, width: int) -> Iterator[Line]:
+def _left(worktree: str, width: int, key: KeyOf) -> Iterator[Line]:
     if worktree:
         yield BLANK
         yield heading("Clean up", section="clean up")
         yield from paragraphs([plain(worktree, 400)], width, indent="  ")
-        yield line(("  W removes this worktree, after a question; the branch and the signed commit stay.", "muted"))
+        removes = "removes this worktree, after a question; the branch and the signed commit stay."
+        yield line((f"  {key('worktree')} {removes}", "muted"))
     yield BLANK
-    yield line(("  u takes the decision back, for as long as nothing was built upon it.", "muted"))
+    yield line((f"  {key('undo')} takes the decision back, for as long as nothing was built upon it.", "muted"))
 
 
-def _decided(sign_off: SignOffRow, page: BugPage, branch: str, width: int) -> Iterator[Line]:
+def _decided(sign_off: SignOffRow, page: BugPage, branch: str, width: int, key: KeyOf) -> Iterator[Line]:
     yield heading("Signed off", section="signed off")
     yield line(("  ✓ ", "good"), (page.row.label, "strong"), f" is {page.row.state}.")
     yield line((f"    by {plain(sign_off.who, 140)}  {clock_time(sign_off.at)} UTC", "muted"))
@@ -93,5 +97,7 @@ def _decided(sign_off: SignOffRow, page: BugPage, branch: str, width: int) -> It
     yield BLANK
     yield heading("Take the fix over", section="merge")
     yield line("  ", (merge_command(sign_off.commit), "strong"))
-    yield line(("  c copies this command. The agent's branch is ", "muted"), plain(branch, 120), (".", "muted"))
+    yield line(
+        (f"  {key('merge')} copies this command. The agent's branch is ", "muted"), plain(branch, 120), (".", "muted")
+    )
     yield line(("  An event from a release that holds the fix reopens the bug.", "muted"))

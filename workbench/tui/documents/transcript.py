@@ -12,6 +12,7 @@ from workbench.tui.words import money, plural, verdict_mark
 
 if TYPE_CHECKING:
     from workbench.bugs.rows import ApprovalRow, TranscriptRow
+    from workbench.tui.actions import KeyOf
 
 TEXT_LINES = 200
 INPUT_LINES = 12
@@ -130,8 +131,8 @@ def _result(body: Mapping[str, Any], width: int) -> list[Line]:
     return out
 
 
-def approval_lines(approval: ApprovalRow, width: int) -> list[Line]:
-    """Return what the agent asks for, with the exact tool and the whole of its input."""
+def approval_lines(approval: ApprovalRow, width: int, key: KeyOf | None = None) -> list[Line]:
+    """Return what the agent asks for, with the exact tool and the whole of its input; with `key`, how to answer."""
     body = approval.body
     out = [
         line((" ASKS YOU ", "rehearsal"), " May the agent use ", (body.get("tool") or "a tool", "strong"), "?",
@@ -145,4 +146,6 @@ def approval_lines(approval: ApprovalRow, width: int) -> list[Line]:
         texts = plain_lines(as_text(value), most=APPROVAL_LINES)
         out += paragraphs([f"{plain(name, 60)}: {texts[0]}"], width, indent="  ")
         out += paragraphs(texts[1:], width, indent="    ")
-    return [*out, line(("  a", "key"), " allow   ", ("d", "key"), " deny")]
+    if key is not None:
+        out.append(line((f"  {key('allow')}", "key"), " allow   ", (key("deny"), "key"), " deny"))
+    return out

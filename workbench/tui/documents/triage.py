@@ -12,6 +12,7 @@ from workbench.tui.words import ago, plural, state_mark
 
 if TYPE_CHECKING:
     from workbench.bugs.rows import ActView, BugPage, BugRow
+    from workbench.tui.actions import KeyOf
 
 NOTE_LINES = 100
 LANDED = {"land": "what was done with the fix", "take back": "what was taken back of that"}  # see workbench.landing
@@ -41,12 +42,12 @@ def _muted(row: BugRow) -> str:
     return f"muted until {' or '.join(until)}" if until else "muted for good"
 
 
-def related_lines(page: BugPage, *, keys: bool) -> Iterator[Line]:
+def related_lines(page: BugPage, *, key: KeyOf | None) -> Iterator[Line]:
     """Yield the bugs that were merged into this one, and those that might be."""
     for bug in page.merged:
         yield line(("  merged into it  ", "muted"), f"{bug.label}  {plain(bug.title, 100)}", key=f"bug:{bug.number}")
     if page.alike:
-        hint: list[Span] = [("  enter shows one, M merges", "muted")] if keys else []
+        hint: list[Span] = [(f"  {key('open')} shows one, {key('merge')} merges", "muted")] if key else []
         yield line(("  Raised at the same place, perhaps the same fault:", "warn"), *hint)
     for bug in page.alike:
         glyph, ink = state_mark(bug.state)

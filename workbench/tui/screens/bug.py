@@ -72,6 +72,7 @@ class BugScreen(BugActs, Splitting, Sections, Editing):
         has_evidence = bool(self._page and self._page.evidence)
         latest = self._page.sessions[0] if self._page and self._page.sessions else None
         return Here(
+            key=self.key,
             bug=self.bug,
             session=latest,
             has_evidence=has_evidence,
@@ -128,6 +129,7 @@ class BugScreen(BugActs, Splitting, Sections, Editing):
             kept=self._kept,
             figures=self._figures,
             by=self._by,
+            key=self.key,
         )
         self.document.show(pages.page_lines(self._page, view))
         self.draw_sections()
@@ -240,7 +242,8 @@ class BugScreen(BugActs, Splitting, Sections, Editing):
         picked = name if kind == "occurrence" else self.event.id if self.event else ""
         if not self._kept:
             self._kept = picked
-            self.say("Kept for comparison: c on another occurrence compares the two, on this one lets go of it.")
+            compares = f"{self.key('compare')} on another occurrence compares the two"
+            self.say(f"Kept for comparison: {compares}, on this one lets go of it.")
         elif self._kept == picked:
             self._kept = ""
             self.say("Let go of the occurrence.")

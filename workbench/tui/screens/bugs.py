@@ -19,7 +19,6 @@ from workbench.tui.columns import heading_line
 from workbench.tui.desk import Asked, Listed
 from workbench.tui.document import Document
 from workbench.tui.filter_box import FilterBox, Suggestions
-from workbench.tui.keymap import key_of
 from workbench.tui.lines import Line, Span, line, paragraphs
 from workbench.tui.pane import Pane
 from workbench.tui.place import bindings
@@ -66,6 +65,7 @@ class BugsScreen(ListViews):
     def here(self) -> Here:
         """Return the selected bug, and those that are marked."""
         return Here(
+            key=self.key,
             bug=self.bug,
             filtered=self.box.has_class("-shown"),
             marked=self.bugs.marked,
@@ -178,10 +178,10 @@ class BugsScreen(ListViews):
             return [
                 line(""),
                 line(f"  No bug matches “{plain(self._filter, 200)}” in the view {self._view.name}."),
-                line((f"  {self._key('clear')}", "key"), (" clears the filter.   ", "muted"), *self._way_to_all()),
+                line((f"  {self.key('clear')}", "key"), (" clears the filter.   ", "muted"), *self._way_to_all()),
             ]
         if not self._shown.is_empty:
-            fills = re.sub(r"{(\w+)}", lambda found: self._key(found[1]), self._view.fills)
+            fills = re.sub(r"{(\w+)}", lambda found: self.key(found[1]), self._view.fills)
             return [
                 line(""),
                 line(f"  No bug is in the view {self._view.name}."),
@@ -197,9 +197,6 @@ class BugsScreen(ListViews):
             line(("  Put capture into a site:       ", "muted"), "workbench init"),
             line(("  Try it on a sample site:       ", "muted"), "workbench demo"),
         ]
-
-    def _key(self, action: str) -> str:
-        return key_of(self.PLACE, action, self.workbench.keys)
 
     def _way_to_all(self) -> tuple[Span, ...]:
         """Return which key shows everything, where one does."""
@@ -263,7 +260,7 @@ class BugsScreen(ListViews):
         """Say what marks are for."""
         count = len(self.bugs.marked)
         ways = {"merge": "merges them", "mute": "mutes", "close": "closes", "help": "has the rest", "clear": "lets go"}
-        told = [f"{self._key(action)} {does}" for action, does in ways.items() if count > 1 or action != "merge"]
+        told = [f"{self.key(action)} {does}" for action, does in ways.items() if count > 1 or action != "merge"]
         self.say(f"{count:,} marked: {', '.join(told)}." if count else "")
 
     def acted(self) -> None:

@@ -43,7 +43,7 @@ class CompareScreen(Splitting, Sections):
 
     def here(self) -> Here:
         """Return the bug."""
-        return Here(bug=self._bug, searched=self.is_searched)
+        return Here(key=self.key, bug=self._bug, searched=self.is_searched)
 
     def reload(self) -> None:
         """Nothing is read: events never change."""

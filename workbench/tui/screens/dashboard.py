@@ -43,7 +43,7 @@ class DashboardScreen(Sections):
 
     def here(self) -> Here:
         """Return whether the cursor is on a parked action."""
-        return Here(on_parked=self._parked is not None, searched=self.is_searched)
+        return Here(key=self.key, on_parked=self._parked is not None, searched=self.is_searched)
 
     @property
     def _parked(self) -> tuple[int, int] | None:
@@ -75,7 +75,7 @@ class DashboardScreen(Sections):
         if self._stats is None:
             self.document.show([line(("Reading …", "muted"))])
             return
-        self.document.show(dashboard_lines(self._stats, self.document.room, self.workbench.clock()))
+        self.document.show(dashboard_lines(self._stats, self.document.room, self.workbench.clock(), key=self.key))
         self.draw_sections()
 
     def on_pane_moved(self, event: Pane.Moved) -> None:

@@ -43,7 +43,7 @@ class EvidenceScreen(BugActs, Searching):
 
     def here(self) -> Here:
         """Return the bug."""
-        return Here(bug=self.bug, has_evidence=True, searched=self.is_searched)
+        return Here(key=self.key, bug=self.bug, has_evidence=True, searched=self.is_searched)
 
     def read(self) -> BugPage:
         """Read the page of the bug."""

@@ -12,7 +12,6 @@ from textual.screen import ModalScreen
 from workbench.tui import actions
 from workbench.tui.actions import NO_KEYS, Here, Keys, Place
 from workbench.tui.document import Document
-from workbench.tui.keymap import moves
 from workbench.tui.lines import BLANK, Line, heading, line, paragraphs
 
 WIDTH = 70
@@ -41,7 +40,7 @@ def help_lines(place: Place, here: Here, keys: Keys = NO_KEYS) -> list[Line]:
     """Return the keys of a place by group."""
     out = [heading(actions.PLACES[place], note="↑ ↓ show the rest   esc closes"), BLANK]
     groups: dict[str, list[actions.Action]] = {}
-    for action in [*actions.at(place, keys), *moves(keys)]:
+    for action in [*actions.at(place, keys), *actions.moves(keys)]:
         groups.setdefault(action.group, []).append(action)
     for group, members in groups.items():
         out.append(line((group, "strong")))

@@ -12,6 +12,7 @@ from textual.widgets import Checkbox, Input
 from textual.worker import Worker, WorkerState
 
 from workbench.text import plain
+from workbench.tui.actions import key_of
 from workbench.tui.bars import Bar
 from workbench.tui.desk import Launch
 from workbench.tui.failures import told
@@ -115,9 +116,8 @@ class LaunchScreen(ModalScreen[Any]):
         if terms.not_today:
             lines += paragraphs([f"No session of a real model begins today: {terms.not_today}."], WIDTH, ink="bad")
         if terms.resumable:
-            text = (
-                "A session on this bug was interrupted: esc and then r resumes it, with its work and its conversation."
-            )
+            again = key_of("bug.resume", self.app.keys)  # type: ignore[attr-defined]
+            text = f"A session on this bug was interrupted: esc and then {again} resumes it, with all its work."
             lines += paragraphs([text], WIDTH, ink="accent")
         if spent.sessions or spent.rehearsals:
             free = f", and {plural(spent.rehearsals, 'rehearsal')}" if spent.rehearsals else ""

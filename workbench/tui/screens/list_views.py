@@ -217,7 +217,7 @@ class ListViews(ListFilter):
         here = orders.index(self._order.by) if self._order.by in orders else -by if by > 0 else 0
         column = SORTS[orders[(here + by) % len(orders)]]
         self._sort(Order(column.order, not column.is_ascending))
-        self.say(f"Sorted by {column.heading}; = turns the order around.")
+        self.say(f"Sorted by {column.heading}; {self.key('sort_reverse')} turns the order around.")
 
     def _sort(self, order: Order) -> None:
         self._order = order

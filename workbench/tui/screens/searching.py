@@ -102,5 +102,6 @@ class Searching(PlaceScreen):
             self.say(f"Nothing that is shown says {text.sought!r}.", "warn", stays=True)
         else:
             which = places.index(text.cursor) + 1 if text.cursor in places else 0
-            self.say(f"{text.sought!r}: line {which:,} of {len(places):,}; n goes on, esc lets go.", stays=True)
+            goes_on = f"{self.key('next_match')} goes on, esc lets go."
+            self.say(f"{text.sought!r}: line {which:,} of {len(places):,}; {goes_on}", stays=True)
         self.offer_keys()

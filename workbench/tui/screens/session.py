@@ -96,6 +96,7 @@ class SessionScreen(BugActs, Searching):
     def here(self) -> Here:
         """Return the session, and whether it asks for something."""
         return Here(
+            key=self.key,
             bug=self._row,
             session=self._session,
             asks=bool(self._approvals),
@@ -175,7 +176,7 @@ class SessionScreen(BugActs, Searching):
         asks = self.query_one("#asks", Document)
         asks.display = bool(self._approvals)
         if self._approvals:
-            asks.show(approval_lines(self._approvals[0], self.size.width - 2))
+            asks.show(approval_lines(self._approvals[0], self.size.width - 2, self.key))
         if self._entries and self._drawn_width != self.transcript.room:
             self._drawn_width = self.transcript.room
             lines: list[Line] = [made for entry in self._entries for made in self._made(entry)]
@@ -227,7 +228,7 @@ class SessionScreen(BugActs, Searching):
         """Ask the session to stop; it can be resumed."""
         self.load(
             lambda: self.workbench.desk.interrupt(self._session_id),
-            lambda _: self.say("Asked the session to stop; r resumes it afterwards."),
+            lambda _: self.say(f"Asked the session to stop; {self.key('resume')} resumes it afterwards."),
         )
 
     def do_resume(self) -> None:

@@ -67,6 +67,7 @@ class SignOffScreen(BugActs, Sections):
     def here(self) -> Here:
         """Return the bug, and whether the decision is made."""
         return Here(
+            key=self.key,
             bug=self.bug,
             has_evidence=True,
             decided=self._signed is not None,
@@ -103,7 +104,8 @@ class SignOffScreen(BugActs, Sections):
         if self._signed is not None:
             branch = self._proposal.branch if self._proposal else ""
             worktree = str(self._leftover.path) if self._leftover else ""
-            self.document.show(decided_lines(self._signed, self._page, branch=branch, worktree=worktree, width=width))
+            shown = decided_lines(self._signed, self._page, branch=branch, worktree=worktree, width=width, key=self.key)
+            self.document.show(shown)
         elif self._proposal is not None:
             self.document.show(proposal_lines(self._proposal, width))
         self.draw_sections()

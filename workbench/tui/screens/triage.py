@@ -62,7 +62,7 @@ class Triage(PlaceScreen):
         if done.acts:
             self.workbench.undoable.append(done.acts)
         further = "".join(f"\n{plain(each, 400)}" for each in done.further.splitlines()[:1])
-        undoes = "\nu undoes it." if done.acts else ""
+        undoes = f"\n{self.key('undo')} undoes it." if done.acts else ""
         self.app.notify(plain(done.text, 400) + further + undoes, markup=False, timeout=TOAST_SECONDS)
         self.acted()
         self.reload()
@@ -255,7 +255,8 @@ class Triage(PlaceScreen):
         """Ask for the number to be typed."""
         (bug,) = self.bugs_at_hand
         facts = [
-            f"{bug.count:,} event(s) go with it, for good. If it happens again it is a new bug; m g mutes it for good."
+            f"{bug.count:,} event(s) go with it, for good.",
+            f"If it happens again it is a new bug; {self.key('mute')} mutes this one instead.",
         ]
 
         def typed(words: str) -> None:
