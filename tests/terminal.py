@@ -57,6 +57,11 @@ class Terminal:
         return int(self._child.pid)
 
     @property
+    def is_alive(self) -> bool:
+        """True while the program runs."""
+        return bool(self._child.isalive())
+
+    @property
     def written(self) -> bytes:
         """Everything that the program ever wrote, as it came."""
         return b"".join(data for _at, data in self.chunks)
