@@ -19,6 +19,7 @@ from sqlmodel import Session
 
 from capture.event import Fingerprint, Part
 from capture.fault_parts import raise_site
+from capture.store import bulk
 from capture.store.tables import Bug, FingerprintRow, table_of
 
 
@@ -153,6 +154,15 @@ def save(session: Session, fingerprints: Iterable[Known]) -> None:
     if rows:
         values: dict[str, Any] = {name: sa.bindparam(name) for name in NAMES}
         session.connection().execute(sa.update(table).where(table.c.id == sa.bindparam("the_id")).values(values), rows)
+
+
+def insert(session: Session, new: Sequence[tuple[Known, Fingerprint]]) -> None:
+    """Insert fingerprints with their figures, whose ids were taken before."""
+    rows = [described((known.project, known.key), fingerprint) for known, fingerprint in new]
+    columns = {name: [row[name] for row in rows] for name in ("project", "key", "version", "parts", "site")}
+    columns |= {name: [getattr(known, name) for known, _ in new] for name in ("id", "bug_id", "home_id")}
+    columns |= {name: [getattr(known.figures, name) for known, _ in new] for name in NAMES}
+    bulk.insert(session.connection(), FingerprintRow, columns)
 
 
 def _select(session: Session, condition: sa.ColumnElement[bool], *, lock: bool) -> list[Known]:

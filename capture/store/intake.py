@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -18,24 +19,21 @@ from sqlmodel import Session
 
 from capture.errors import StoreBusy
 from capture.event import EncodedEvent, Event, encode, peek
-from capture.store import bulk, creation, figures, payloads, releases, transition
+from capture.store import bulk, figures, newcomers, payloads, releases
 from capture.store.engine import upsert, writing
 from capture.store.failures import store_errors
 from capture.store.figures import Known
 from capture.store.lifecycle import Actor
-from capture.store.sightings import CAPTURE, Sighting, count_up, lock_bugs
-from capture.store.tables import Bug, FingerprintRow, JournalRow, storable, table_of
-
-# The longest text of each kind that goes into a column of its own. The whole event is in the payload.
-TITLE, WORD, PATH = 300, 200, 2_000
-
-Key = tuple[str, str]  # project and fingerprint
+from capture.store.newcomers import PATH, WORD, Key, word
+from capture.store.sightings import CAPTURE, Sighting, add_tallies, count_up, lock_bugs
+from capture.store.tables import Bug, JournalRow, Occurrence, storable, table_of, utc
 
 _TRIES = 5
+_UNIQUE_VIOLATION = "23505"
 
 
-class _Deleted(Exception):
-    """The fingerprint of an event was there a moment ago."""
+class _Overtaken(Exception):
+    """Somebody else changed what this transaction had read: a bug was deleted, or the same events are stored now."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +93,9 @@ def take_in(engine: Engine, batch: Batch, *, now: datetime) -> Intake:
         with store_errors(engine), Session(writing(engine)) as session:
             try:
                 return _take_in(session, batch, now)
-            except _Deleted:
-                continue  # a bug was deleted while we waited for it; its fault gets a new one now
-    raise StoreBusy("Bugs are being deleted while their events arrive.", cure="It is tried again by itself.")
+            except _Overtaken:
+                continue  # begun anew, with what is there now
+    raise StoreBusy("Others change the same bugs and events at the same time.", cure="It is tried again by itself.")
 
 
 def _take_in(session: Session, batch: Batch, now: datetime) -> Intake:
@@ -108,23 +106,27 @@ def _take_in(session: Session, batch: Batch, now: datetime) -> Intake:
     fresh = _fresh(session, arrived)
     events = [(key, one) for key, one in fresh if isinstance(one, EncodedEvent)]
     keys = {key for key, _one in fresh}
-    new_bugs = _create_missing(session, events, _stored(session, keys), now, keys=keys)
-    known = _locked_fingerprints(session, keys)
+    new = newcomers.find(session, _first(events), keys)
+    known = _locked_fingerprints(session, keys - new.known.keys()) | new.known
     if any(key not in known for key, _event in events):
-        raise _Deleted
-    bugs = lock_bugs(session, {one.bug_id for one in known.values()})
-    inserted = _store(session, events, known)
-    for bug_id, level in {known[key].bug_id: event.level for key, event in events if event.id in inserted}.items():
-        if bugs[bug_id].level != level:
-            bugs[bug_id].level = level
+        raise _Overtaken
+    bugs = lock_bugs(session, {one.bug_id for one in known.values()} - new.bugs.keys())
+    for bug_id, level in {known[key].bug_id: event.level for key, event in events}.items():
+        bug = new.bugs.get(bug_id) or bugs[bug_id]
+        if bug.level != level:
+            bug.level = level
     releases.note(session.connection(), _releases(arrived))
-    seen = list(_sightings(fresh, inserted, known))
-    reopened = count_up(session, bugs, seen, now=now)
+    seen = list(_sightings(fresh, known))
+    reopened = count_up(session, bugs, [one for one in seen if one.bug_id in bugs], now=now)
+    new.note(one for one in seen if one.bug_id in new.bugs)
+    new.store(session, by=CAPTURE, reason="first seen", now=now)
+    _store(session, events, known)
+    add_tallies(session, seen)
     outcome = Intake(
-        stored=len(inserted),
+        stored=len(events),
         counted=sum(one.times for one in seen if one.event is None),
-        duplicates=sum(isinstance(one, EncodedEvent) for one in arrived) - len(inserted),
-        new_bugs=new_bugs,
+        duplicates=sum(isinstance(one, EncodedEvent) for one in arrived) - len(events),
+        new_bugs=tuple(bug.number for bug in new.bugs.values()),
         reopened=reopened,
     )
     _enter(session, journal, batch, outcome, now)
@@ -137,14 +139,14 @@ def record(session: Session, event: Event, *, by: Actor, reason: str, now: datet
 
     Its fingerprint must be new, and the numbers locked (see `capture.store.creation.lock_numbers`).
     """
-    key = _key(event)
-    (bug,) = _create(session, {key: (event, _bug(event, now))}, by=by, reason=reason, now=now)
-    known = _locked_fingerprints(session, {key})
-    arrived = peek(encode(event))
-    inserted = _store(session, [(key, arrived)], known)
-    assert bug.id is not None
-    count_up(session, lock_bugs(session, [bug.id]), list(_sightings([(key, arrived)], inserted, known)), now=now)
-    return bug
+    key, arrived = _key(event), peek(encode(event))
+    new = newcomers.begin(session, {key: event})
+    seen = list(_sightings([(key, arrived)], new.known))
+    new.note(seen)
+    new.store(session, by=by, reason=reason, now=now)
+    _store(session, [(key, arrived)], new.known)
+    add_tallies(session, seen)
+    return session.get_one(Bug, new.known[key].bug_id)
 
 
 def open_event(payload: bytes) -> Event:
@@ -174,11 +176,12 @@ def _fresh(session: Session, events: Sequence[Arrived]) -> list[Keyed]:
     return fresh
 
 
-def _stored(session: Session, keys: Collection[Key]) -> set[Key]:
-    """Return those of `keys` that have a bug, and perhaps a few more."""
-    table = table_of(FingerprintRow)
-    statement = sa.select(table.c.project, table.c.key).where(figures.having(keys))
-    return {(project, key) for project, key in session.connection().execute(statement)}
+def _first(events: Iterable[tuple[Key, EncodedEvent]]) -> dict[Key, EncodedEvent]:
+    """Return the first event of each key."""
+    first: dict[Key, EncodedEvent] = {}
+    for key, event in events:
+        first.setdefault(key, event)
+    return first
 
 
 def _locked_fingerprints(session: Session, keys: Collection[Key]) -> dict[Key, Known]:
@@ -187,87 +190,27 @@ def _locked_fingerprints(session: Session, keys: Collection[Key]) -> dict[Key, K
     return {key: known for key, known in found.items() if key in keys}
 
 
-def _create_missing(
-    session: Session, events: Sequence[tuple[Key, EncodedEvent]], stored: set[Key], now: datetime, *, keys: set[Key]
-) -> tuple[int, ...]:
-    """Create a bug for each fingerprint without one, and return the new numbers. `keys` are all of the batch."""
-    first: dict[Key, EncodedEvent] = {}
-    for key, event in events:
-        if key not in stored:
-            first.setdefault(key, event)
-    if not first:
-        return ()
-    creation.lock_numbers(session)
-    stored = _stored(session, first)  # somebody else may have been first while we waited for the lock
-    missing = {key: event.decoded() for key, event in first.items() if key not in stored}
-    new = {key: _bug(event, now) for key, event in missing.items()}
-    begun = {key: figures.of_bug(bug) for key, bug in new.items()}
-    for key in transition.attach(session, missing, begun, keys):
-        del missing[key]
-    # Sites of two versions may fail at the same time: the bug of the old key comes first.
-    later = {key: event for key, event in missing.items() if transition.earlier(key, event) in missing}
-    made = {key: (event, new[key]) for key, event in missing.items() if key not in later}
-    bugs = _create(session, made, by=CAPTURE, reason="first seen", now=now)
-    transition.attach(session, later, begun, keys)
-    return tuple(bug.number for bug in bugs)
-
-
-def _create(
-    session: Session, missing: Mapping[Key, tuple[Event, Bug]], *, by: Actor, reason: str, now: datetime
-) -> list[Bug]:
-    """Create the bug of each fingerprint of `missing`, which come with their first events."""
-    bugs = [bug for _event, bug in missing.values()]
-    creation.create(session, bugs, by=by, reason=reason, now=now)
-    rows = []
-    for key, (event, bug) in missing.items():
-        assert bug.id is not None
-        begun = asdict(figures.of_bug(bug))
-        rows.append({**figures.described(key, event.fingerprint), "bug_id": bug.id, "home_id": bug.id, **begun})
-    if rows:
-        session.connection().execute(sa.insert(table_of(FingerprintRow)), rows)
-    return bugs
-
-
-def _bug(event: Event, now: datetime) -> Bug:
-    surfaced, request, at = event.surfaced, event.request, _utc(event.at)
-    return Bug(
-        number=0,
-        project=event.project,
-        environment=event.environment[:WORD],
-        title=event.title[:TITLE],
-        kind=event.kind,
-        level=event.level,
-        exception_type=surfaced.type[:WORD] if surfaced else None,
-        status_code=event.status,
-        method=request.method[:WORD] if request else None,
-        route=_route(event),
-        first_release=_word(event.release),
-        last_release=_word(event.release),
-        first_seen=at,
-        last_seen=at,
-        changed_at=now,
-    )
-
-
-def _route(event: Event) -> str | None:
-    """Return what stands for the place in the site: the route, or the task or command that ran instead."""
-    if event.request is not None:
-        return event.request.route[:PATH] if event.request.route else None
-    return f"{event.job.kind} {event.job.name}"[:PATH] if event.job is not None else None
-
-
-def _store(session: Session, events: Sequence[tuple[Key, EncodedEvent]], known: Mapping[Key, Known]) -> set[str]:
-    """Store the events; return the ids of those that were really inserted: another journal may hold the same."""
-    rows: list[bulk.Row] = []
-    plain = payloads.come_plain(session.connection())
-    for key, event in events:
-        one = known[key]
-        path = event.request.path[:PATH] if event.request else ""
-        where = event.environment[:WORD]
-        payload = event.encoded if plain else payloads.pack(event.encoded)
-        release, user = _word(event.release), _word(event.user_id)
-        rows.append((event.id, one.bug_id, one.id, _utc(event.at), event.status, where, release, path, user, payload))
-    return bulk.insert(session.connection(), rows) if rows else set()
+def _store(session: Session, events: Sequence[tuple[Key, EncodedEvent]], known: Mapping[Key, Known]) -> None:
+    """Store the events. Raises `_Overtaken` where another journal brought one of them at this very moment."""
+    pack = None if payloads.come_plain(session.connection()) else payloads.pack
+    columns: dict[str, list[Any]] = {
+        "id": [event.id for _key, event in events],
+        "bug_id": [known[key].bug_id for key, _event in events],
+        "fingerprint_id": [known[key].id for key, _event in events],
+        "at": [utc(event.at) for _key, event in events],
+        "status_code": [event.status for _key, event in events],
+        "environment": [event.environment[:WORD] for _key, event in events],
+        "release": [word(event.release) for _key, event in events],
+        "path": [event.request.path[:PATH] if event.request else "" for _key, event in events],
+        "user_id": [word(event.user_id) for _key, event in events],
+        "payload": [event.encoded if pack is None else pack(event.encoded) for _key, event in events],
+    }
+    try:
+        bulk.insert(session.connection(), Occurrence, columns)
+    except Exception as error:
+        if getattr(error, "sqlstate", None) == _UNIQUE_VIOLATION:
+            raise _Overtaken from error
+        raise
 
 
 def _releases(arrived: Iterable[Arrived]) -> dict[Key, datetime]:
@@ -275,20 +218,20 @@ def _releases(arrived: Iterable[Arrived]) -> dict[Key, datetime]:
     seen: dict[Key, datetime] = {}
     for one in arrived:
         if one.release:
-            key, at = _storable_key(one.project, one.release[:WORD]), _utc(one.at)
+            key, at = _storable_key(one.project, one.release[:WORD]), utc(one.at)
             if at < seen.setdefault(key, at):
                 seen[key] = at
     return seen
 
 
-def _sightings(fresh: Iterable[Keyed], inserted: Collection[str], known: Mapping[Key, Known]) -> Iterator[Sighting]:
+def _sightings(fresh: Iterable[Keyed], known: Mapping[Key, Known]) -> Iterator[Sighting]:
     for key, seen in fresh:
         if (one := known.get(key)) is None:
             continue  # a count of a fingerprint without a bug
-        at, release, where = _utc(seen.at), _word(seen.release), seen.environment[:WORD]
+        at, release, where = utc(seen.at), word(seen.release), seen.environment[:WORD]
         if isinstance(seen, Counted):
             yield Sighting(one.id, one.bug_id, at, seen.count, release, where)
-        elif seen.id in inserted:
+        else:
             yield Sighting(one.id, one.bug_id, at, 1, release, where, seen.id)
 
 
@@ -317,13 +260,3 @@ def _key(seen: Event | Arrived) -> Key:
 @lru_cache(maxsize=4_096)
 def _storable_key(project: str, key: str) -> Key:
     return storable(project), storable(key)
-
-
-def _word(text: str | None) -> str | None:
-    return None if text is None else text[:WORD]
-
-
-def _utc(at: datetime) -> datetime:
-    if at.tzinfo is UTC:
-        return at
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
-import sqlalchemy as sa
 from sqlmodel import Session
 
+from capture.store import bulk
 from capture.store.labels import label as label
-from capture.store.tables import Bug, Transition, table_of
+from capture.store.tables import Bug, Transition
 
 State = Literal["open", "fixing", "review", "closed", "muted"]
 ActorKind = Literal["person", "agent", "system"]
@@ -52,12 +52,10 @@ class IllegalTransition(Exception):
         self.to_state = to_state
 
 
-def begin(session: Session, bugs: Sequence[Bug], *, by: Actor, reason: str, now: datetime) -> None:
+def begin(session: Session, bug_ids: Sequence[int], *, by: Actor, reason: str, now: datetime) -> None:
     """Write the first line of each new bug's history, in one statement. Nothing is committed."""
-    begun = {"at": now, "actor_kind": by.kind, "actor": by.name, "from_state": None, "reason": reason}
-    rows = [{**begun, "bug_id": bug.id, "to_state": bug.state} for bug in bugs]
-    if rows:
-        session.connection().execute(sa.insert(table_of(Transition)), rows)
+    begun = {"at": now, "actor_kind": by.kind, "actor": by.name, "to_state": "open", "reason": reason}
+    bulk.insert(session.connection(), Transition, {"bug_id": bug_ids}, **begun)
 
 
 def move(

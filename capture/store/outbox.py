@@ -11,11 +11,13 @@ from typing import Any, Literal, get_args
 
 from sqlmodel import Session, select
 
-from capture.store.engine import upsert
-from capture.store.tables import OutboxRow, table_of
+from capture.store import bulk
+from capture.store.tables import OutboxRow
 
 Kind = Literal["write_file", "open_issue", "comment_issue", "close_issue", "reopen_issue", "open_pull", "status_issue"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+# What is the same for all that nobody has begun.
+_BLANK = {"body": {}, "state": "due", "attempts": 0, "outcome": ""}
 
 
 def owe(
@@ -42,14 +44,11 @@ def owe(
 
 
 def owe_all(session: Session, kinds: Sequence[Kind], bug_ids: Sequence[int], *, occasion: str, now: datetime) -> None:
-    """Owe each of `kinds` for each bug, in one statement. Meant for new bugs, for which nothing waits yet."""
-    # One row as a model, for what all have in common: a model costs as much as storing an event.
-    blank = OutboxRow(bug_id=0, kind="", key="", due_at=now, created_at=now).model_dump(exclude={"id"})
-    rows = [
-        {**blank, "bug_id": bug_id, "kind": kind, "key": f"{kind}:{bug_id}:{occasion}"}
-        for bug_id in bug_ids
-        for kind in kinds
-    ]
-    if rows:
-        connection = session.connection()
-        connection.execute(upsert(connection, table_of(OutboxRow)).on_conflict_do_nothing(), rows)
+    """Owe each of `kinds` for each bug, in one statement. For bugs that are new: nothing can be owed for them yet."""
+    both = [(bug_id, kind) for bug_id in bug_ids for kind in kinds]
+    columns: dict[str, list[Any]] = {
+        "bug_id": [bug_id for bug_id, _kind in both],
+        "kind": [kind for _bug_id, kind in both],
+        "key": [f"{kind}:{bug_id}:{occasion}" for bug_id, kind in both],
+    }
+    bulk.insert(session.connection(), OutboxRow, columns, **_BLANK, due_at=now, created_at=now)

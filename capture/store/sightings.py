@@ -49,15 +49,15 @@ def count_up(
 ) -> tuple[int, ...]:
     """Enter the sightings, in order, into their locked bugs; return the numbers of those that came back.
 
-    Nothing is committed.
+    Tallies are for `add_tallies`. Nothing is committed.
     """
-    tallies: Counter[tuple[int, int]] = Counter()  # fingerprint and hours since the epoch
+    if not sightings:
+        return ()
     earlier = _Earlier(session, bugs, sightings)
     of_bug = {bug_id: {one.id: one for one in all_} for bug_id, all_ in figures.of_bugs(session, bugs).items()}
     reopened: list[int] = []
     for sighting in sightings:
         bug, fingerprints = bugs[sighting.bug_id], of_bug[sighting.bug_id]
-        tallies[sighting.fingerprint_id, int(sighting.at.timestamp()) // 3600] += sighting.times
         if bug.state == "closed" and earlier.is_recurrence(bug, sighting):
             _reopen(session, bug, sighting, holds=earlier.holds(bug, sighting), now=now)
             reopened.append(bug.number)
@@ -73,12 +73,15 @@ def count_up(
     sums = {bug_id: figures.total([one.figures for one in of_bug[bug_id].values()]) for bug_id in touched.values()}
     figures.save_bugs(session, [(bugs[bug_id], sums[bug_id]) for bug_id in sorted(sums)], changed_at=now)
     figures.save(session, [of_bug[bug_id][fingerprint_id] for fingerprint_id, bug_id in sorted(touched.items())])
-    _add_tallies(session, tallies)
     session.flush()
     return tuple(reopened)
 
 
-def _add_tallies(session: Session, tallies: Counter[tuple[int, int]]) -> None:
+def add_tallies(session: Session, sightings: Iterable[Sighting]) -> None:
+    """Add the sightings to the tallies of their fingerprints. Nothing is committed."""
+    tallies: Counter[tuple[int, int]] = Counter()  # fingerprint and hours since the epoch
+    for sighting in sightings:
+        tallies[sighting.fingerprint_id, int(sighting.at.timestamp()) // 3600] += sighting.times
     if not tallies:
         return
     connection, table = session.connection(), table_of(Tally)

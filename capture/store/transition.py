@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict
 
 import sqlalchemy as sa
 from sqlmodel import Session
@@ -20,6 +19,15 @@ def earlier(key: Key, event: Event) -> Key | None:
     """Return the key of an event under the rules before, or None where it does not say."""
     old = event.fingerprint.earlier
     return (key[0], storable(old)) if old else None
+
+
+def oldest(key: Key, missing: Mapping[Key, Event]) -> Key:
+    """Return the key among the new ones that comes first in the line of earlier keys of `key`, or `key` itself."""
+    line = {key}
+    while (before := earlier(key, missing[key])) is not None and before in missing and before not in line:
+        line.add(before)
+        key = before
+    return key
 
 
 def attach(
@@ -43,7 +51,7 @@ def attach(
             **figures.described(key, missing[key].fingerprint),
             "bug_id": old.bug_id,
             "home_id": old.home_id,
-            **asdict(figures_of[key]),
+            **vars(figures_of[key]),
         }
         for key, old in found.items()
     ]

@@ -14,9 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlalchemy.engine import Engine
 from sqlmodel import Session
 
-from capture.store import creation
 from capture.store.engine import writing
-from capture.store.lifecycle import LEGAL, STATES, Actor, ActorKind, IllegalTransition, State, label, move
+from capture.store.lifecycle import LEGAL, STATES, Actor, ActorKind, IllegalTransition, State, begin, label, move
 from capture.store.tables import Bug, Transition
 from capture.testing import NOW
 
@@ -82,7 +81,8 @@ def test_a_bug_that_the_system_reopens_is_a_recurrence(session: Session, actor: 
 
 
 def test_a_history_begins_with_the_creation(session: Session) -> None:
-    creation.create(session, [a_bug()], by=ADA, reason="by hand", now=NOW)
+    bug = stored(session, a_bug())
+    begin(session, [bug.id], by=ADA, reason="by hand", now=NOW)
     first = session.scalars(sa.select(Transition)).one()
     assert (first.from_state, first.to_state, first.actor, first.reason) == (None, "open", "Ada", "by hand")
 

@@ -5,7 +5,7 @@ and out. What is written in bulk is written with Core statements on these same t
 """
 
 from capture.store.tables.bugs import Bug, FingerprintRow, Occurrence, Tally
-from capture.store.tables.columns import Row, StoredText, UtcDateTime, metadata, storable, table_of
+from capture.store.tables.columns import Row, StoredText, UtcDateTime, metadata, storable, table_of, utc
 from capture.store.tables.history import ActRow, BugLabel, Note, Transition
 from capture.store.tables.sessions import (
     ConversationLine,
@@ -49,4 +49,5 @@ __all__ = [
     "metadata",
     "storable",
     "table_of",
+    "utc",
 ]

@@ -43,6 +43,13 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+def utc(at: datetime) -> datetime:
+    """Return a time in UTC; one without a zone is taken as that."""
+    if at.tzinfo is UTC:
+        return at
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
 def storable(text: str) -> str:
     """Return `text` with NUL and halves of surrogate pairs as U+FFFD."""
     if text.isascii() and "\0" not in text:

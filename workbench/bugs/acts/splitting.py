@@ -20,6 +20,7 @@ from sqlmodel import Session, col, select
 
 from capture.event import Event
 from capture.store import creation, figures
+from capture.store.creation import NewBug
 from capture.store.figures import Figures, Known
 from capture.store.intake import open_event
 from capture.store.lifecycle import Actor, label
@@ -149,22 +150,21 @@ def _take_out(why: str, number: int) -> Refused:
 
 def _new_bug(session: Session, bug: Bug, event: Event, difference: Difference, *, by: str, now: datetime) -> Bug:
     request = event.request
-    new = Bug(
-        **bug.model_dump(include={"project", "kind", "level", "environment", "route", "first_seen", "last_seen"})
-        | {
-            "number": 0,
-            "title": event.title[:300],
-            "exception_type": event.surfaced.type[:200] if event.surfaced else None,
-            "status_code": event.status,
-            "method": request.method[:200] if request else None,
-            "changed_at": now,
-        }
+    new = NewBug(
+        project=bug.project,
+        title=event.title[:300],
+        kind=bug.kind,
+        level=bug.level,
+        exception_type=event.surfaced.type[:200] if event.surfaced else None,
+        status_code=event.status,
+        method=request.method[:200] if request else None,
+        route=request.route[:2_000] if request is not None and request.route else bug.route,
+        figures=Figures(0, bug.first_seen, bug.last_seen, None, None, bug.environment),
     )
-    if request is not None and request.route:
-        new.route = request.route[:2_000]
     said = f"split off {label(bug.number)}: {difference.words}"
-    creation.create(session, [new], by=Actor("person", by), reason=said, now=now)
-    return new
+    creation.number(session, [new])
+    creation.store(session, [new], by=Actor("person", by), reason=said, now=now)
+    return session.get_one(Bug, new.id)
 
 
 def _part(

@@ -1,0 +1,128 @@
+"""The bugs that a batch of events begins: each is put together in memory, and written once, with all its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from capture.event import EncodedEvent, Event
+from capture.store import bulk, creation, figures, transition
+from capture.store.creation import NewBug
+from capture.store.figures import Figures, Known
+from capture.store.lifecycle import Actor
+from capture.store.sightings import Sighting
+from capture.store.tables import FingerprintRow, table_of, utc
+
+Key = tuple[str, str]  # project and fingerprint
+
+# The longest text of each kind that goes into a column of its own. The whole event is in the payload.
+TITLE, WORD, PATH = 300, 200, 2_000
+
+
+@dataclass
+class Newcomers:
+    """New fingerprints by their key, each with its first event, and new bugs by their id."""
+
+    known: dict[Key, Known] = field(default_factory=dict)
+    events: dict[Key, Event] = field(default_factory=dict)
+    bugs: dict[int, NewBug] = field(default_factory=dict)
+
+    def note(self, seen: Iterable[Sighting]) -> None:
+        """Count what was seen of them."""
+        of_id = {known.id: known.figures for known in self.known.values()}
+        for one in seen:
+            of_id[one.fingerprint_id].note(one.at, one.times, one.release, one.environment)
+
+    def store(self, session: Session, *, by: Actor, reason: str, now: datetime) -> None:
+        """Write all of it, with the figures that the fingerprints have by now. Nothing is committed."""
+        if not self.bugs:
+            return
+        of_bug: dict[int, list[Figures]] = {}
+        for known in self.known.values():
+            of_bug.setdefault(known.bug_id, []).append(known.figures)
+        for id_, bug in self.bugs.items():
+            bug.figures = figures.total(of_bug[id_])
+        creation.store(session, list(self.bugs.values()), by=by, reason=reason, now=now)
+        figures.insert(session, [(known, self.events[key].fingerprint) for key, known in self.known.items()])
+
+
+def find(session: Session, first: Mapping[Key, EncodedEvent], keys: Collection[Key]) -> Newcomers:
+    """Return the new ones among the fingerprints whose first events of the batch are `first`, with their bugs.
+
+    `keys` are all of the batch. One whose bug is known by its earlier key is none of the new: that is written at
+    once. Where there are new ones, nobody else can begin a bug until this transaction ends.
+    """
+    wanted = first.keys() - _stored(session, first)
+    if not wanted:
+        return Newcomers()
+    if creation.lock_numbers(session):  # somebody else may have been first while we waited for the lock
+        wanted -= _stored(session, wanted)
+    missing = {key: event.decoded() for key, event in first.items() if key in wanted}
+    for key in transition.attach(session, missing, {key: begun(event) for key, event in missing.items()}, keys):
+        del missing[key]
+    return begin(session, missing)
+
+
+def begin(session: Session, missing: Mapping[Key, Event]) -> Newcomers:
+    """Return a bug for each of these fingerprints, none of which is stored, with ids and numbers of their own."""
+    if not missing:
+        return Newcomers()
+    bugs: dict[Key, NewBug] = {}
+    of_key: dict[Key, NewBug] = {}
+    for key in missing:
+        # Sites of two versions may fail at the same time: then the bug is that of the old key.
+        oldest = transition.oldest(key, missing)
+        if oldest not in bugs:
+            bugs[oldest] = _bug(missing[oldest])
+        of_key[key] = bugs[oldest]
+    creation.number(session, list(bugs.values()))
+    ids = bulk.next_ids(session.connection(), FingerprintRow, len(missing))
+    known = {
+        key: Known(id_, key[0], key[1], of_key[key].id, of_key[key].id, begun(event))
+        for id_, (key, event) in zip(ids, missing.items(), strict=True)
+    }
+    return Newcomers(known, dict(missing), {bug.id: bug for bug in bugs.values()})
+
+
+def _stored(session: Session, keys: Collection[Key]) -> set[Key]:
+    """Return those of `keys` that have a bug, and perhaps a few more."""
+    table = table_of(FingerprintRow)
+    statement = sa.select(table.c.project, table.c.key).where(figures.having(keys))
+    return {(project, key) for project, key in session.connection().execute(statement)}
+
+
+def begun(event: Event) -> Figures:
+    """Return the figures of a fingerprint before its first event is counted."""
+    at, release = utc(event.at), word(event.release)
+    return Figures(0, at, at, release, release, event.environment[:WORD])
+
+
+def word(text: str | None) -> str | None:
+    """Return the part of a short text that goes into a column."""
+    return None if text is None else text[:WORD]
+
+
+def _bug(event: Event) -> NewBug:
+    surfaced, request = event.surfaced, event.request
+    return NewBug(
+        project=event.project,
+        title=event.title[:TITLE],
+        kind=event.kind,
+        level=event.level,
+        exception_type=surfaced.type[:WORD] if surfaced else None,
+        status_code=event.status,
+        method=request.method[:WORD] if request else None,
+        route=_route(event),
+        figures=begun(event),
+    )
+
+
+def _route(event: Event) -> str | None:
+    """Return what stands for the place in the site: the route, or the task or command that ran instead."""
+    if event.request is not None:
+        return event.request.route[:PATH] if event.request.route else None
+    return f"{event.job.kind} {event.job.name}"[:PATH] if event.job is not None else None
