@@ -29,6 +29,9 @@ _POSTGRES_TYPES: Mapping[type[Any], str] = {
     UtcDateTime: "timestamptz",
 }
 
+# The condition that a column is one of many values, which are given as one: see `as_one`.
+ANY_OF: Mapping[str, str] = {"sqlite": "IN (SELECT value FROM json_each({}))", "postgresql": "= ANY({})"}
+
 
 def insert(connection: sa.Connection, model: type[Row], columns: Mapping[str, Sequence[Any]], **same: Any) -> None:
     """Insert rows, given by their columns; `same` are the columns that are the same in all of them.
@@ -68,14 +71,17 @@ def next_ids(connection: sa.Connection, model: type[Row], number: int) -> Sequen
     return sorted(connection.exec_driver_sql(taken, (f"{name}_id_seq", number)).scalars())
 
 
+def as_one(connection: sa.Connection, texts: Collection[str]) -> Any:
+    """Return texts as one value for `ANY_OF`: to name each in a statement takes longer than to look."""
+    return msgspec.json.encode(sorted(texts)).decode() if connection.dialect.name == "sqlite" else sorted(texts)
+
+
 def stored(connection: sa.Connection, ids: Collection[str]) -> set[str]:
-    """Return those of `ids` that are stored. They are given as one value: to name each takes longer than to look."""
-    if connection.dialect.name == "sqlite":
-        given: Any = msgspec.json.encode(sorted(ids)).decode()
-        query = "SELECT id FROM occurrence WHERE id IN (SELECT value FROM json_each(?))"
-    else:
-        given, query = sorted(ids), "SELECT id FROM occurrence WHERE id = ANY(%s)"
-    return set(connection.exec_driver_sql(query, (given,)).scalars())
+    """Return those of `ids` that are stored."""
+    dialect = connection.dialect.name
+    any_of = ANY_OF[dialect].format("?" if dialect == "sqlite" else "%s")
+    query = f"SELECT id FROM occurrence WHERE id {any_of}"  # noqa: S608 (texts of ours)
+    return set(connection.exec_driver_sql(query, (as_one(connection, ids),)).scalars())
 
 
 def _ready(column: sa.Column[Any], values: Sequence[Any], *, is_sqlite: bool) -> Iterable[Any]:

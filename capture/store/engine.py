@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -166,5 +167,10 @@ def _refuse_writing(connection: Any, _record: Any) -> None:
 
 def upsert(connection: sa.Connection, table: sa.Table) -> Any:
     """Return the database's own INSERT for `table`, the one that knows ON CONFLICT."""
-    module = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return module.insert(table)
+    return insert_of(connection.dialect.name, table)
+
+
+@lru_cache(maxsize=64)
+def insert_of(dialect: str, table: sa.Table) -> Any:
+    """Return the INSERT of a dialect: what is made of it can be made once."""
+    return (postgresql if dialect == "postgresql" else sqlite).insert(table)

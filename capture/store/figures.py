@@ -20,7 +20,7 @@ from sqlmodel import Session
 from capture.event import Fingerprint, Part
 from capture.fault_parts import raise_site
 from capture.store import bulk
-from capture.store.tables import Bug, FingerprintRow, table_of
+from capture.store.tables import Bug, FingerprintRow, Row, table_of
 
 
 @dataclass
@@ -114,9 +114,7 @@ def save_bugs(session: Session, sums: Iterable[tuple[Bug, Figures]], *, changed_
             set_committed_value(bug, name, value)
         rows.append({"the_id": bug.id, **values})
     if rows:
-        table = table_of(Bug)
-        columns: dict[str, Any] = {name: sa.bindparam(name) for name in (*NAMES, "changed_at")}
-        session.connection().execute(sa.update(table).where(table.c.id == sa.bindparam("the_id")).values(columns), rows)
+        session.connection().execute(_SAVE_BUGS, rows)
 
 
 def of_bugs(session: Session, bug_ids: Collection[int]) -> dict[int, list[Known]]:
@@ -128,18 +126,17 @@ def of_bugs(session: Session, bug_ids: Collection[int]) -> dict[int, list[Known]
     return found
 
 
-def having(keys: Collection[tuple[str, str]]) -> sa.ColumnElement[bool]:
+def having(connection: sa.Connection, keys: Collection[tuple[str, str]]) -> sa.TextClause:
     """Return the condition for the fingerprints with these projects and keys, and perhaps a few more.
 
     The projects have to be named: the index begins with them, and with keys alone all of the table is read.
     """
-    table = table_of(FingerprintRow)
-    return sa.and_(
-        table.c.project.in_({project for project, _key in keys}), table.c.key.in_({key for _project, key in keys})
-    )
+    projects, names = {project for project, _key in keys}, {key for _project, key in keys}
+    given = {"projects": bulk.as_one(connection, projects), "keys": bulk.as_one(connection, names)}
+    return _HAVING[connection.dialect.name].bindparams(**given)
 
 
-def lock(session: Session, condition: sa.ColumnElement[bool]) -> list[Known]:
+def lock(session: Session, condition: sa.ColumnElement[bool] | sa.TextClause) -> list[Known]:
     """Return the fingerprints for which `condition` holds, in order of id, locked until the transaction ends.
 
     Whoever locks fingerprints does so before bugs: only then does their bug stay the same.
@@ -149,11 +146,9 @@ def lock(session: Session, condition: sa.ColumnElement[bool]) -> list[Known]:
 
 def save(session: Session, fingerprints: Iterable[Known]) -> None:
     """Write the figures of fingerprints back."""
-    table = table_of(FingerprintRow)
     rows: list[dict[str, Any]] = [{"the_id": known.id, **vars(known.figures)} for known in fingerprints]
     if rows:
-        values: dict[str, Any] = {name: sa.bindparam(name) for name in NAMES}
-        session.connection().execute(sa.update(table).where(table.c.id == sa.bindparam("the_id")).values(values), rows)
+        session.connection().execute(_SAVE, rows)
 
 
 def insert(session: Session, new: Sequence[tuple[Known, Fingerprint]]) -> None:
@@ -165,11 +160,28 @@ def insert(session: Session, new: Sequence[tuple[Known, Fingerprint]]) -> None:
     bulk.insert(session.connection(), FingerprintRow, columns)
 
 
-def _select(session: Session, condition: sa.ColumnElement[bool], *, lock: bool) -> list[Known]:
-    table = table_of(FingerprintRow)
-    columns = [table.c[name] for name in ("id", "project", "key", "bug_id", "home_id", *NAMES)]
-    statement = sa.select(*columns).where(condition).order_by(table.c.id)
+def _select(session: Session, condition: sa.ColumnElement[bool] | sa.TextClause, *, lock: bool) -> list[Known]:
+    statement = _KNOWN.where(condition)
     if lock:
         statement = statement.with_for_update(key_share=True)
     rows = session.connection().execute(statement)
     return [Known(row.id, row.project, row.key, row.bug_id, row.home_id, Figures(*row[5:])) for row in rows]
+
+
+def _update(model: type[Row], *names: str) -> sa.Update:
+    """Return the statement that writes some columns of the row that has `the_id`."""
+    table = table_of(model)
+    values: dict[str, Any] = {name: sa.bindparam(name) for name in names}
+    return sa.update(table).where(table.c.id == sa.bindparam("the_id")).values(values)
+
+
+# Made once: to put a statement together takes longer than to run it.
+_SAVE, _SAVE_BUGS = _update(FingerprintRow, *NAMES), _update(Bug, *NAMES, "changed_at")
+_TABLE = table_of(FingerprintRow)
+_KNOWN = sa.select(*(_TABLE.c[name] for name in ("id", "project", "key", "bug_id", "home_id", *NAMES))).order_by(
+    _TABLE.c.id
+)
+_HAVING = {
+    dialect: sa.text(f"fingerprint.project {any_of.format(':projects')} AND fingerprint.key {any_of.format(':keys')}")
+    for dialect, any_of in bulk.ANY_OF.items()
+}

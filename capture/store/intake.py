@@ -31,6 +31,13 @@ from capture.store.tables import Bug, JournalRow, Occurrence, storable, table_of
 _TRIES = 5
 _UNIQUE_VIOLATION = "23505"
 
+# Made once: to put a statement together takes longer than to run it.
+_JOURNAL = table_of(JournalRow)
+_IS_IT = _JOURNAL.c.name == sa.bindparam("the_name")
+_LOCK_JOURNAL = sa.select(_JOURNAL).where(_IS_IT).with_for_update()
+_ENTERED = ("project", "folder", "offset", "seen", "stored", "counted", "dropped", "updated_at")
+_ENTER = sa.update(_JOURNAL).where(_IS_IT).values({name: sa.bindparam(name) for name in _ENTERED})
+
 
 class _Overtaken(Exception):
     """Somebody else changed what this transaction had read: a bug was deleted, or the same events are stored now."""
@@ -154,12 +161,14 @@ def open_event(payload: bytes) -> Event:
     return payloads.unpack(payload)
 
 
-def _locked_journal(session: Session, batch: Batch, now: datetime) -> JournalRow:
+def _locked_journal(session: Session, batch: Batch, now: datetime) -> sa.Row[Any]:
     connection = session.connection()
-    blank = JournalRow(name=batch.journal, folder=storable(batch.folder), updated_at=now).model_dump()
-    connection.execute(upsert(connection, table_of(JournalRow)).values(blank).on_conflict_do_nothing())
-    statement = sa.select(JournalRow).where(JournalRow.name == batch.journal).with_for_update()  # type: ignore[arg-type]
-    return session.scalars(statement).one()
+    found = connection.execute(_LOCK_JOURNAL, {"the_name": batch.journal}).one_or_none()
+    if found is None:  # or somebody else is just beginning it
+        blank = JournalRow(name=batch.journal, folder=storable(batch.folder), updated_at=now).model_dump()
+        connection.execute(upsert(connection, _JOURNAL).values(blank).on_conflict_do_nothing())
+        found = connection.execute(_LOCK_JOURNAL, {"the_name": batch.journal}).one()
+    return found
 
 
 def _fresh(session: Session, events: Sequence[Arrived]) -> list[Keyed]:
@@ -186,7 +195,9 @@ def _first(events: Iterable[tuple[Key, EncodedEvent]]) -> dict[Key, EncodedEvent
 
 def _locked_fingerprints(session: Session, keys: Collection[Key]) -> dict[Key, Known]:
     """Return the stored ones of `keys`, locked: nobody can merge or delete their bugs any more."""
-    found = {(known.project, known.key): known for known in figures.lock(session, figures.having(keys))}
+    found = {
+        (known.project, known.key): known for known in figures.lock(session, figures.having(session.connection(), keys))
+    }
     return {key: known for key, known in found.items() if key in keys}
 
 
@@ -235,22 +246,25 @@ def _sightings(fresh: Iterable[Keyed], known: Mapping[Key, Known]) -> Iterator[S
             yield Sighting(one.id, one.bug_id, at, 1, release, where, seen.id)
 
 
-def _enter(session: Session, journal: JournalRow, batch: Batch, outcome: Intake, now: datetime) -> None:
+def _enter(session: Session, journal: sa.Row[Any], batch: Batch, outcome: Intake, now: datetime) -> None:
     """Enter the batch in the journal's part of the ledger."""
     dropped = Counter(journal.dropped)
     dropped.update(batch.dropped)
     dropped["unknown_fingerprint"] -= outcome.counted
     dropped["unknown_fingerprint"] += sum(one.count for one in batch.events if isinstance(one, Counted))
     dropped["duplicate"] += outcome.duplicates
-    journal.project = journal.project or next((_key(seen)[0] for seen in batch.events), "")
-    journal.folder = batch.folder
-    journal.offset = batch.end
-    journal.seen = max(journal.seen, batch.seen)
-    journal.stored += outcome.stored
-    journal.counted += outcome.counted
-    journal.dropped = {reason: number for reason, number in sorted(dropped.items()) if number}
-    journal.updated_at = now
-    session.add(journal)
+    row = {
+        "the_name": batch.journal,
+        "project": journal.project or next((_key(seen)[0] for seen in batch.events), ""),
+        "folder": batch.folder,
+        "offset": batch.end,
+        "seen": max(journal.seen, batch.seen),
+        "stored": journal.stored + outcome.stored,
+        "counted": journal.counted + outcome.counted,
+        "dropped": {reason: number for reason, number in sorted(dropped.items()) if number},
+        "updated_at": now,
+    }
+    session.connection().execute(_ENTER, row)
 
 
 def _key(seen: Event | Arrived) -> Key:

@@ -21,6 +21,7 @@ Key = tuple[str, str]  # project and fingerprint
 
 # The longest text of each kind that goes into a column of its own. The whole event is in the payload.
 TITLE, WORD, PATH = 300, 200, 2_000
+_KEYS = sa.select(table_of(FingerprintRow).c.project, table_of(FingerprintRow).c.key)
 
 
 @dataclass
@@ -90,9 +91,9 @@ def begin(session: Session, missing: Mapping[Key, Event]) -> Newcomers:
 
 def _stored(session: Session, keys: Collection[Key]) -> set[Key]:
     """Return those of `keys` that have a bug, and perhaps a few more."""
-    table = table_of(FingerprintRow)
-    statement = sa.select(table.c.project, table.c.key).where(figures.having(keys))
-    return {(project, key) for project, key in session.connection().execute(statement)}
+    connection = session.connection()
+    found = connection.execute(_KEYS.where(figures.having(connection, keys)))
+    return {(project, key) for project, key in found}
 
 
 def begun(event: Event) -> Figures:

@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session
 
 from capture.store import figures, lifecycle, outbox, releases, waking
-from capture.store.engine import upsert
+from capture.store.engine import insert_of
 from capture.store.tables import Bug, Occurrence, Tally, Transition, table_of
+
+# Made once: to put a statement together takes longer than to run it.
+_LOCK_BUGS = (
+    sa.select(Bug)
+    .where(Bug.id.in_(sa.bindparam("ids", expanding=True)))  # type: ignore[union-attr]
+    .order_by(Bug.id)  # type: ignore[arg-type]
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
 
 CAPTURE = lifecycle.Actor("system", "capture")
 
@@ -34,14 +44,8 @@ def lock_bugs(session: Session, ids: Iterable[int]) -> dict[int, Bug]:
 
     Always in order of id, so that two transactions with the same bugs wait for each other once and not crosswise.
     """
-    statement = (
-        sa.select(Bug)
-        .where(Bug.id.in_(sorted(ids)))  # type: ignore[union-attr]
-        .order_by(Bug.id)  # type: ignore[arg-type]
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    return {bug.id: bug for bug in session.scalars(statement) if bug.id is not None}
+    found = session.scalars(_LOCK_BUGS, {"ids": sorted(ids)})
+    return {bug.id: bug for bug in found if bug.id is not None}
 
 
 def count_up(
@@ -84,16 +88,21 @@ def add_tallies(session: Session, sightings: Iterable[Sighting]) -> None:
         tallies[sighting.fingerprint_id, int(sighting.at.timestamp()) // 3600] += sighting.times
     if not tallies:
         return
-    connection, table = session.connection(), table_of(Tally)
-    insert = upsert(connection, table)
-    insert = insert.on_conflict_do_update(
-        index_elements=[table.c.fingerprint_id, table.c.hour], set_={"count": table.c.count + insert.excluded.count}
-    )
     rows = [
         {"fingerprint_id": one, "hour": datetime.fromtimestamp(hour * 3600, UTC), "count": count}
         for (one, hour), count in sorted(tallies.items())
     ]
-    connection.execute(insert, rows)
+    connection = session.connection()
+    connection.execute(_add_tally(connection.dialect.name), rows)
+
+
+@lru_cache
+def _add_tally(dialect: str) -> Any:
+    table = table_of(Tally)
+    insert = insert_of(dialect, table)
+    return insert.on_conflict_do_update(
+        index_elements=[table.c.fingerprint_id, table.c.hour], set_={"count": table.c.count + insert.excluded.count}
+    )
 
 
 class _Earlier:

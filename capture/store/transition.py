@@ -43,7 +43,7 @@ def attach(
     if not wanted:
         return set()
     table = table_of(FingerprintRow)
-    locked = figures.lock(session, figures.having({*keys, *wanted}))
+    locked = figures.lock(session, figures.having(session.connection(), {*keys, *wanted}))
     known: dict[Key, Known] = {(row.project, row.key): row for row in locked}
     found = {key: known[old] for key, old in olds.items() if old is not None and old in known}
     rows = [
