@@ -16,8 +16,8 @@ from capture import hooks
 from capture.event import Frame
 from capture.in_app import is_in_app
 from capture.own_memory import own_dict
-from capture.scrub import clean, scrub_lines
-from capture.secrets_apart import MAX_BELOW
+from capture.scrub import clean
+from capture.scrub_source import MAX_BELOW, scrub_lines
 from capture.values import Budget, describe_locals
 
 MAX_FRAMES = 60

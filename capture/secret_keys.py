@@ -41,10 +41,27 @@ _SECRET_ENDINGS = (
     "sessionid",
 )
 # `max_tokens` and `password_length` say how much, not what.
-_MEASURES = words_of(
-    "max min num count total limit used type length len expires expiry ttl expired required valid form field"
+_MEASURES = words_of("max min num count total limit type length len expires expiry ttl")
+# `token_valid` and `password_form` tell of a secret, and `valid_token` is one.
+_TELLING = words_of("used expired required valid form field")
+# What the name of every secret key has in it.
+KEY_HINTS = tuple(
+    words_of(
+        """
+        pass pw secret token auth key cred cook sess sid csrf xsrf cvv cvc ssn signature jwt bearer otp card social
+        recovery pin forwarded real
+        """
+    )
 )
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+\d?|\d+")
+
+
+def may_name_secret(lowered: str) -> bool:
+    """Return whether the name of a secret key could be in a text, which is given in lower case."""
+    for hint in KEY_HINTS:  # noqa: SIM110  (any() with a generator takes twice as long, on every text of every event)
+        if hint in lowered:
+            return True
+    return False
 
 
 def is_secret_key(key: str) -> bool:
@@ -56,11 +73,13 @@ def is_secret_key(key: str) -> bool:
 @lru_cache(maxsize=4096)
 def _is_secret_name(key: str) -> bool:
     words = [word.lower().rstrip("0123456789") for word in _WORD.findall(key)]
-    if any(word in _MEASURES for word in words) and not key.lower().endswith(("password", "secret")):
+    if key.lower().endswith(("password", "secret")):
+        return True
+    if not _MEASURES.isdisjoint(words) or words[-2:] == ["used", "tokens"]:
         return False
-    if any(word in _SECRET_WORDS or word.endswith(_SECRET_ENDINGS) for word in words):
-        return True
-    if any(f"{first}+{second}" in _SECRET_PAIRS for first, second in pairwise(words)):
-        return True
+    pairs = [f"{first}+{second}" in _SECRET_PAIRS for first, second in pairwise(words)]
+    for index, word in enumerate(words):
+        if word in _SECRET_WORDS or word.endswith(_SECRET_ENDINGS) or (index < len(pairs) and pairs[index]):
+            return _TELLING.isdisjoint(words[index + 1 :])
     joined = "".join(words)
-    return joined in _SECRET_WORDS or joined.endswith(_SECRET_ENDINGS)
+    return _TELLING.isdisjoint(words) and (joined in _SECRET_WORDS or joined.endswith(_SECRET_ENDINGS))

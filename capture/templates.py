@@ -11,7 +11,8 @@ from capture.chains import Raised
 from capture.event import TemplateFrame
 from capture.frames import CONTEXT_LINES
 from capture.own_memory import own_dict
-from capture.scrub import clean, scrub_source, scrub_text
+from capture.scrub import clean, scrub_text
+from capture.scrub_source import scrub_source
 
 
 def template_frame(chain: Sequence[Raised]) -> TemplateFrame | None:
@@ -48,12 +49,14 @@ def _from_node(frame: FrameType, function: str, error: BaseException) -> Templat
     origin, lineno = getattr(owner, "origin", None), getattr(token, "lineno", None)
     if origin is None or not isinstance(lineno, int):
         return None
-    lines = [scrub_source(line.rstrip("\r\n")) for line in linecache.getlines(str(origin.name))]
+    lines = linecache.getlines(str(origin.name))
     start = max(0, lineno - 1 - CONTEXT_LINES)
+    shown = [scrub_source(line.rstrip("\r\n")) for line in lines[start : lineno + CONTEXT_LINES]]
+    at = lineno - 1 - start
     return TemplateFrame(
         name=scrub_text(str(getattr(origin, "template_name", None) or origin.name), limit=300),
         lineno=lineno,
-        context_line=lines[lineno - 1] if lineno <= len(lines) else "",
-        pre_context=tuple(lines[start : lineno - 1]),
-        post_context=tuple(lines[lineno : lineno + CONTEXT_LINES]),
+        context_line=shown[at] if at < len(shown) else "",
+        pre_context=tuple(shown[:at]),
+        post_context=tuple(shown[at + 1 :]),
     )

@@ -11,22 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capture import scrub, secret_shapes
-from capture.scrub import (
-    MAX_ITEMS,
-    REDACTED,
-    clean,
-    scrub_headers,
-    scrub_lines,
-    scrub_mapping,
-    scrub_query,
-    scrub_source,
-    scrub_text,
-    scrub_url,
-    scrub_value,
-)
-from capture.secret_keys import _SECRET_PAIRS, _SECRET_WORDS, is_secret_key
-from capture.secrets_apart import redact_below
+from capture import scrub, secret_shapes, secrets_keyed
+from capture.scrub import MAX_ITEMS, REDACTED, clean, scrub_mapping, scrub_text, scrub_value
+from capture.scrub_source import redact_below, scrub_lines, scrub_source
+from capture.scrub_urls import scrub_headers, scrub_query, scrub_url
+from capture.secret_keys import _SECRET_PAIRS, _SECRET_WORDS, KEY_HINTS, is_secret_key
 
 JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7bq\nZZZZ\n-----END RSA PRIVATE KEY-----"
@@ -51,11 +40,14 @@ SECRET_KEYS = [
     "HTTP_AUTHORIZATION", "Authorization", "Cookie", "Set-Cookie", "csrfmiddlewaretoken", "X-CSRFToken", "session",
     "sessionid", "access_token", "refreshToken", "client_secret", "AWS_SECRET_ACCESS_KEY", "privateKey", "creditCard",
     "card_number", "cvv", "PHPSESSID", "mysql_pwd", "passwd", "auth", "password2", "newpassword", "X-Forwarded-For",
-    "jwt", "stripe_secret", "password_hash", "DJANGO_SECRET_KEY",
+    "jwt", "stripe_secret", "password_hash", "DJANGO_SECRET_KEY", "valid_token", "last_used_token", "form_token",
+    "expiredSession", "valid_api_key", "required_password", "new_secret",
 ]  # fmt: skip
 OPEN_KEYS = [
     "author", "authority", "species", "key", "keyboard", "max_tokens", "token_count", "password_length", "passage",
     "secretary", "compass", "cooking", "pins", "card", "assessment", "tokenizer", "Content-Type", "user_agent", "id",
+    "token_valid", "token_is_valid", "password_form", "session_expired", "api_key_required", "token_used_at",
+    "used_tokens", "total_tokens", "token_type", "valid", "form",
 ]  # fmt: skip
 
 
@@ -250,7 +242,7 @@ def test_headers():
 def test_every_word_that_makes_a_key_secret_is_hinted_at():
     """The cheap look must never overlook what the exact patterns would find."""
     words = _SECRET_WORDS | {pair.replace("+", "_") for pair in _SECRET_PAIRS}
-    assert [word for word in words if not any(hint in word for hint in scrub._KEY_HINTS)] == []
+    assert [word for word in words if not any(hint in word for hint in KEY_HINTS)] == []
 
 
 PIECES = [
@@ -277,8 +269,9 @@ def test_the_cheap_look_finds_what_all_patterns_together_find(text):
     every = secret_shapes._DSN.sub(lambda match: f"{match[1] or match[2]}:{REDACTED}@", every)
     every = secret_shapes._BEARER.sub(rf"\1 {REDACTED}", secret_shapes._SHAPES.sub(REDACTED, every))
     every = secret_shapes._CARD.sub(secret_shapes._redact_card, every)
-    every = scrub._redact_keyed(scrub._COOKIE_LINE.sub(rf"\1{REDACTED}", every), scrub._VALUE)
-    assert scrub_text(text) == scrub._ELEMENT.sub(scrub._redact_element, every)
+    every = secrets_keyed._COOKIE_LINE.sub(rf"\1{REDACTED}", every)
+    every = secrets_keyed._redact_values(every, secrets_keyed._VALUE)
+    assert scrub_text(text) == secrets_keyed._ELEMENT.sub(secrets_keyed._redact_element, every)
 
 
 # Pieces of lines of source whose keys have their values on the line below.
@@ -288,6 +281,19 @@ BELOW = ("https://a@b", "x = ", "password =", "'token':", "api_key = (", "'hunte
 @given(st.lists(st.lists(st.sampled_from([*PIECES, *BELOW]), max_size=5).map("".join), max_size=11))
 def test_neighbouring_lines_are_scrubbed_as_each_alone_and_then_below_their_keys(lines):
     assert scrub_lines(lines) == redact_below([scrub_source(line) for line in lines], [True] * len(lines))
+
+
+def test_lines_of_source_that_are_remembered_hold_no_secret_and_stay_few(monkeypatch):
+    monkeypatch.setattr("capture.scrub_source.MAX_OPEN", 20)
+    monkeypatch.setattr("capture.scrub_source._open", remembered := set())
+    for number in range(60):
+        key = ("password =", f"total = {number}", f"name = get({number})")[number % 3]
+        shown = scrub_lines([f"x = {number}", key, "'hunter2'", 'token = "hunter2"' if number % 2 else ""])
+        assert "token = " not in "".join(shown) or REDACTED in "".join(shown)
+        assert (REDACTED in shown[2]) is (number % 3 == 0), "below its key, whoever met the line before"
+        assert len(remembered) <= 24
+    assert "x = 58" in remembered
+    assert not [line for line in remembered if "token" in line or "password" in line]
 
 
 def test_what_is_remembered_holds_no_secret_and_stays_small():
