@@ -15,10 +15,21 @@ from capture.store.packing import Packer
 from capture.store.retention import Pruned, Pruner
 
 # While there is work, one short round after another, with room for the site's own writing between them; once all
-# is done, a look now and then.
+# is done, a look now and then. While events come by the hundred a second, the site needs its time for answers: what
+# was stored can be thinned out later, as long as that keeps up (a round deletes some 2,000 events).
 ROUND_SECONDS = 0.1
 BETWEEN_ROUNDS_SECONDS = 1.0
+BETWEEN_BUSY_ROUNDS_SECONDS = 5.0
 BETWEEN_PASSES_SECONDS = 60.0
+# So many events in one pass over the journals are many.
+MANY = 20
+
+
+def pause(*, done: bool, arrived: int) -> float:
+    """Return the seconds between two rounds: `done` says what the last one left, `arrived` how many events came."""
+    if done:
+        return BETWEEN_PASSES_SECONDS
+    return BETWEEN_BUSY_ROUNDS_SECONDS if arrived >= MANY else BETWEEN_ROUNDS_SECONDS
 
 
 class Upkeep:
@@ -32,13 +43,14 @@ class Upkeep:
         self._now = now
         self._pruner = Pruner(engine, keep=settings.keep_events, now=now)
         self._packer = Packer(engine)
-        self._due_at = 0.0
+        self._ended_at = -BETWEEN_PASSES_SECONDS
+        self._done = False
 
-    def look(self) -> None:
-        """Do what is due, for a moment at most. Raises `capture.errors.StoreError`."""
-        if time.monotonic() >= self._due_at:
-            done = self.round(seconds=ROUND_SECONDS).done
-            self._due_at = time.monotonic() + (BETWEEN_PASSES_SECONDS if done else BETWEEN_ROUNDS_SECONDS)
+    def look(self, *, arrived: int = 0) -> None:
+        """Do what is due, for a moment at most, after so many events were stored. Raises `StoreError`."""
+        if time.monotonic() - self._ended_at >= pause(done=self._done, arrived=arrived):
+            self._done = self.round(seconds=ROUND_SECONDS).done
+            self._ended_at = time.monotonic()
 
     def round(self, *, seconds: float) -> Pruned:
         """Fold, prune, and pack what stays, for some `seconds`. Raises `capture.errors.StoreError`."""

@@ -111,6 +111,16 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
+def delete_cheaply(connection: sa.Connection) -> None:
+    """Have SQLite overwrite what is deleted through this connection only where that is no more to write.
+
+    Many systems build it so that it writes zeros over each page that becomes free: four times the time of a deletion,
+    and as much again into the write-ahead log as the events had taken.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA secure_delete=FAST")
+
+
 def use_write_ahead_log(engine: Engine) -> None:
     """Let readers and a writer of a SQLite file work side by side. The file keeps it; other databases need nothing.
 

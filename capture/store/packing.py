@@ -12,7 +12,7 @@ from collections.abc import Callable
 from sqlalchemy.engine import Engine
 
 from capture.store import payloads
-from capture.store.engine import writing
+from capture.store.engine import delete_cheaply, writing
 from capture.store.failures import store_errors
 
 # With events of 5 KB, some 5 ms of work, and 2 ms of the only write lock that SQLite has.
@@ -52,6 +52,7 @@ class Packer:
             packed = [(payloads.pack(payload), id_) for _row, id_, payload in found if payload is not None]
             if packed:
                 with store_errors(self._engine), writing(self._engine).begin() as connection:
+                    delete_cheaply(connection)
                     # One that was deleted meanwhile stays deleted.
                     connection.exec_driver_sql("UPDATE occurrence SET payload = ? WHERE id = ?", packed)
             if found:

@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from capture.store.engine import writing
+from capture.store.engine import delete_cheaply, writing
 from capture.store.failures import store_errors
 from capture.store.tables import Bug, FingerprintRow, Occurrence, table_of
 
@@ -127,6 +127,7 @@ class Pruner:
     def _delete(self, ids: Sequence[str]) -> int:
         table = table_of(Occurrence)
         with store_errors(self._engine), writing(self._engine).begin() as connection:
+            delete_cheaply(connection)
             return connection.execute(table.delete().where(table.c.id.in_(sorted(ids)))).rowcount
 
 

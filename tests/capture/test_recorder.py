@@ -25,6 +25,7 @@ from capture.store.engine import open_engine
 from capture.store.intake import Counted
 from capture.store.tables import Bug, JournalRow, Occurrence, table_of
 from capture.testing import make_event
+from capture.upkeep import pause
 
 
 @pytest.fixture
@@ -227,6 +228,13 @@ def test_the_thread_starts_with_the_first_event_and_is_quick(journal, recorder, 
     recorder.wake()
     assert wait_for(lambda: rows() == 2)
     assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("done", "arrived", "seconds"), [(True, 500, 60), (False, 0, 1), (False, 19, 1), (False, 20, 5)]
+)
+def test_upkeep_waits_while_many_events_come(done, arrived, seconds):
+    assert pause(done=done, arrived=arrived) == seconds
 
 
 def test_whoever_carries_prunes_and_packs_as_well(journal, recorder, rows, capture_settings, monkeypatch):

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 from capture.event import encode
 from capture.store import packing, payloads
 from capture.store.intake import Batch, open_event, take_in
-from capture.store.tables import Occurrence, table_of
+from capture.store.tables import Bug, FingerprintRow, Occurrence, OutboxRow, Transition, UtcDateTime, table_of
 from capture.testing import NOW, make_event
 
 
@@ -107,3 +107,28 @@ def test_rows_written_past_sqlalchemy_are_read_as_its_own(any_engine: Engine, ro
         if any_engine.dialect.name == "sqlite":
             times = connection.execute(sa.text("SELECT DISTINCT at, typeof(at) FROM occurrence")).all()
             assert len(times) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "unique"),
+    [(Bug, ("id", "number")), (FingerprintRow, ("id", "key")), (Transition, ("id",)), (OutboxRow, ("id", "key"))],
+)
+def test_what_is_written_of_a_new_bug_is_as_sqlalchemy_writes_it(
+    any_engine: Engine, model: Any, unique: tuple[str, ...]
+) -> None:
+    event = make_event(title="half \0 title", at=NOW.replace(microsecond=7), release=None, key="a \0 key")
+    take_in(any_engine, Batch("j", 0, 1, 1, [event]), now=NOW)
+    table = table_of(model)
+    with any_engine.begin() as connection:
+        fast = connection.execute(sa.select(table).order_by(table.c.id).limit(1)).mappings().one()
+        other = {"id": 7, "number": 7, "key": "other"}
+        # A JSON column of nothing is the word null for SQLAlchemy, and nothing for us.
+        given = {name: value for name, value in fast.items() if value is not None}
+        connection.execute(table.insert(), given | {name: other[name] for name in unique})
+        if any_engine.dialect.name == "sqlite":  # the others have one form for each value only
+            times = [column.name for column in table.columns if isinstance(column.type, UtcDateTime)]
+            raw = sa.text(f"SELECT DISTINCT {', '.join(times)} FROM {table.name} WHERE id IN (7, {fast['id']})")  # noqa: S608
+            assert len(connection.execute(raw).all()) == 1
+        first, second = connection.execute(sa.select(table).where(table.c.id.in_((7, fast["id"])))).mappings().all()
+        same = [name for name in fast if name not in unique]
+        assert {name: first[name] for name in same} == {name: second[name] for name in same}
