@@ -7,18 +7,17 @@ import platform
 import threading
 from asyncio import _get_running_loop, current_task
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import django
+import msgspec
 
 from capture import breadcrumbs, chains, requests
 from capture.conf import CaptureSettings
 from capture.event import Event, ExceptionInfo, Fingerprint, Job, Kind, Level, new_event_id
 from capture.fingerprint import fingerprint, is_refusal
-from capture.known_faults import known_or
+from capture.known_faults import Known, just, known_or
 from capture.messages import MAX_MESSAGE
 from capture.scrub import scrub_text
 from capture.templates import template_frame
@@ -31,8 +30,7 @@ PYTHON = platform.python_version()
 DJANGO = django.get_version()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """What went wrong, as the site saw it: the raw material of an event."""
 
     error: BaseException | None = None
@@ -67,7 +65,10 @@ class Draft:
             self._method, self._route = requests.method_of(request), requests.route_of(request)
         elif (job := _job(failure)) is not None and job.kind != "thread":  # threads are numbered
             self._route = f"{job.kind} {job.name}"
-        self._plain = self._known_fingerprint()
+        self._infos: tuple[ExceptionInfo, ...] | None = None
+        self._shown_path: str | None = None
+        self._known = self._known_fingerprint()
+        self._plain = self._known.fingerprint
         self._kind = self._kind_of_event()
         self.fingerprint, self.level = self._plain, failure.level or self._usual_level()
         self.is_ignored, self._broken_rule = False, ""
@@ -76,18 +77,24 @@ class Draft:
             self.fingerprint, self.level = ruling.fingerprint, ruling.level
             self.is_ignored, self._broken_rule = ruling.ignore, ruling.failed
 
-    @cached_property
+    # Made when they are asked for (`cached_property` takes a lock in Python 3.11).
+    @property
     def _exceptions(self) -> tuple[ExceptionInfo, ...]:
-        return tuple([raised.info for raised in self._chain])
+        if self._infos is None:
+            self._infos = tuple([raised.info for raised in self._chain])
+        return self._infos
 
-    @cached_property
+    @property
     def _path(self) -> str:
-        return requests.path_of(self._failure.request) if self._failure.request is not None else ""
+        if self._shown_path is None:
+            request = self._failure.request
+            self._shown_path = requests.path_of(request) if request is not None else ""
+        return self._shown_path
 
-    def _known_fingerprint(self) -> Fingerprint:
+    def _known_fingerprint(self) -> Known:
         failure = self._failure
         if failure.request is None or failure.status is None or self._route is None or self._template is not None:
-            return self._worked_out()
+            return just(self._worked_out())
         facts = (failure.status, self._reason, self._method, self._route, self._settings.transition)
         return known_or(self._worked_out, self._chain, *facts)
 
@@ -100,7 +107,7 @@ class Draft:
         return fingerprint(
             exceptions=self._exceptions,
             template=self._template,
-            message=scrub_text(failure.pattern, limit=MAX_MESSAGE) or self._message,
+            message=(failure.pattern and scrub_text(failure.pattern, limit=MAX_MESSAGE)) or self._message,
             logger=failure.logger,
             status=failure.status,
             reason=self._reason,
@@ -113,11 +120,17 @@ class Draft:
         )
 
     def event(self, *, lean: bool = False) -> Event:
-        """Return the whole event; a `lean` one does without locals, source context, headers and body."""
+        """Return the whole event, to be encoded; a `lean` one does without locals, source context, headers and body.
+
+        Of the whole one, parts are JSON already (`msgspec.Raw`): those that were the same in other events.
+        """
         failure, settings = self._failure, self._settings
         noted = failure.noted
         exceptions, request = self._exceptions, None
+        shown: Any = self.fingerprint
         if not lean:
+            if shown is self._plain:
+                shown = self._known.shown
             budget = Budget()
             # From the one that surfaced backwards, so that it gets the most of the budget.
             exceptions = tuple(chains.with_context(raised, budget=budget) for raised in reversed(self._chain))[::-1]
@@ -134,7 +147,7 @@ class Draft:
             at=self.at,
             kind=self._kind,
             title=self._title(),
-            fingerprint=self.fingerprint,
+            fingerprint=shown,
             project=settings.project,
             environment=settings.environment,
             release=settings.release,

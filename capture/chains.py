@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -108,8 +108,11 @@ def chain_of(error: BaseException) -> list[Raised]:
 
 
 def with_context(raised: Raised, *, budget: Budget) -> ExceptionInfo:
-    """Return the exception with source lines around each frame, and the locals of the application's own frames."""
-    frames = whole_frames(raised.calls, budget=budget)
+    """Return the exception with source lines around each frame, and the locals of the application's own frames.
+
+    It is there to be encoded, and to be looked at by nobody: the frames are JSON already.
+    """
+    frames: Any = whole_frames(raised.calls, budget=budget)
     if not raised.members:
         return msgspec.structs.replace(raised.info, frames=frames)
     members = tuple(tuple(with_context(each, budget=budget) for each in chain) for chain in raised.members)

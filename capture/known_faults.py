@@ -6,28 +6,45 @@ They are known by what makes them, and only where no text that a client wrote is
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
 
 from capture.chains import Raised
 from capture.event import Fingerprint
 from capture.fault_parts import reads_message
 
+
+class Known(NamedTuple):
+    """A fingerprint, and what goes into an event for it: the same, or its JSON where that is remembered."""
+
+    fingerprint: Fingerprint
+    shown: Any
+
+
 # What makes a fingerprint, places in code by their ids → the fingerprint, and those places, so that ids stay their own.
-_known: dict[tuple[Hashable, ...], tuple[Fingerprint, Any]] = {}
+_known: dict[tuple[Hashable, ...], tuple[Known, Any]] = {}
 MAX_KNOWN = 512
 
 
-def known_or(work_out: Callable[[], Fingerprint], chain: Sequence[Raised], *facts: Hashable) -> Fingerprint:
+def known_or(work_out: Callable[[], Fingerprint], chain: Sequence[Raised], *facts: Hashable) -> Known:
     """Return the fingerprint of a failed request on a route: as it was worked out before, or as `work_out` says.
 
     `facts` are all that it depends on beside the exceptions.
     """
     if chain and (reads_message(chain[-1].kind.type, chain[-1].frames) or any(raised.members for raised in chain)):
-        return work_out()
+        return just(work_out())
     key = (*facts, *[(id(raised.kind), raised.link, *map(id, raised.frames)) for raised in chain])
     found = _known.get(key)
     if found is None:
         if len(_known) >= MAX_KNOWN:
             _known.clear()
-        found = _known[key] = (work_out(), [(raised.kind, raised.frames) for raised in chain])
+        fingerprint = work_out()
+        known = Known(fingerprint, msgspec.Raw(msgspec.json.encode(fingerprint)))
+        found = _known[key] = (known, [(raised.kind, raised.frames) for raised in chain])
     return found[0]
+
+
+def just(fingerprint: Fingerprint) -> Known:
+    """Return a fingerprint that is not remembered."""
+    return Known(fingerprint, fingerprint)

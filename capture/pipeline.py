@@ -8,7 +8,8 @@ import logging
 import os
 import threading
 import time
-from dataclasses import replace
+
+import msgspec
 
 from capture.builder import Draft, Failure
 from capture.conf import CaptureSettings, load
@@ -53,7 +54,7 @@ class Pipeline:
         """Keep a failure without its exception, which could not be described: that something failed is known."""
         try:
             said = failure.message or f"{describe(type(failure.error))}, which could not be described"
-            return self._keep(replace(failure, error=None, noted=None, message=said))
+            return self._keep(msgspec.structs.replace(failure, error=None, noted=None, message=said))
         except Exception:  # noqa: BLE001  (the request cannot be described either)
             self.journal.drop("internal_error")
             return None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import uuid
 from contextlib import nullcontext
-from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -197,13 +196,7 @@ def _is_https(request: Any) -> bool:
 
 
 def _headers(request: Any, referer: str) -> dict[str, str]:
-    headers = [(_header_name(key[:100]), str(value)) for key, value in request.META.items() if key[:5] == "HTTP_"]
-    shown = scrub_headers(headers)
+    shown = scrub_headers(request.META)
     if "Referer" in shown:
         shown["Referer"] = referer
     return shown
-
-
-@lru_cache(maxsize=256)
-def _header_name(key: str) -> str:
-    return key[5:].replace("_", "-").title()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from typing import Any
 from urllib.parse import quote_plus, unquote_plus, urlsplit, urlunsplit
 
 from capture.scrub import MAX_HARMLESS, MAX_HARMLESS_TEXT, MAX_ITEMS, REDACTED, clean, scrub_text
@@ -54,22 +55,22 @@ def scrub_url(url: str, *, limit: int = 2_000) -> str:
     return scrub_text(bare, limit=limit) + query
 
 
-def scrub_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return request headers without secrets; cookies and credentials go whole."""
+def scrub_headers(meta: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers of a request's META by their own names, without secrets; cookies and credentials go whole."""
     result: dict[str, str] = {}
-    for name, value in headers:
-        if len(result) >= MAX_ITEMS:
-            break
-        result[name] = _header_scrubber(name)(value)
+    for key, value in meta.items():
+        if key[:5] == "HTTP_":
+            if len(result) >= MAX_ITEMS:
+                break
+            name, scrubbed = _header(key[:100])
+            result[name] = scrubbed(str(value))
     return result
 
 
 @lru_cache(maxsize=256)
-def _header_scrubber(name: str) -> Callable[[str], str]:
+def _header(key: str) -> tuple[str, Callable[[str], str]]:
+    """Return the name of a header, and what takes the secrets out of its value."""
+    name = key[5:].replace("_", "-").title()
     if is_secret_key(name):
-        return lambda _value: REDACTED
-    return scrub_url if name in ("Referer", "Origin") else _scrub_header
-
-
-def _scrub_header(value: str) -> str:
-    return scrub_text(value, limit=1_000)
+        return name, lambda _value: REDACTED
+    return name, scrub_url if name in ("Referer", "Origin") else partial(scrub_text, limit=1_000)

@@ -12,6 +12,7 @@ import time
 import types
 import uuid
 
+import msgspec
 import pytest
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_variables
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 
 from capture import frames, messages, values
 from capture.chains import chain_of, with_context
+from capture.event import ExceptionInfo
 from capture.frames import source
 from capture.in_app import is_in_app
 from capture.messages import message_of
@@ -35,6 +37,11 @@ def caught(function, *arguments):
     raise AssertionError("nothing was raised")
 
 
+def whole(raised, *, budget):
+    """Return an exception as an event has it: what goes into one is JSON already."""
+    return msgspec.json.decode(msgspec.json.encode(with_context(raised, budget=budget)), type=ExceptionInfo)
+
+
 def inner(species):
     secret_token = "hunter2"
     return {"cat": secret_token}[species]
@@ -46,7 +53,7 @@ def outer(pet):
 
 def test_frames_run_from_outermost_to_innermost():
     [raised] = chain_of(caught(outer, "rabbit"))
-    info = with_context(raised, budget=Budget())
+    info = whole(raised, budget=Budget())
     assert [frame.function for frame in info.frames] == ["caught", "outer", "inner"]
     last = info.frames[-1]
     assert last.context_line == '    return {"cat": secret_token}[species]'
@@ -58,7 +65,7 @@ def test_frames_run_from_outermost_to_innermost():
 
 def test_libraries_have_no_locals():
     [raised] = chain_of(caught(json.loads, "{"))
-    info = with_context(raised, budget=Budget())
+    info = whole(raised, budget=Budget())
     library = [frame for frame in info.frames if not frame.in_app]
     assert library
     assert all(frame.locals is None for frame in library)
@@ -386,7 +393,7 @@ def test_variables_of_exec_may_be_anything():
 
     code = compile("x = 5\n1/0", __file__, "exec")
     [raised] = chain_of(caught(exec, code, {"__name__": "made"}, Names()))
-    assert with_context(raised, budget=Budget()).frames[-1].locals is None
+    assert whole(raised, budget=Budget()).frames[-1].locals is None
 
 
 def test_a_loader_that_fails_costs_only_the_source():
@@ -412,7 +419,7 @@ def test_sensitive_variables_of_classes_and_of_stacked_decorators():
             return diagnosis[weight]
 
     [raised] = chain_of(caught(Page().get, "rabies", "985112"))
-    described = with_context(raised, budget=Budget()).frames[-1].locals
+    described = whole(raised, budget=Budget()).frames[-1].locals
     assert {name: described[name] for name in ("diagnosis", "chip", "weight")} == dict.fromkeys(
         ("diagnosis", "chip", "weight"), REDACTED
     )
@@ -438,7 +445,7 @@ def test_what_a_function_hides_is_hidden_in_what_it_calls():
         with pytest.raises(IndexError) as raised:
             function()
         [surfaced] = chain_of(raised.value)
-        described = with_context(surfaced, budget=Budget()).frames
+        described = whole(surfaced, budget=Budget()).frames
         assert "rabies" not in str([frame.locals for frame in described])
         assert (described[-1].locals["weight"] == "99") is shown
 
@@ -467,7 +474,7 @@ def test_a_pair_that_is_open():
 def test_the_globals_of_a_module_are_no_locals():
     code = compile("x = 5\n1/0", __file__, "exec")
     [raised] = chain_of(caught(exec, code, {"__name__": "made"}))
-    assert with_context(raised, budget=Budget()).frames[-1].locals is None
+    assert whole(raised, budget=Budget()).frames[-1].locals is None
 
 
 _TEXT = st.text(st.characters(exclude_categories=()))

@@ -68,7 +68,7 @@ def test_what_is_remembered_is_what_would_be_worked_out(capture_settings, monkey
     first = [Draft(failure, settings).fingerprint for failure in failures()]
     again = [Draft(failure, settings).fingerprint for failure in failures()]
     assert [one is other for one, other in zip(first, again, strict=True)] == [True] * len(first)
-    monkeypatch.setattr(builder, "known_or", lambda work_out, *_: work_out())
+    monkeypatch.setattr(builder, "known_or", lambda work_out, *_: known_faults.just(work_out()))
     assert [Draft(failure, settings).fingerprint for failure in failures()] == again
     assert len({found.key for found in again}) == len(again)
 
@@ -122,6 +122,6 @@ def test_code_that_is_made_anew_under_the_same_names_is_never_taken_for_the_old(
         error = raised(made["fails"])
         known = Draft(Failure(error=error, request=request(), status=500), capture_settings).fingerprint
         with monkeypatch.context() as patch:
-            patch.setattr(builder, "known_or", lambda work_out, *_: work_out())
+            patch.setattr(builder, "known_or", lambda work_out, *_: known_faults.just(work_out()))
             assert Draft(Failure(error=error, request=request(), status=500), capture_settings).fingerprint == known
         assert says[number % 3] in str(known.parts)

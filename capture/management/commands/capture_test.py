@@ -60,7 +60,7 @@ class Command(BaseCommand):
             draft = Draft(Failure(error=error, request=request, status=500), settings)
         event = draft.event()
         journal = Journal(settings.journal_dir, max_bytes=settings.journal_max_bytes)
-        count = Count(settings.project, event.fingerprint.key, draft.at.timestamp())
+        count = Count(settings.project, draft.fingerprint.key, draft.at.timestamp())
         written = journal.append_event(encode(event), count=count)
         path = str(journal.path)
         journal.close()
