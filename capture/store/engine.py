@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from capture.errors import StoreReadOnly, StoreUnreachable
+from capture.store import moving
 
 BUSY_TIMEOUT_MS = 5_000
 LOCK_TIMEOUT_MS = 10_000
@@ -69,13 +70,13 @@ def open_engine(url: str, *, create: bool = False) -> Engine:
 
 def _sqlite_engine(url: URL, *, create: bool) -> Engine:
     is_file = bool(url.database) and url.database != ":memory:" and "mode=memory" not in str(url)
+    path = Path(url.database or "").absolute()  # as SQLite takes it: from now on, wherever this process goes
     if url.database and url.database != ":memory:":
-        path = Path(url.database)
         if create:
             _make_folder(path.parent)
         elif not path.exists():
             raise StoreUnreachable(
-                f"There is no database at {path}.",
+                f"There is no database at {url.database}.",
                 cure="Run `workbench db upgrade` to create it, or name another with --db.",
             )
     # The connection that was used last is used next: each that is used holds pages of the file in memory.
@@ -84,6 +85,8 @@ def _sqlite_engine(url: URL, *, create: bool) -> Engine:
     engine = sa.create_engine(url, connect_args=connect, **pool)
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
+    if is_file and not str(url.database).startswith("file:"):
+        moving.watch(engine, path, create=create)
     return engine
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,3 +132,18 @@ def test_after_a_lost_connection_it_says_so_and_listens_again(postgres_engine: E
         assert heard(watcher)
         watcher.close()
         watcher.close()
+
+
+def test_a_file_that_is_moved_away_is_told_and_another_one_read(engine: Engine, carry_into: Carry) -> None:
+    path = Path(str(engine.url.database))
+    with Watcher(engine) as watcher:
+        away = path.rename(path.with_name("away.db"))
+        for _ in range(2):
+            with pytest.raises(DatabaseError, match="moved away or deleted"):
+                watcher.changed()
+        shutil.copyfile(away, path)
+        assert watcher.changed()
+        carry_into(engine, make_event())
+        assert watcher.changed()
+        shutil.copyfile(path, path.with_name("newer.db")).replace(path)
+        assert [watcher.changed(), watcher.changed()] == [True, False]

@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -235,6 +236,21 @@ def test_the_thread_starts_with_the_first_event_and_is_quick(journal, recorder, 
 )
 def test_upkeep_waits_while_many_events_come(done, arrived, seconds):
     assert pause(done=done, arrived=arrived) == seconds
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_database_that_is_moved_away_or_deleted_is_made_anew(journal, recorder, rows, capture_settings, moved):
+    put(journal)
+    recorder.wake()
+    path = Path(open_engine(capture_settings.database_url, create=True).url.database)
+    assert wait_for(lambda: path.exists() and ledger(capture_settings).stored == 1)
+    path.rename(path.with_name("away.db")) if moved else path.unlink()
+    put(journal)
+    recorder.wake()
+    assert wait_for(lambda: path.exists() and ledger(capture_settings).stored == 2), (
+        "what the journal holds comes again"
+    )
+    assert rows() == 2
 
 
 def test_whoever_carries_prunes_and_packs_as_well(journal, recorder, rows, capture_settings, monkeypatch):

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.engine import Engine
 
+from capture.store import moving
 from capture.store.engine import shown_url
 from workbench.bugs.store import database_errors
 
@@ -64,6 +65,10 @@ class Watcher:
             self._counted()
 
     def _counted(self) -> bool:
+        if not moving.is_there(self._connection.info):  # another file is in its place
+            self.close()
+            self._connect()
+            return True
         before = self._seen
         self._seen = self._connection.driver_connection.execute("PRAGMA data_version").fetchone()[0]
         return bool(self._seen != before)

@@ -1,0 +1,84 @@
+"""A SQLite file that is moved away, deleted or replaced while it is open: nothing is written into what nobody sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import Engine
+
+from capture.errors import StoreUnreachable
+from capture.store.engine import open_engine, use_write_ahead_log, writing
+from capture.store.failures import store_errors
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "workbench.db"
+
+
+@pytest.fixture
+def opened(path: Path) -> Iterator[Engine]:
+    """An engine that has written into its file and holds it open."""
+    _made(path)
+    engine = open_engine(f"sqlite:///{path}")
+    _write(engine, "INSERT INTO said VALUES ('first')")
+    yield engine
+    engine.dispose()
+
+
+def _made(path: Path) -> None:
+    engine = open_engine(f"sqlite:///{path}", create=True)
+    use_write_ahead_log(engine)  # without it SQLite would notice by itself, and say that it may only read
+    _write(engine, "CREATE TABLE said (word TEXT)")
+    engine.dispose()
+
+
+def _moved(path: Path, to: Path) -> Path:
+    """Move a file with what SQLite holds beside it."""
+    for end in ("", "-wal"):
+        with suppress(FileNotFoundError):
+            Path(f"{path}{end}").rename(f"{to}{end}")
+    return to
+
+
+def _write(engine: Engine, statement: str) -> None:
+    with store_errors(engine), writing(engine).begin() as connection:
+        connection.exec_driver_sql(statement)
+
+
+def _words(engine: Engine) -> list[str]:
+    with store_errors(engine), engine.connect() as connection:
+        return list(connection.exec_driver_sql("SELECT word FROM said").scalars())
+
+
+@pytest.mark.parametrize("connected", [True, False])
+def test_a_file_that_is_gone_is_told_and_not_made_anew(opened: Engine, path: Path, connected: bool) -> None:
+    away = _moved(path, path.with_name("away.db"))
+    if not connected:
+        opened.dispose()
+    for _ in range(2):
+        with pytest.raises(StoreUnreachable, match="moved away or deleted"):
+            _write(opened, "INSERT INTO said VALUES ('lost')")
+    assert not path.exists()
+    assert _words(open_engine(f"sqlite:///{away}")) == ["first"]
+    _moved(away, path)
+    assert _words(opened) == ["first"], "it is back"
+
+
+def test_another_file_in_its_place_is_opened(opened: Engine, path: Path) -> None:
+    path.rename(path.with_name("away.db"))
+    _made(path)
+    _write(opened, "INSERT INTO said VALUES ('second')")
+    assert _words(open_engine(f"sqlite:///{path}")) == ["second"]
+
+
+def test_a_folder_may_be_changed_under_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    engine = open_engine("sqlite:///here.db", create=True)
+    _write(engine, "CREATE TABLE said (word TEXT)")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert _words(engine) == []
