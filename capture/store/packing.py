@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from capture.store import payloads
 from capture.store.engine import delete_cheaply, writing
@@ -24,6 +24,7 @@ _NEXT = (
     " WHERE rowid > ? ORDER BY rowid LIMIT ?"
 )
 _LAST = "SELECT max(rowid) FROM occurrence"
+_ONE = "SELECT rowid, substr(payload, 1, 1) = ? FROM occurrence WHERE rowid > ? ORDER BY rowid LIMIT 1"
 
 
 class Packer:
@@ -32,7 +33,7 @@ class Packer:
     def __init__(self, engine: Engine, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine = engine
         self._clock = clock
-        self._after = 0  # the row that was looked at last
+        self._after: int | None = None  # the row that was looked at last
 
     def round(self, *, seconds: float) -> bool:
         """Compress for some `seconds`, at least one transaction's worth; return whether nothing is left to do.
@@ -44,8 +45,8 @@ class Packer:
         end = self._clock() + seconds
         with store_errors(self._engine), self._engine.connect() as connection:
             last = connection.exec_driver_sql(_LAST).scalar() or 0
-        if last < self._after:  # rows were deleted at the end, or numbered anew by a VACUUM
-            self._after = 0
+            if self._after is None or last < self._after:  # rows were deleted at the end, or numbered anew by a VACUUM
+                self._after = _packed_up_to(connection, last)
         while True:
             with store_errors(self._engine), self._engine.connect() as connection:
                 found = connection.exec_driver_sql(_NEXT, (payloads.PLAIN, self._after, AT_ONCE)).all()
@@ -61,3 +62,17 @@ class Packer:
                 return True
             if self._clock() >= end:
                 return False
+
+
+def _packed_up_to(connection: Connection, last: int) -> int:
+    """Return the row up to which all is packed.
+
+    Since rows are packed in their order, that is found in a few steps, and no start reads the whole table. One that
+    lies plain among packed ones, as it may in a copy of another database, takes more room and is read all the same.
+    """
+    low, high = 0, last
+    while low < high:
+        middle = (low + high) // 2
+        row, is_plain = connection.exec_driver_sql(_ONE, (payloads.PLAIN, middle)).one()
+        low, high = (low, middle) if is_plain else (row, high)
+    return low

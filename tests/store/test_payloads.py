@@ -59,8 +59,10 @@ def test_what_stays_is_packed_a_little_at_a_time(any_engine: Engine, monkeypatch
     if any_engine.dialect.name == "sqlite":
         assert len(rounds) == 3
         assert not any(payload.startswith(payloads.PLAIN) for payload in payload_of.values())
-        assert packing.Packer(any_engine).round(seconds=0) is False, "another one looks at all, and finds nothing to do"
-        assert payloads_of(any_engine) == payload_of
+        last = make_event(message="last")
+        take_in(any_engine, Batch("j", 2, 3, 12, [last]), now=NOW)
+        assert packing.Packer(any_engine).round(seconds=0), "another one goes on where this one stopped"
+        assert payloads_of(any_engine) | payload_of == {**payload_of, last.id: payloads.pack(encode(last))}
     else:
         assert payload_of == {**came, later.id: encode(later)}
 
