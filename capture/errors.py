@@ -45,3 +45,7 @@ class SchemaTooNew(StoreError):
 
 class SchemaForeign(StoreError):
     """The database holds the tables of something else."""
+
+
+class EventUnreadable(StoreError):
+    """A stored event has a form that this version does not know, or is damaged."""

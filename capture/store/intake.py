@@ -6,6 +6,7 @@ event's id is stored once, a fingerprint has one bug.
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,11 +14,12 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlmodel import Session
 
-from capture.errors import StoreBusy
+from capture.errors import EventUnreadable, StoreBusy
 from capture.event import EncodedEvent, Event, encode, peek
 from capture.store import bulk, figures, newcomers, payloads, releases
 from capture.store.engine import upsert, writing
@@ -157,8 +159,18 @@ def record(session: Session, event: Event, *, by: Actor, reason: str, now: datet
 
 
 def open_event(payload: bytes) -> Event:
-    """Return the event of an occurrence's payload."""
-    return payloads.unpack(payload)
+    """Return the event of an occurrence's payload. Raises `capture.errors.EventUnreadable`."""
+    try:
+        return payloads.unpack(payload)
+    except msgspec.ValidationError as error:
+        raise EventUnreadable(
+            f"This event was stored by a later version of capture, and this one cannot read it: {error}.",
+            cure="Upgrade this program: pip install --upgrade bug-workbench.",
+        ) from error
+    except (msgspec.DecodeError, zlib.error) as error:
+        raise EventUnreadable(
+            f"This stored event is damaged: {error}.", cure="Check the disk of the database, or restore a backup of it."
+        ) from error
 
 
 def _locked_journal(session: Session, batch: Batch, now: datetime) -> sa.Row[Any]:

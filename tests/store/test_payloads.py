@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from capture.errors import EventUnreadable
 from capture.event import encode
 from capture.store import packing, payloads
 from capture.store.intake import Batch, open_event, take_in
@@ -35,6 +36,20 @@ def test_each_database_gets_what_it_is_best_at(any_engine: Engine, rows: Callabl
             assert plain
         elif plain:
             assert connection.scalar(sa.text("SELECT pg_column_compression(payload) FROM occurrence")) == "lz4"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda encoded: encoded.replace(b'"kind":"exception"', b'"kind":"crash"'), "later version.*'crash'"),
+        (lambda encoded: payloads.pack(encoded.replace(b'"id":', b'"uid":')), "later version.*`id`"),
+        (lambda encoded: encoded[:-9], "damaged"),
+        (lambda encoded: payloads.pack(encoded)[:-9], "damaged"),
+    ],
+)
+def test_an_event_that_this_version_cannot_read_is_told_in_words(change: Callable[[bytes], bytes], said: str) -> None:
+    with pytest.raises(EventUnreadable, match=said):
+        open_event(change(encode(make_event())))
 
 
 def payloads_of(engine: Engine) -> dict[str, bytes]:

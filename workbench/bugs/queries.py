@@ -110,9 +110,9 @@ def event(engine: Engine, occurrence_id: str) -> Event:
     occurrence = table_of(Occurrence)
     with reading(engine) as connection:
         payload = connection.scalar(sa.select(occurrence.c.payload).where(occurrence.c.id == occurrence_id))
-    if payload is None:
-        raise NotFound(f"There is no occurrence {occurrence_id!r}.", cure="See `workbench bugs show`.")
-    return open_event(payload)
+        if payload is None:
+            raise NotFound(f"There is no occurrence {occurrence_id!r}.", cure="See `workbench bugs show`.")
+        return open_event(payload)
 
 
 def sessions(engine: Engine, *, bug: int | None = None) -> list[SessionRow]:
