@@ -9,6 +9,8 @@ UV := $(BIN)/uv
 TESTS ?= tests
 # Compiled once here, not by each of the hundreds of processes that tests and sessions start.
 export UV_COMPILE_BYTECODE := 1
+# Nor by each again where the environment says that nothing compiled is to be kept.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test check faults bench docs recording site release-check clean
 

@@ -34,6 +34,8 @@ def clinic(repo, store, happened):
     (repo / "tests" / "test_pricing.py").write_text(
         'from pricing import price_of\n\n\ndef test_a_dog_has_a_price():\n    assert price_of("dog") == 40\n'
     )
+    # Our own plugins take most of the time of starting pytest, and the clinic needs none of them.
+    (repo / "pytest.ini").write_text("[pytest]\naddopts = --disable-plugin-autoload\n")
     (repo / ".gitignore").write_text("__pycache__/\n.pytest_cache/\nworkbench.db*\n")
     (repo / "workbench.toml").write_text(f'tests.command = "{sys.executable} -m pytest"\ntests.timeout = 60\n')
     subprocess.run(["git", "add", "."], cwd=repo, check=True)

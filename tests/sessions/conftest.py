@@ -50,6 +50,8 @@ def clinic(tmp_path: Path) -> Path:
     (root / "tests").mkdir(parents=True)
     (root / "pricing.py").write_text(PRICING)
     (root / "tests" / "test_pricing.py").write_text(TESTS)
+    # Our own plugins take most of the time of starting pytest, and the clinic needs none of them.
+    (root / "pytest.ini").write_text("[pytest]\naddopts = --disable-plugin-autoload\n")
     (root / ".gitignore").write_text("__pycache__/\n.pytest_cache/\n")
     git(root, "init", "-q", "-b", "main")
     git(root, "add", ".")
