@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy.engine import Engine
@@ -49,6 +50,11 @@ def take(engine: Engine, at: datetime = NOW, worker: str = "w") -> outbox.Leased
     return leased
 
 
+def settle(engine: Engine, leased: outbox.Leased, outcome: str, **options: Any) -> bool:
+    """Settle one row; say whether its lease still held."""
+    return outbox.settle(engine, [(leased, outcome)], **options) == {leased.id}
+
+
 def test_nothing_owed_is_nothing_leased(any_engine: Engine) -> None:
     assert outbox.lease(any_engine, "w", KINDS, NOW) is None
     assert not outbox.is_owed(any_engine, KINDS, NOW)
@@ -85,7 +91,7 @@ def test_rows_of_one_bug_wait_for_each_other_and_other_bugs_go_on(any_engine: En
     assert (opening.bug_id, opening.kind) == (first, "open_issue")
     assert take(any_engine).bug_id == second
     assert outbox.lease(any_engine, "w", KINDS, NOW) is None
-    assert outbox.settle(any_engine, opening, "opened", now=NOW)
+    assert settle(any_engine, opening, "opened", now=NOW)
     assert take(any_engine).kind == "comment_issue"
 
 
@@ -116,10 +122,11 @@ def test_settling_records_the_outcome_and_what_belongs_to_it_together(any_engine
     bug = add_bug(any_engine, 1)
     owe_one(any_engine, bug, "open_issue")
 
-    def rename(session: Session) -> None:
+    def rename(session: Session, mine: set[int]) -> None:
+        assert len(mine) == 1
         session.get_one(Bug, bug).title = "renamed"
 
-    assert outbox.settle(any_engine, take(any_engine), "opened #1", now=NOW, also=rename)
+    assert settle(any_engine, take(any_engine), "opened #1", now=NOW, also=rename)
     (row,) = rows(any_engine)
     assert (row.state, row.outcome, row.done_at, row.leased_by) == ("done", "opened #1", NOW, None)
     with Session(any_engine) as session:
@@ -130,11 +137,11 @@ def test_when_what_belongs_to_it_cannot_be_written_the_row_stays_leased(any_engi
     owe_one(any_engine, add_bug(any_engine, 1), "open_issue")
     leased = take(any_engine)
 
-    def break_off(_session: Session) -> None:
+    def break_off(_session: Session, _mine: set[int]) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        outbox.settle(any_engine, leased, "opened", now=NOW, also=break_off)
+        settle(any_engine, leased, "opened", now=NOW, also=break_off)
     (row,) = rows(any_engine)
     assert (row.state, row.leased_by) == ("due", "w")
 
@@ -146,9 +153,9 @@ def test_the_lease_of_a_dead_worker_runs_out_and_its_late_word_counts_no_more(an
     after = dead.until
     heir = take(any_engine, after, worker="heir")
     assert (heir.id, heir.attempt) == (dead.id, 2)
-    assert not outbox.settle(any_engine, dead, "opened", now=after)
+    assert not settle(any_engine, dead, "opened", now=after)
     assert outbox.fail(any_engine, dead, Temporary("down"), now=after) == "lost"
-    assert outbox.settle(any_engine, heir, "opened by the heir", now=after)
+    assert settle(any_engine, heir, "opened by the heir", now=after)
     assert rows(any_engine)[0].outcome == "opened by the heir"
 
 
@@ -156,8 +163,22 @@ def test_a_worker_that_overslept_its_own_lease_is_not_taken_for_its_later_self(a
     owe_one(any_engine, add_bug(any_engine, 1), "open_issue")
     overslept = take(any_engine)
     again = take(any_engine, overslept.until)
-    assert not outbox.settle(any_engine, overslept, "old", now=again.until)
-    assert outbox.settle(any_engine, again, "new", now=again.until)
+    assert not settle(any_engine, overslept, "old", now=again.until)
+    assert settle(any_engine, again, "new", now=again.until)
+
+
+def test_of_rows_settled_together_one_whose_lease_ran_out_is_left_alone(any_engine: Engine) -> None:
+    for number in (1, 2):
+        owe_one(any_engine, add_bug(any_engine, number), "open_issue")
+    lost, kept = outbox.lease_many(any_engine, "w", KINDS, NOW, 2)
+    heir = outbox.lease_many(any_engine, "heir", KINDS, lost.until, 1)
+    assert [one.id for one in heir] == [lost.id]
+    written: list[set[int]] = []
+    mine = outbox.settle(
+        any_engine, [(lost, "old"), (kept, "kept")], now=NOW, also=lambda _session, ids: written.append(ids)
+    )
+    assert [mine] == written == [{kept.id}]
+    assert [(row.state, row.outcome) for row in rows(any_engine)] == [("due", ""), ("done", "kept")]
 
 
 def test_a_failed_row_comes_back_later_each_time_and_is_parked_in_the_end(any_engine: Engine) -> None:
@@ -228,7 +249,7 @@ def test_what_is_done_or_being_done_or_unknown_is_not_retried(any_engine: Engine
     leased = take(any_engine)
     with pytest.raises(Refused, match="being done right now"):
         outbox.retry(any_engine, leased.id, now=NOW)
-    outbox.settle(any_engine, leased, "opened", now=NOW)
+    settle(any_engine, leased, "opened", now=NOW)
     with pytest.raises(Refused, match="done already"):
         outbox.retry(any_engine, leased.id, now=NOW)
     with pytest.raises(NotFound, match="no owed action 99"):
@@ -257,7 +278,7 @@ def test_many_workers_do_every_row_once_and_one_bugs_rows_in_order(any_engine: E
             leased = outbox.lease(mine, name, KINDS, NOW)
             if leased is not None:
                 done.append((leased.bug_id, leased.id))
-                assert outbox.settle(mine, leased, name, now=NOW)
+                assert settle(mine, leased, name, now=NOW)
         mine.dispose()
 
     with ThreadPoolExecutor(8) as pool:

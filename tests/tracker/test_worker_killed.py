@@ -89,14 +89,14 @@ def test_a_worker_that_dies_at_settling_leaves_one_of_everything(
 ) -> None:
     settle, calls = outbox.settle, iter(range(1, 1000))
 
-    def dying(*arguments: Any, **options: Any) -> bool:
+    def dying(*arguments: Any, **options: Any) -> set[int]:
         if next(calls) != fatal:
             return settle(*arguments, **options)
         if when == "after":
             settle(*arguments, **options)
         raise Killed
 
-    monkeypatch.setattr(worker.outbox, "settle", dying)
+    monkeypatch.setattr(outbox, "settle", dying)
     whole_life(site, lambda: until_done(site))
     assert_one_of_everything(site)
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from capture.store.engine import open_engine
 from workbench.errors import DatabaseError
+from workbench.tracker import doing
 from workbench.tracker import worker as module
 from workbench.tracker.failures import Temporary
 from workbench.tracker.outbox import KINDS
@@ -92,7 +93,7 @@ def test_trouble_with_the_database_in_an_action_leaves_the_row_to_be_done_again(
 
     site.environ = {}
     site.fail()
-    monkeypatch.setattr(module, "begin", locked)
+    monkeypatch.setattr(doing, "begin", locked)
     worker = site.worker(poll_seconds=0.02)
     with running(worker):
         wait_for(lambda: worker.status == "The database is locked. Wait.")

@@ -12,7 +12,7 @@ import secrets
 from pathlib import Path
 
 from workbench.bugs import sections
-from workbench.bugs.rows import BugPage
+from workbench.bugs.rows import BugFacts
 from workbench.bugs.weave import weave
 
 _TRIES = 5
@@ -30,12 +30,12 @@ class OtherBugsFile(Exception):
     """The file of this number belongs to another bug: the database is not the one that the files came from."""
 
 
-def render(page: BugPage) -> str:
+def render(page: BugFacts) -> str:
     """Return the file of a bug of which there is no file yet."""
     return _text(page, None)
 
 
-def write(page: BugPage, directory: Path) -> Path:
+def write(page: BugFacts, directory: Path) -> Path:
     """Bring the file of a bug in `directory` up to date, and return its path.
 
     The file is replaced in one step, so that a reader or a power cut meets the old text or the new one. A file that
@@ -55,12 +55,12 @@ def write(page: BugPage, directory: Path) -> Path:
     raise OSError(f"{path} keeps changing while it is written")
 
 
-def _text(page: BugPage, old: str | None) -> str:
+def _text(page: BugFacts, old: str | None) -> str:
     front, parts = sections.front_matter(page), sections.sections(page, is_new=old is None)
     return weave(old or "", front, parts) + (_NOTES if old is None else "")
 
 
-def _is_of_another(page: BugPage, text: str) -> bool:
+def _is_of_another(page: BugFacts, text: str) -> bool:
     found = _FINGERPRINTS.match(text)
     named = set(re.findall(r'"([^"]+)"', found[1])) if found else set()
     ours = {key for key, _parts in page.fingerprints}

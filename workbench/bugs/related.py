@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,15 +17,18 @@ MOST_ALIKE = 5
 _COLUMNS = (BUG.c.number, BUG.c.state, BUG.c.title, BUG.c.count)
 
 
-def merged_into(connection: Connection, bug_id: int) -> tuple[RelatedBug, ...]:
-    """Return the bugs whose fingerprints this one has: those that were merged into it, directly or over others."""
+def merged_into(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[RelatedBug, ...]]:
+    """Return the bugs whose fingerprints each bug has: those that were merged into it, directly or over others."""
     statement = (
-        sa.select(*_COLUMNS, FINGERPRINT.c.key)
+        sa.select(FINGERPRINT.c.bug_id, *_COLUMNS, FINGERPRINT.c.key)
         .join(BUG, BUG.c.id == FINGERPRINT.c.home_id)
-        .where(FINGERPRINT.c.bug_id == bug_id, FINGERPRINT.c.home_id != bug_id)
+        .where(FINGERPRINT.c.bug_id.in_(ids), FINGERPRINT.c.home_id != FINGERPRINT.c.bug_id)
         .order_by(BUG.c.number, FINGERPRINT.c.id)
     )
-    return _gathered(connection.execute(statement))
+    found: dict[int, list[Any]] = {}
+    for bug_id, *row in connection.execute(statement):
+        found.setdefault(bug_id, []).append(row)
+    return {bug_id: _gathered(rows) for bug_id, rows in found.items()}
 
 
 def raised_alike(connection: Connection, bug_id: int) -> tuple[RelatedBug, ...]:

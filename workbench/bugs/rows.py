@@ -285,31 +285,37 @@ class ApprovalRow:
 
 
 @dataclass(frozen=True)
-class BugPage:
-    """Everything that the page of one bug shows. Lists are newest first, but for `history`."""
+class BugFacts:
+    """What files and issues say of one bug. Lists are newest first, but for `history`."""
 
     row: BugRow
     fingerprints: tuple[tuple[str, tuple[Part, ...]], ...]  # key and the parts that made it
     event: Event | None  # of the latest stored occurrence
     occurrences: tuple[OccurrenceRow, ...]
     history: tuple[TransitionRow, ...]
-    sessions: tuple[SessionRow, ...]
     evidence: EvidenceView | None  # the latest
     sign_offs: tuple[SignOffRow, ...]
-    owed: tuple[OwedRow, ...]
     notes: tuple[NoteRow, ...] = ()
     acts: tuple[ActView, ...] = ()
     merged: tuple[RelatedBug, ...] = ()  # the bugs that were merged into this one, directly or over others
-    fix_releases: tuple[tuple[str, bool], ...] = ()  # releases of the last stored events, and whether they hold the fix
-    quiet_until: datetime | None = None  # until then an event without a release is no recurrence
-    comments: tuple[CommentRow, ...] = ()  # what people wrote on its issue
-    mentions: tuple[MentionRow, ...] = ()  # commits and pull requests that name it
-    alike: tuple[RelatedBug, ...] = ()  # other bugs that were raised at the same place: candidates for a merge
 
     @property
     def signed_off(self) -> SignOffRow | None:
         """The latest sign-off that stands; of a bug that came back, the one that it came back after."""
         return next((one for one in self.sign_offs if one.decision == "verified" and one.stands), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BugPage(BugFacts):
+    """Everything that the page of one bug shows."""
+
+    sessions: tuple[SessionRow, ...]
+    owed: tuple[OwedRow, ...]
+    fix_releases: tuple[tuple[str, bool], ...] = ()  # releases of the last stored events, and whether they hold the fix
+    quiet_until: datetime | None = None  # until then an event without a release is no recurrence
+    comments: tuple[CommentRow, ...] = ()  # what people wrote on its issue
+    mentions: tuple[MentionRow, ...] = ()  # commits and pull requests that name it
+    alike: tuple[RelatedBug, ...] = ()  # other bugs that were raised at the same place: candidates for a merge
 
     @property
     def on_old_release(self) -> int:

@@ -14,7 +14,7 @@ from capture.event import Event, ExceptionInfo, Frame
 from capture.store.lifecycle import label
 from workbench.bugs.evidence_text import evidence_lines
 from workbench.bugs.markdown import code_block, inert
-from workbench.bugs.rows import BugPage, IssueLink, SignOffRow, TransitionRow
+from workbench.bugs.rows import BugFacts, IssueLink, SignOffRow, TransitionRow
 from workbench.text import plain, plain_lines
 
 FRAMES = 25  # of each exception, the innermost
@@ -26,7 +26,7 @@ NOTES = 50  # the latest
 LINES = 100  # of a message
 
 
-def front_matter(page: BugPage) -> dict[str, str]:
+def front_matter(page: BugFacts) -> dict[str, str]:
     """Return the front matter's keys and values; each value is one line of JSON, which is YAML as well."""
     row = page.row
     releases = dict.fromkeys(release for release in (row.release, *(o.release for o in page.occurrences)) if release)
@@ -52,7 +52,7 @@ def front_matter(page: BugPage) -> dict[str, str]:
     return {key: _json(value) for key, value in values.items()}
 
 
-def sections(page: BugPage, *, is_new: bool = True) -> dict[str, str]:
+def sections(page: BugFacts, *, is_new: bool = True) -> dict[str, str]:
     """Return the text of each generated section by its name, in their order.
 
     Where no event is stored, as of a bug that came from its file, a file that exists keeps what it says of one.
@@ -78,7 +78,7 @@ def _json(value: object) -> str:
     return text.replace("@", "\\u0040").replace("#", "\\u0023").replace("<", "\\u003c")
 
 
-def _summary(page: BugPage) -> str:
+def _summary(page: BugFacts) -> str:
     row, event = page.row, page.event
     surfaced = event.surfaced if event else None
     lines = [f"# {row.label}: {inert(row.title)}", ""]
@@ -112,7 +112,7 @@ def _issue_words(issue: IssueLink) -> list[str]:
     return [*([f"closed outside{by}"] if issue.closed_outside else []), *([inert(issue.note)] if issue.note else [])]
 
 
-def _standing(page: BugPage) -> list[str]:
+def _standing(page: BugFacts) -> list[str]:
     """Return what has to be known before anything else is read."""
     row = page.row
     if row.merged_into is not None:
@@ -126,7 +126,7 @@ def _standing(page: BugPage) -> list[str]:
     return [f"It came back after a sign-off{of}.", ""]
 
 
-def _sorting(page: BugPage) -> list[str]:
+def _sorting(page: BugFacts) -> list[str]:
     facts = {
         "Assigned to": page.row.assignee or "",
         "Labels": ", ".join(page.row.labels),
@@ -135,7 +135,7 @@ def _sorting(page: BugPage) -> list[str]:
     return [f"- {name}: {inert(value, 1_200)}" for name, value in facts.items() if value]
 
 
-def _notes(page: BugPage) -> str:
+def _notes(page: BugFacts) -> str:
     """Return the notes, the oldest first. `## Notes` itself is the part of the file that people own."""
     lines = ["## Notes from the workbench", ""]
     for note in reversed(page.notes[:NOTES]):
@@ -202,7 +202,7 @@ def _step(step: TransitionRow) -> str:
     return f"- {_time(step.at)} · {what} · {who}{why}"
 
 
-def _sign_offs(page: BugPage) -> str:
+def _sign_offs(page: BugFacts) -> str:
     lines = ["## Sign-off", ""]
     if not page.sign_offs:
         return "\n".join([*lines, "Nobody has signed this off."])
@@ -213,7 +213,7 @@ def _sign_offs(page: BugPage) -> str:
     return "\n".join(lines)
 
 
-def _decision(page: BugPage, decision: SignOffRow) -> str:
+def _decision(page: BugFacts, decision: SignOffRow) -> str:
     parts = [f"- {_time(decision.at)} · {decision.decision} by {inert(decision.who)} · commit {inert(decision.commit)}"]
     if page.evidence and page.evidence.id == decision.evidence_id:
         parts.append(f"evidence: {inert(page.evidence.verdict)}")

@@ -35,8 +35,8 @@ def adopt(
     from capture.store.lifecycle import label
     from workbench.text import plain
     from workbench.tracker.adopting import adopt_by_hand
+    from workbench.tracker.connected import connect_github
     from workbench.tracker.settings import github_settings
-    from workbench.tracker.worker import connect_github
 
     settings = github_settings(call.config)
     if settings is None:

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Engine
-from sqlmodel import Session, col
-
 from capture.store.lifecycle import label
-from capture.store.outbox import Kind, owe
-from capture.store.tables import Bug, Issue, OutboxRow
-from workbench.bugs import files, queries
+from capture.store.outbox import Kind
+from workbench.bugs import files
 from workbench.tracker import issue_text, standing
 from workbench.tracker.failures import Permanent, Temporary
 from workbench.tracker.markers import comment_marker, issue_marker, standing_marker
 from workbench.tracker.once import begin_comment, begin_open, pull_once
 from workbench.tracker.outbox import Leased
+from workbench.tracker.owed_bugs import OwedBug
 from workbench.tracker.port import Found, Issues
 from workbench.tracker.routing import Rule, repository_of
 
@@ -41,7 +36,6 @@ class Hands:
     `as_of` is when they were leased (by `time.monotonic`), where several are done together and look into one list.
     """
 
-    engine: Engine
     bugs_directory: Path
     repository: str
     issues: Callable[[str], Issues]
@@ -52,79 +46,18 @@ class Hands:
 End = Callable[[], Outcome]
 
 
-@dataclass(frozen=True)
-class _Bug:
-    """The bug of an owed action, as it is now, and the issue that it is linked to."""
-
-    number: int
-    state: str
-    issue: Found | None
-    first_owed: datetime  # when its issue was first owed: no issue of ours is older
-    closed_as: str | None = None
-    is_pull: bool = False
-    status_comment: int | None = None
-
-
-def begin(leased: Leased, hands: Hands, *, now: datetime) -> End:
+def begin(leased: Leased, bug: OwedBug, hands: Hands) -> End:
     """Do the action, and return what looks after it and tells what came of it. Both raise `Failure`.
 
     Of several that are done together all are begun before the first is ended.
     """
-    bug = _bug(hands.engine, leased)
-    done = _ACTIONS[leased.kind](leased, bug, hands, now)
+    done = _ACTIONS[leased.kind](leased, bug, hands)
     return (lambda: done) if isinstance(done, Outcome) else done
 
 
-def record(session: Session, leased: Leased, outcome: Outcome, *, now: datetime) -> None:
-    """Write what is now known of the bug's issue; its first link owes a new bug file. Nothing is committed."""
-    issue, row = outcome.issue, session.get(Issue, leased.bug_id)
-    if issue is not None:
-        if row is None:
-            owe(session, "write_file", leased.bug_id, occasion=f"issue {issue.number}", now=now)
-            row = Issue(bug_id=leased.bug_id, repository="", number=0, url="", state="", synced_at=now)
-        row.repository, row.number, row.url, row.state = issue.repository, issue.number, issue.url, issue.state
-        row.synced_at, row.closed_outside = now, False
-        # A list that was read before this change tells of an earlier time, and is not believed.
-        row.remote_at = max((at for at in (row.remote_at, issue.at) if at is not None), default=None)
-    if row is None:
-        return  # unlinked meanwhile
-    if outcome.told is not None:
-        row.status_count, row.status_at = outcome.told, now
-    if outcome.comment is not None:
-        row.status_comment = outcome.comment
-    session.add(row)
-    session.flush()
-    session.execute(sa.update(Bug).where(col(Bug.id) == leased.bug_id).values(changed_at=now))
-
-
-def _bug(engine: Engine, leased: Leased) -> _Bug:
-    owed = (
-        sa.select(sa.func.min(col(OutboxRow.created_at)))
-        .where(col(OutboxRow.bug_id) == leased.bug_id, col(OutboxRow.kind) == "open_issue")
-        .scalar_subquery()
-    )
-    all_of_it = (
-        sa.select(Bug, Issue, owed)
-        .join(Issue, col(Issue.bug_id) == col(Bug.id), isouter=True)
-        .where(col(Bug.id) == leased.bug_id)
-    )
-    with Session(engine) as session:
-        bug, linked, first_owed = session.execute(all_of_it).one()
-        issue = Found(linked.repository, linked.number, linked.url, linked.state) if linked else None
-        return _Bug(
-            bug.number,
-            bug.state,
-            issue,
-            min(first_owed or leased.created_at, leased.created_at),
-            bug.closed_as,
-            is_pull=linked.is_pull if linked else False,
-            status_comment=linked.status_comment if linked else None,
-        )
-
-
-def _write_file(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outcome:
+def _write_file(leased: Leased, bug: OwedBug, hands: Hands) -> Outcome:
     try:
-        path = files.write(queries.bug_page(hands.engine, bug.number, now=now), hands.bugs_directory)
+        path = files.write(bug.facts, hands.bugs_directory)
     except OSError as error:
         raise Temporary(
             f"The bug file could not be written: {error.strerror or type(error).__name__}.",
@@ -138,12 +71,12 @@ def _write_file(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outco
     return Outcome(f"wrote {path.name}")
 
 
-def _open_issue(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outcome | End:
+def _open_issue(leased: Leased, bug: OwedBug, hands: Hands) -> Outcome | End:
     if bug.issue is not None:
         return Outcome(f"is linked to {_named(bug.issue)} already")
     if bug.state == "closed":
         return Outcome("the bug was closed before an issue was opened")
-    page = queries.bug_page(hands.engine, bug.number, now=now)
+    page = bug.facts
     # Its own only: the issue of a bug that was merged into this one stays that bug's.
     foreign = {key for other in page.merged for key in other.fingerprints}
     markers = [issue_marker(page.row.project, key) for key, _parts in page.fingerprints if key not in foreign]
@@ -168,17 +101,17 @@ def _open_issue(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outco
     return end
 
 
-def _comment_issue(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outcome | End:
+def _comment_issue(leased: Leased, bug: OwedBug, hands: Hands) -> Outcome | End:
     issue = bug.issue
     if issue is None:
         return Outcome("no issue was opened")
     if "release" in leased.body:  # it came back: the comment that tells how it stands says that too
-        return _tell_standing(leased, bug, hands, now)
+        return _tell_standing(leased, bug, hands)
     marker = comment_marker(leased.key, leased.created_at)
     if leased.body.get("evidence") is None:
         text = issue_text.comment_without_page(label(bug.number), leased.body, marker)
     else:
-        text = issue_text.comment(queries.bug_page(hands.engine, bug.number, now=now), leased.body, marker)
+        text = issue_text.comment(bug.facts, leased.body, marker)
     said = begin_comment(
         hands.issues(issue.repository),
         issue.number,
@@ -194,10 +127,10 @@ def _comment_issue(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Ou
     return end
 
 
-def _tell_standing(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outcome:
+def _tell_standing(leased: Leased, bug: OwedBug, hands: Hands) -> Outcome:
     if bug.issue is None:
         return Outcome("no issue was opened")
-    page = queries.bug_page(hands.engine, bug.number, now=now)
+    page = bug.facts
     marker = standing_marker(page.row.project, page.row.fingerprint)
     text = issue_text.standing(page, marker)
     issues = hands.issues(bug.issue.repository)
@@ -208,7 +141,7 @@ def _tell_standing(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Ou
     return Outcome(f"{done} {_named(bug.issue)} how often it was seen", told=page.row.count, comment=comment)
 
 
-def _close_issue(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outcome:
+def _close_issue(leased: Leased, bug: OwedBug, hands: Hands) -> Outcome:
     if bug.issue is None:
         return Outcome("no issue was opened")
     if bug.state != "closed":
@@ -218,21 +151,21 @@ def _close_issue(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outc
     return _set_state(bug.issue, "closed", "completed" if bug.closed_as in ("fixed", None) else "not_planned", hands)
 
 
-def _reopen_issue(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outcome | End:
+def _reopen_issue(leased: Leased, bug: OwedBug, hands: Hands) -> Outcome | End:
     if bug.state == "closed":
         return Outcome("the bug was closed again, so its issue stays closed")
     if bug.issue is None:
-        return _open_issue(leased, bug, hands, now)
+        return _open_issue(leased, bug, hands)
     if bug.is_pull:
         return Outcome(f"{_numbered(bug.issue)} is a pull request, which is left as it is")
     return _set_state(bug.issue, "open", "reopened", hands)
 
 
-def _open_pull(leased: Leased, bug: _Bug, hands: Hands, now: datetime) -> Outcome:
+def _open_pull(leased: Leased, bug: OwedBug, hands: Hands) -> Outcome:
     head, base = leased.body["branch"], leased.body["base"]
     if bug.state != "closed":
         return Outcome(f"the bug was opened again, so no pull request was opened for {head}")
-    title, body = issue_text.pull(queries.bug_page(hands.engine, bug.number, now=now), leased.body)
+    title, body = issue_text.pull(bug.facts, leased.body)
     # Where the branch was pushed to, wherever the issue is.
     found, is_new = pull_once(hands.issues(hands.repository), head, base, title, body)
     return Outcome(f"{'opened' if is_new else 'found'} pull request {_numbered(found)}: {found.url}")
@@ -253,7 +186,7 @@ def _numbered(found: Found) -> str:
     return f"{found.repository}#{found.number}"
 
 
-_ACTIONS: dict[Kind, Callable[[Leased, _Bug, Hands, datetime], Outcome | End]] = {
+_ACTIONS: dict[Kind, Callable[[Leased, OwedBug, Hands], Outcome | End]] = {
     "write_file": _write_file,
     "open_issue": _open_issue,
     "comment_issue": _comment_issue,

@@ -21,6 +21,7 @@ from capture.store.engine import upsert, writing
 from capture.store.tables import Delivery, Issue, IssueFeed, table_of
 from workbench.tracker import adopting, naming, noting
 from workbench.tracker.failures import Failure, Gone, Permanent, Temporary
+from workbench.tracker.locks import lock_bugs
 from workbench.tracker.port import Commit, Feed, Issues, Page, Remote, Said
 
 FEEDS: tuple[Feed, ...] = ("comments", "issues", "commits")
@@ -204,7 +205,7 @@ class Inbound:
             except Failure as failure:
                 return failure
             with Session(writing(self._engine)) as session:
-                noting.lock(session, [bug_id])
+                lock_bugs(session, [bug_id])
                 row = session.get(Issue, bug_id)
                 if row is not None and (row.repository, row.number) == (repository, number):
                     if seen is None:

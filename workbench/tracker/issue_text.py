@@ -14,7 +14,7 @@ from typing import Any
 from capture.event import Event, ExceptionInfo, Frame
 from workbench.bugs.evidence_text import evidence_lines
 from workbench.bugs.markdown import GAP, code_block, inert
-from workbench.bugs.rows import BugPage, EvidenceView
+from workbench.bugs.rows import BugFacts, EvidenceView
 from workbench.text import plain
 
 MOST_CHARACTERS = 65_536  # of an issue or a comment; GitHub answers 422 to more
@@ -32,13 +32,13 @@ _IN_TITLES = str.maketrans({"<": "‹", ">": "›", "`": "'", "\\": "/"})
 _REFERENCES = re.compile(r"[@#]|\bgh(?=-\d)|:(?=//)", re.IGNORECASE)
 
 
-def title(page: BugPage) -> str:
+def title(page: BugFacts) -> str:
     """Return the issue's title."""
     words = plain(page.row.title, TITLE_CHARACTERS).translate(_IN_TITLES).strip()
     return _REFERENCES.sub(lambda found: found[0] + GAP, words)[:256] or page.row.label
 
 
-def body(page: BugPage, marker: str) -> str:
+def body(page: BugFacts, marker: str) -> str:
     """Return the issue's text, which ends in its marker."""
     parts = [_facts(page), _stack(page.event), _request(page.event), _grouping(page)]
     ending = (
@@ -49,7 +49,7 @@ def body(page: BugPage, marker: str) -> str:
     return _fitting([part for part in parts if part], f"{ending}\n\n{marker}\n")
 
 
-def pull(page: BugPage, facts: Mapping[str, Any]) -> tuple[str, str]:
+def pull(page: BugFacts, facts: Mapping[str, Any]) -> tuple[str, str]:
     """Return the title and the text of the pull request for a fix that was signed off, from the `facts` of that."""
     lines = [f"Fixes {page.row.label}: {inert(page.row.title, 500)}", ""]
     if page.row.issue:
@@ -59,7 +59,7 @@ def pull(page: BugPage, facts: Mapping[str, Any]) -> tuple[str, str]:
     return f"Fix {page.row.label}: {title(page)}"[:256], _fitting(["\n".join([*lines, *_signed_off(facts)])], ending)
 
 
-def standing(page: BugPage, marker: str) -> str:
+def standing(page: BugFacts, marker: str) -> str:
     """Return the text of the one comment that tells how a bug stands now."""
     row, today = page.row, sum(page.row.trend)
     times = "once" if row.count == 1 else f"{row.count:,} times"
@@ -80,7 +80,7 @@ def standing(page: BugPage, marker: str) -> str:
     return _fitting(["\n".join(lines)], ending)
 
 
-def comment(page: BugPage, facts: Mapping[str, Any], marker: str) -> str:
+def comment(page: BugFacts, facts: Mapping[str, Any], marker: str) -> str:
     """Return a comment's text from the `facts` it was owed with: of a sign-off, or plain `text`."""
     return comment_without_page(page.row.label, facts, marker, page.evidence)
 
@@ -100,7 +100,7 @@ def comment_without_page(
     return _fitting(["\n".join(lines), *parts], ending)
 
 
-def _facts(page: BugPage) -> str:
+def _facts(page: BugFacts) -> str:
     row, event = page.row, page.event
     surfaced = event.surfaced if event else None
     if surfaced:
@@ -167,7 +167,7 @@ def _request(event: Event | None) -> str:
     return f"### Request\n\n{inert(f'{event.request.method} {event.request.path}', 500)}"
 
 
-def _grouping(page: BugPage) -> str:
+def _grouping(page: BugFacts) -> str:
     parts = page.fingerprints[0][1] if page.fingerprints else ()
     if not parts:
         return ""

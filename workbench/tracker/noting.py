@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from capture.store.engine import upsert
 from capture.store.outbox import owe
 from capture.store.tables import Bug, Issue, IssueComment, OutboxRow, table_of
+from workbench.tracker.locks import lock_bugs
 from workbench.tracker.markers import markers_in
 from workbench.tracker.port import Remote, Said
 
@@ -27,14 +28,8 @@ def linked(session: Session, repository: str, numbers: Iterable[int]) -> dict[in
     """Return the linked issues of a repository by number, their bugs locked in order until the transaction ends."""
     statement = select(Issue).where(Issue.repository == repository, col(Issue.number).in_(set(numbers)))
     rows = {row.number: row for row in session.exec(statement)}
-    lock(session, [row.bug_id for row in rows.values()])
+    lock_bugs(session, [row.bug_id for row in rows.values()])
     return rows
-
-
-def lock(session: Session, bug_ids: Sequence[int]) -> None:
-    """Lock bugs in the order in which everybody locks them."""
-    statement = select(Bug).where(col(Bug.id).in_(bug_ids)).order_by(col(Bug.id)).with_for_update(key_share=True)
-    session.exec(statement).all()
 
 
 def note_issue(session: Session, row: Issue, seen: Remote, *, now: datetime) -> bool:

@@ -7,7 +7,7 @@ end. The number of the attempt is part of the lease: a worker that overslept can
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -19,10 +19,11 @@ from sqlmodel import Session, col
 
 from capture.store.engine import writing
 from capture.store.outbox import KINDS, Kind
-from capture.store.tables import OutboxRow
+from capture.store.tables import OutboxRow, table_of
 from workbench.errors import NotFound, Refused
 from workbench.tracker.backoff import MOST_ATTEMPTS, wait_after
 from workbench.tracker.failures import Permanent, Temporary
+from workbench.tracker.locks import lock_bugs
 
 # Longer than the longest action with all its time limits; a worker that died holds its row back for so long.
 LEASE_SECONDS = 300
@@ -32,6 +33,9 @@ FILE_KINDS: tuple[Kind, ...] = ("write_file",)
 ISSUE_KINDS: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind not in FILE_KINDS)
 # What nobody waits for: done when nothing else is due.
 LAST_KINDS: tuple[Kind, ...] = ("status_issue",)
+_TABLE = table_of(OutboxRow)
+# As a word of the statement and not a value given with it: an index on unfinished rows alone is found by it.
+_DUE = sa.literal_column("'due'")
 
 
 @dataclass(frozen=True)
@@ -100,17 +104,32 @@ def is_owed(engine: Engine, kinds: Collection[Kind], now: datetime) -> bool:
 
 def settle(
     engine: Engine,
-    leased: Leased,
-    outcome: str,
+    outcomes: Sequence[tuple[Leased, str]],
     *,
     now: datetime,
-    also: Callable[[Session], None] | None = None,
-) -> bool:
-    """Mark the row done with its outcome, with what `also` writes in the same transaction.
+    also: Callable[[Session, set[int]], None] | None = None,
+) -> set[int]:
+    """Mark rows done with their outcomes, with what `also` writes for them, all in one transaction.
 
-    Returns False, and writes nothing, when the lease is no longer this worker's.
+    Returns the ids of those rows, and gives them to `also`; of a row whose lease is no longer this worker's nothing is
+    written. All are one worker's, leased together.
     """
-    return _end(engine, leased, {"state": "done", "outcome": outcome, "done_at": now}, also)
+    if not outcomes:
+        return set()
+    leases = [leased for leased, _outcome in outcomes]
+    with Session(writing(engine)) as session:
+        lock_bugs(session, {leased.bug_id for leased in leases})
+        held = sa.select(col(OutboxRow.id)).where(_held(leases)).with_for_update()
+        mine = {row_id for row_id in session.scalars(held.order_by(col(OutboxRow.id))) if row_id is not None}
+        done = [{"of_id": leased.id, "said": outcome} for leased, outcome in outcomes if leased.id in mine]
+        if done:
+            ended = sa.update(_TABLE).where(_TABLE.c.id == sa.bindparam("of_id"))
+            free = {"state": "done", "done_at": now, "leased_by": None, "leased_until": None}
+            session.connection().execute(ended.values(outcome=sa.bindparam("said"), **free), done)
+            if also is not None:
+                also(session, mine)
+        session.commit()
+    return mine
 
 
 def fail(
@@ -134,7 +153,14 @@ def fail(
     else:
         due_at = now + max(wait(leased.attempt), failure.after or timedelta())
         values = {"state": "due", "outcome": reason, "due_at": due_at}
-    return str(values["state"]) if _end(engine, leased, values, also) else "lost"
+    with Session(writing(engine)) as session:
+        ended = session.execute(_mine(leased).values(leased_by=None, leased_until=None, **values))
+        if not cast("CursorResult[Any]", ended).rowcount:
+            return "lost"
+        if also is not None:
+            also(session)
+        session.commit()
+    return str(values["state"])
 
 
 def retry(engine: Engine, row_id: int, *, now: datetime) -> None:
@@ -163,7 +189,7 @@ def _next(kinds: Collection[Kind], now: datetime, most: int, *, lock: bool = Tru
         .where(
             col(earlier.bug_id) == col(OutboxRow.bug_id),
             col(earlier.id) < col(OutboxRow.id),
-            col(earlier.state) == "due",
+            col(earlier.state) == _DUE,
             col(earlier.kind).in_(FILE_KINDS) == col(OutboxRow.kind).in_(FILE_KINDS),
         )
         .exists()
@@ -183,25 +209,17 @@ def _next(kinds: Collection[Kind], now: datetime, most: int, *, lock: bool = Tru
     return query.with_for_update(skip_locked=True) if lock else query
 
 
-def _end(engine: Engine, leased: Leased, values: dict[str, Any], also: Callable[[Session], None] | None) -> bool:
-    with Session(writing(engine)) as session:
-        ended = session.execute(_mine(leased).values(leased_by=None, leased_until=None, **values))
-        if not cast("CursorResult[Any]", ended).rowcount:
-            session.rollback()
-            return False
-        if also is not None:
-            also(session)
-        session.commit()
-    return True
-
-
 def _mine(leased: Leased) -> sa.Update:
     """The row, as long as this lease is the one on it."""
-    return sa.update(OutboxRow).where(
-        col(OutboxRow.id) == leased.id,
+    return sa.update(OutboxRow).where(_held([leased]))
+
+
+def _held(leases: Sequence[Leased]) -> sa.ColumnElement[bool]:
+    """The rows on which these leases of one worker still are."""
+    return sa.and_(
+        sa.tuple_(col(OutboxRow.id), col(OutboxRow.attempts)).in_([(one.id, one.attempt) for one in leases]),
         col(OutboxRow.state) == "due",
-        col(OutboxRow.leased_by) == leased.worker,
-        col(OutboxRow.attempts) == leased.attempt,
+        col(OutboxRow.leased_by) == leases[0].worker,
     )
 
 

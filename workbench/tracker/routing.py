@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from workbench.bugs.rows import BugPage
+from workbench.bugs.rows import BugFacts
 from workbench.config import Value
 from workbench.errors import ConfigurationError
 
@@ -30,7 +30,7 @@ class Rule:
     route: str = ""
     project: str = ""
 
-    def fits(self, page: BugPage) -> bool:
+    def fits(self, page: BugFacts) -> bool:
         """Say whether the bug's issue goes to the repository of this rule."""
         if self.path and not _in(_file(page), self.path):
             return False
@@ -51,7 +51,7 @@ def read_rules(written: Sequence[Value]) -> tuple[Rule, ...]:
     return tuple(_rule(number, value) for number, value in enumerate(written, 1))
 
 
-def repository_of(page: BugPage, rules: Sequence[Rule], otherwise: str) -> str:
+def repository_of(page: BugFacts, rules: Sequence[Rule], otherwise: str) -> str:
     """Return owner/name of the repository for the issue of a bug."""
     return next((rule.repository for rule in rules if rule.fits(page)), otherwise)
 
@@ -77,7 +77,7 @@ def _rule(number: int, value: Value) -> Rule:
     return Rule(**given)
 
 
-def _file(page: BugPage) -> str:
+def _file(page: BugFacts) -> str:
     """Return the file of the innermost frame of the application, or of the innermost frame where it has none."""
     surfaced = page.event.surfaced if page.event else None
     frames = surfaced.frames if surfaced else ()

@@ -101,7 +101,16 @@ class OutboxRow(columns.Row, table=True):
     """
 
     __tablename__ = "outbox"
-    __table_args__ = (sa.Index("ix_outbox_state_due_at", "state", "due_at"),)
+    __table_args__ = (
+        sa.Index("ix_outbox_state_due_at_id", "state", "due_at", "id"),
+        # Whether an earlier row of the bug is unfinished, asked of every row that is due. Without it a database that
+        # has not counted its rows yet compares all that are due with each other.
+        sa.Index(
+            *("ix_outbox_unfinished", "bug_id", "id"),
+            sqlite_where=sa.text("state = 'due'"),
+            postgresql_where=sa.text("state = 'due'"),
+        ),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     bug_id: int = Field(foreign_key="bug.id", index=True)
