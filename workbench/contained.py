@@ -20,6 +20,9 @@ from pathlib import Path
 
 import psutil
 
+# Says in the environment of what an agent and our runs of tests start which runner they belong to, by pid and start:
+# when that one is killed they would go on without a time limit, and whoever finds it dead can end them.
+RUNNER_MARK = "WORKBENCH_EVIDENCE_RUNNER"
 _TRIAL_SECONDS = 10
 _BASE = (
     "--die-with-parent",

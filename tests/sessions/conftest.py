@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from capture.testing import NOW, make_event
 from workbench import config as configuration
 from workbench.bugs import queries
 from workbench.config import Config
+from workbench.sessions.opening import Opening
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 
@@ -109,6 +111,13 @@ def until() -> Callable[[Callable[[], object]], object]:
         return found
 
     return until
+
+
+@pytest.fixture
+def opening() -> Iterator[Opening]:
+    """What a runner in this process begins with: an order that nobody gave, and a loop for its agent."""
+    with closing(Opening(io.BytesIO())) as opening:
+        yield opening
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from workbench.bugs.rows import SessionRow
 from workbench.bugs.store import open_store
 from workbench.config import Config
 from workbench.errors import WorkbenchError
-from workbench.fixing.order import Order
+from workbench.sessions.order import Order
 
 STEPS = 10
 ENDED = ("done",)
@@ -42,7 +42,7 @@ import sys, time
 from datetime import UTC, datetime
 from workbench import fixing
 from workbench.bugs.store import open_engine
-from workbench.fixing.order import Order
+from workbench.sessions.order import Order
 order = Order.decode(sys.stdin.buffer.read())
 engine = open_engine(order.database_url)
 while True:

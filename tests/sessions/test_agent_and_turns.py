@@ -17,13 +17,15 @@ from capture.testing import NOW
 from workbench import fixing
 from workbench.bugs import queries
 from workbench.sessions import agent as agents
-from workbench.sessions import prices, runner
+from workbench.sessions import prices
 from workbench.sessions import record as records
-from workbench.sessions.agent import Agent, AgentFailed, AgentOptions, read
+from workbench.sessions import turn as turns
+from workbench.sessions.agent import Agent, AgentFailed, read
 from workbench.sessions.commands import Decision
+from workbench.sessions.options import AgentOptions
 from workbench.sessions.record import Record
-from workbench.sessions.runner import Outcome, Spent, Turn
 from workbench.sessions.said import Ask, Entry, Reply, Started, TurnEnded, Waiting
+from workbench.sessions.turn import Outcome, Spent, Turn
 
 ENDED = TurnEnded(ok=True, interrupted=False, reason="done", cost_usd=0.5, turns=1)
 
@@ -191,11 +193,13 @@ class Fake:
     script: list[object]
     made: list[Fake]
 
-    def __init__(self, options, *, decide, ask) -> None:
-        self.ask = ask
+    def __init__(self, options, *, mirrored) -> None:
         self.prompts: list[str] = []
         self.interrupted = asyncio.Event()
         type(self).made.append(self)
+
+    def attend(self, *, decide, ask, store) -> None:
+        self.ask = ask
 
     async def __aenter__(self):
         return self
@@ -267,8 +271,8 @@ class Between:
 @pytest.fixture
 def play(engine, session, monkeypatch, options):
     """Run a turn with a fake agent that says `script`."""
-    monkeypatch.setattr(runner, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(runner, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(turns, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(turns, "GRACE_SECONDS", 0.2)
 
     def play(
         *script: object,
@@ -279,7 +283,7 @@ def play(engine, session, monkeypatch, options):
         **caps: object,
     ) -> Outcome:
         fake = type("Scripted", (Fake,), {"script": list(script), "made": []})
-        monkeypatch.setattr(runner, "Agent", fake)
+        monkeypatch.setattr(turns, "Agent", fake)
         guard = type("Guard", (), {"decide": staticmethod(allow)})()
         turn = Turn(
             replace(options, **caps), guard, Record(engine, session),
@@ -351,8 +355,8 @@ def test_an_agent_that_ends_without_a_word_has_failed(play):
 
 
 def test_an_agent_that_says_nothing_is_shown_as_quiet_and_ends_with_its_time(play, engine, session, monkeypatch):
-    monkeypatch.setattr(runner, "QUIET_SECONDS", 0.05)
-    monkeypatch.setattr(runner, "HEARTBEAT_SECONDS", 0.0)
+    monkeypatch.setattr(turns, "QUIET_SECONDS", 0.05)
+    monkeypatch.setattr(turns, "HEARTBEAT_SECONDS", 0.0)
     assert play(Started("m", "2"), None, max_minutes=0.01) == Outcome("failed", "the cap on time is reached")
     row = queries.session(engine, session)
     assert row.state == "quiet"

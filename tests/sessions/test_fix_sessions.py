@@ -16,8 +16,8 @@ from workbench import fixing, signoff
 from workbench.bugs import queries
 from workbench.bugs.rows import SessionRow
 from workbench.errors import Refused
-from workbench.fixing.order import Order
 from workbench.git import Repository
+from workbench.sessions.order import Order
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 pytestmark = [pytest.mark.agent, pytest.mark.usefixtures("no_runner_left")]
@@ -120,7 +120,7 @@ import os, signal, sys
 from datetime import UTC, datetime
 from workbench import fixing, signoff
 from workbench.bugs.store import open_engine
-from workbench.fixing.order import Order
+from workbench.sessions.order import Order
 order = Order.decode(sys.stdin.buffer.read())
 options = fixing.LaunchOptions(rehearse=sys.argv[1], test_first=False)
 fixing.launch(order.config, open_engine(order.database_url), 1, by="Ada", options=options, now=datetime.now(UTC))
@@ -166,8 +166,8 @@ def test_a_killed_runner_is_noticed_and_its_session_resumed(launch, config, engi
     assert below
     assert fixing.sweep(engine, now=now) == []
     runner.send_signal(signal.SIGKILL)
+    assert psutil.wait_procs(below, timeout=40)[1] == []  # before any workbench looks: none goes on by itself
     assert until(lambda: fixing.sweep(engine, now=now)) == [row.id]
-    assert all(not process.is_running() or process.status() == psutil.STATUS_ZOMBIE for process in below)
     row = queries.session(engine, row.id)
     assert (row.state, row.activity) == ("interrupted", "its runner is gone")
     assert (Path(row.worktree) / "notes.txt").read_text() == "half done"

@@ -26,17 +26,21 @@ from capture.testing import NOW
 from workbench import evidence, fixing, signoff
 from workbench.bugs import acts, queries
 from workbench.config import Config, Value
+from workbench.contained import RUNNER_MARK
 from workbench.errors import ConfigurationError, DatabaseError, NotFound, OutsideError, Refused, UsageError
-from workbench.evidence.runs import RUNNER_MARK
-from workbench.fixing import alarm, launching, running
-from workbench.fixing.order import Order
+from workbench.fixing import alarm, launching, runners
 from workbench.git import Repository
+from workbench.runner import agent_part, beginning
+from workbench.runner.agent_part import AgentPart
+from workbench.runner.known import Known
 from workbench.sessions import brief, claude, sandbox
 from workbench.sessions import record as records
+from workbench.sessions.options import AgentOptions
+from workbench.sessions.order import First, Order
 from workbench.sessions.process import Detached, Identity
 from workbench.sessions.record import Record
-from workbench.sessions.runner import Outcome
 from workbench.sessions.sandbox import NoSandbox
+from workbench.sessions.turn import Outcome
 from workbench.sessions.worktrees import create
 
 REHEARSED = fixing.LaunchOptions(rehearse=str(Path(__file__).parent / "scenarios" / "price.toml"))
@@ -56,7 +60,7 @@ def idle(monkeypatch):
             super().__init__([sys.executable, "-c", "import sys; sys.stdin.read()"], environ=environ, log=log)
             started.append(self.identity)
 
-    monkeypatch.setattr(launching, "Detached", Idle)
+    monkeypatch.setattr(runners, "Detached", Idle)
     return started
 
 
@@ -170,7 +174,7 @@ def test_a_runner_that_does_not_start_leaves_nothing_behind(config, engine, bug,
     def refuse(*_: object, **__: object) -> None:
         raise OutsideError("no more processes")
 
-    monkeypatch.setattr(launching, "Detached", refuse)
+    monkeypatch.setattr(runners, "Detached", refuse)
     with pytest.raises(OutsideError, match="no more processes"):
         fixing.launch(config, engine, bug, by="Ada", options=REHEARSED, now=now)
     nothing_left()
@@ -393,24 +397,25 @@ def test_a_request_is_settled_once(engine, now, make_session):
     assert not record.settle(asked.id)
 
 
-def test_an_order_comes_back_as_it_was(config, engine):
-    order = Order.decode(Order.of(config, engine).encode())
-    assert order.config == config
-    assert order.database_url == str(engine.url)
+def test_an_order_comes_back_as_it_was(config, engine, tmp_path):
+    box = sandbox.Box(tmp_path, (tmp_path / "hidden",), (), (tmp_path / ".git",))
+    agent = AgentOptions(tmp_path / "claude", tmp_path, "id", "rules", max_cost_usd=1.5, environ={"A": "b"}, box=box)
+    order = Order.of(config, engine, First(agent, "prompt", "happy", "python"))
+    assert Order.decode(order.encode()) == order
+    assert Order.decode(Order.of(config, engine).encode()).first is None
 
 
-def run_main(monkeypatch, session_id: str, given: bytes) -> int:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+def run_main(session_id: str, given: bytes) -> int:
     kept = dict(os.environ)
     try:
-        return fixing.main([session_id])
+        return beginning.main([session_id], io.BytesIO(given))
     finally:  # a runner keeps to its own environment; other tests of this process measure theirs by it
         os.environ.clear()
         os.environ.update(kept)
 
 
-def test_a_runner_without_an_order_does_nothing(monkeypatch):
-    assert run_main(monkeypatch, "x", b"") == 0
+def test_a_runner_without_an_order_does_nothing():
+    assert run_main("x", b"") == 0
 
 
 @pytest.fixture
@@ -418,16 +423,16 @@ def run(config, engine, make_session, monkeypatch, clinic):
     """Run a runner in this process, with a turn of the agent that ends as told and leaves `change` in the tree."""
 
     def run(outcome: Outcome | Exception | None, *, change: bool = True, **changes) -> tuple[int, FixSession]:
-        def turn(session: running._Session) -> Outcome:
+        def play(part: AgentPart) -> Outcome:
             if isinstance(outcome, Exception):
                 raise outcome
             if change:
-                Path(session.fix.worktree, "pricing.py").write_text("changed\n")
+                Path(part._known.fix.worktree, "pricing.py").write_text("changed\n")
             return outcome
 
-        monkeypatch.setattr(running._Session, "_turn", turn)
+        monkeypatch.setattr(AgentPart, "play", play)
         fix = make_session(**changes)
-        code = run_main(monkeypatch, fix.id, Order.of(config, engine).encode())
+        code = run_main(fix.id, Order.of(config, engine).encode())
         return code, Record(engine, fix.id).load()
 
     return run
@@ -521,7 +526,7 @@ def test_a_proposal_that_it_is_no_bug_comes_to_review_and_only_a_person_closes_i
 
 
 def test_a_conversation_that_the_client_has_and_nobody_wrote_down_is_taken_up(
-    config, engine, make_session, monkeypatch
+    config, engine, make_session, monkeypatch, opening
 ):
     resumed = []
 
@@ -529,37 +534,37 @@ def test_a_conversation_that_the_client_has_and_nobody_wrote_down_is_taken_up(
         resumed.append(turn._options.resume)
         return Outcome("failed", "Session ID x is already in use.") if len(resumed) == 1 else Outcome("finished", "ok")
 
-    async def until_told(turn, prompt):
+    def until_told(_loop, turn, prompt):
         return run_turn(turn, prompt)
 
-    monkeypatch.setattr(running, "_until_told", until_told)
+    monkeypatch.setattr(agent_part, "until_told", until_told)
     fix = make_session(options={"prompt": "p", "program": "claude"})
     folder = config.state_dir / "sessions" / fix.id
     folder.mkdir(parents=True)
     (folder / "event.json").write_text('{"fields": []}')
-    assert running._Session(config, Record(engine, fix.id))._turn() == Outcome("finished", "ok")
+    assert AgentPart(Known.of(config, Record(engine, fix.id)), opening).play() == Outcome("finished", "ok")
     assert resumed == [False, True]
     assert Record(engine, fix.id).load().options["conversation"]
 
 
 @pytest.mark.parametrize(("asked", "told"), [(brief.CONTINUE, "the brief"), ("And cats?", "the brief\n\nAnd cats?")])
 def test_a_conversation_that_the_client_lost_begins_anew_with_the_brief(
-    config, engine, make_session, monkeypatch, asked, told
+    config, engine, make_session, monkeypatch, opening, asked, told
 ):
     """An agent that is killed before it has written its first words down has no conversation to go on with."""
     turns = []
 
-    async def until_told(turn, prompt):
+    def until_told(_loop, turn, prompt):
         turns.append((turn._options.resume, prompt))
         lost = "Claude Code ended: No conversation found with session ID: x"
         return Outcome("failed", lost) if len(turns) == 1 else Outcome("finished", "ok")
 
-    monkeypatch.setattr(running, "_until_told", until_told)
+    monkeypatch.setattr(agent_part, "until_told", until_told)
     fix = make_session(options={"prompt": asked, "brief": "the brief", "program": "claude", "conversation": True})
     folder = config.state_dir / "sessions" / fix.id
     folder.mkdir(parents=True)
     (folder / "event.json").write_text('{"fields": []}')
-    assert running._Session(config, Record(engine, fix.id))._turn() == Outcome("finished", "ok")
+    assert AgentPart(Known.of(config, Record(engine, fix.id)), opening).play() == Outcome("finished", "ok")
     assert turns == [(True, asked), (False, told)]
     assert "begins anew" in queries.transcript(engine, fix.id)[-1].body["text"]
 
@@ -662,15 +667,15 @@ def test_a_runner_killed_while_it_makes_evidence_leaves_no_tests_running(
     result = repository.freeze(clinic, "refs/workbench/s/result-1", "m")
     fix = make_session(options={"phase": "evidence"}, result_commit=result, rehearsal="price")
     (config.state_dir / "sessions" / fix.id).mkdir(parents=True)
-    with launching.runner_for(config, fix) as runner:
+    with runners.runner_for(config, fix) as runner:
         with records.transaction(engine) as session:
             row = session.get_one(FixSession, fix.id)
             row.pid, row.pid_started = runner.identity.pid, runner.identity.started
-        runner.begin(Order.of(config, engine).encode())
+        runner.begin(engine)
     tests = until(lambda: running_tests_of(runner.identity.pid))
     os.kill(runner.identity.pid, signal.SIGKILL)
+    assert psutil.wait_procs(tests, timeout=40)[1] == []  # with no workbench that looks
     assert until(lambda: fixing.sweep(engine, now=now)) == [fix.id]
-    assert psutil.wait_procs(tests, timeout=5)[1] == []
     assert queries.session(engine, fix.id).state == "interrupted"
 
 

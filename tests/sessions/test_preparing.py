@@ -17,8 +17,10 @@ from workbench import fixing
 from workbench.bugs import queries
 from workbench.config import Config, Value
 from workbench.errors import ConfigurationError
-from workbench.fixing import launching, preparing, running
+from workbench.fixing import preparing, runners
 from workbench.git import Repository
+from workbench.runner.agent_part import AgentPart
+from workbench.runner.session import Session
 from workbench.sessions import chores, copying, worktrees
 from workbench.sessions import record as records
 from workbench.sessions.process import Detached
@@ -32,30 +34,32 @@ def python(code: str) -> str:
 
 
 @pytest.fixture
-def launched(config, engine, bug, clinic, now, monkeypatch):
+def launched(config, engine, bug, clinic, now, monkeypatch, opening):
     """Launch a session whose runner never begins, under some settings, and return it as its runner would see it."""
 
     class Idle(Detached):
         def __init__(self, argv, *, environ, log):
             super().__init__([sys.executable, "-c", "import sys; sys.stdin.read()"], environ=environ, log=log)
 
-    monkeypatch.setattr(launching, "Detached", Idle)
+    monkeypatch.setattr(runners, "Detached", Idle)
     (clinic / ".gitignore").write_text("__pycache__/\n.env\nlocal/\n*.log\n.venv\n")
     worktree = Repository.open(clinic)
     worktree._git("add", "--all", cwd=clinic)
     worktree._git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "ignored", cwd=clinic)
 
-    def launched(**settings: object) -> tuple[running._Session, Config]:
+    def launched(**settings: object) -> tuple[Session, Config]:
         values = {f"worktree.{name}": Value(value, "test") for name, value in settings.items()}
         chosen = Config(config.repo, config.state_dir, {**config.values, **values})
         row = fixing.launch(chosen, engine, bug, by="Ada", options=REHEARSED, now=now)
-        return running._Session(chosen, Record(engine, row.id)), chosen
+        return Session(chosen, Record(engine, row.id), opening), chosen
 
     return launched
 
 
-def told(session: running._Session) -> str:
-    return "\n".join(str(entry.body.get("text")) for entry in queries.transcript(session.record.engine, session.fix.id))
+def told(session: Session) -> str:
+    return "\n".join(
+        str(entry.body.get("text")) for entry in queries.transcript(session.known.record.engine, session.known.fix.id)
+    )
 
 
 # --- files by an allow-list ----------------------------------------------------------------------------------------
@@ -165,7 +169,7 @@ def test_a_worktree_is_made_ready_once_with_what_was_allowed_and_no_secret(launc
     code = "import os; print(*sorted(os.environ.items()), sep='\\n'); open('once.log', 'a').write('x')"
     session, _ = launched(setup=python(code), copy="local .e*")
     assert session._prepared() is None
-    worktree = session.place.path
+    worktree = session.known.place.path
     assert (worktree / "local" / "settings.toml").read_text() == "x = 1"
     assert not (worktree / ".env").exists()
     said = told(session)
@@ -187,23 +191,23 @@ def test_a_worktree_is_made_ready_once_with_what_was_allowed_and_no_secret(launc
         ({"copy": "stray.txt"}, "changed files that git does not ignore (stray.txt)"),
     ],
 )
-def test_no_agent_begins_in_half_a_worktree(launched, engine, bug, now, clinic, settings, why, monkeypatch):
+def test_no_agent_begins_in_half_a_worktree(launched, engine, bug, now, clinic, settings, why, monkeypatch, opening):
     (clinic / "stray.txt").write_text("x")
     session, chosen = launched(**settings)
-    monkeypatch.setattr(running._Session, "_turn", lambda _: pytest.fail("an agent began"))
+    monkeypatch.setattr(AgentPart, "play", lambda _: pytest.fail("an agent began"))
     assert session.run() == 1
-    row = queries.session(engine, session.fix.id)
+    row = queries.session(engine, session.known.fix.id)
     assert row.state == "failed"
     assert why.replace("\\", "") in row.activity
     assert "resume the session" in row.activity
     assert queries.bug_page(engine, bug, now=now).row.state == "open"
     assert ("no compiler" in told(session)) == ("compiler" in str(settings))
     mended = Config(chosen.repo, chosen.state_dir, {**chosen.values, "worktree.setup": Value("true", "test")})
-    (session.place.path / "left.txt").unlink(missing_ok=True)
-    (session.place.path / "stray.txt").unlink(missing_ok=True)
+    (session.known.place.path / "left.txt").unlink(missing_ok=True)
+    (session.known.place.path / "stray.txt").unlink(missing_ok=True)
     if "copy" not in settings:
         fixing.resume(mended, engine, row.id, by="Ada", now=now)
-        assert running._Session(mended, Record(engine, row.id))._prepared() is None
+        assert Session(mended, Record(engine, row.id), opening)._prepared() is None
 
 
 def test_settings_that_cannot_be_obeyed_are_told_before_anything_is_made(launched, engine):
@@ -212,76 +216,85 @@ def test_settings_that_cannot_be_obeyed_are_told_before_anything_is_made(launche
     assert queries.sessions(engine) == []
 
 
-def test_a_setup_never_runs_what_an_agent_has_written(launched, engine, now, clinic):
+def test_a_setup_never_runs_what_an_agent_has_written(launched, engine, now, clinic, opening):
     """A worktree that was made again is set up on the base; what was kept of it is laid out afterwards."""
     (clinic / "pricing.py").write_text((clinic / "pricing.py").read_text() + "print('of the base')\n")
     Repository.open(clinic)._git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qam", "m", cwd=clinic)
     session, chosen = launched(setup=f"{sys.executable} pricing.py")
     assert session._prepared() is None
-    (session.place.path / "pricing.py").write_text("print('of the agent')\n")
-    worktrees.keep(session.repository, session.place, f"refs/workbench/{session.fix.id}/work", "m")
-    session.record.end("interrupted", "x")
-    shutil.rmtree(session.place.path)
-    fixing.resume(chosen, engine, session.fix.id, by="Ada", now=now)
-    assert "agent" not in (session.place.path / "pricing.py").read_text()
-    again = running._Session(chosen, Record(engine, session.fix.id))
+    (session.known.place.path / "pricing.py").write_text("print('of the agent')\n")
+    worktrees.keep(session.known.repository, session.known.place, f"refs/workbench/{session.known.fix.id}/work", "m")
+    session.known.record.end("interrupted", "x")
+    shutil.rmtree(session.known.place.path)
+    fixing.resume(chosen, engine, session.known.fix.id, by="Ada", now=now)
+    assert "agent" not in (session.known.place.path / "pricing.py").read_text()
+    again = Session(chosen, Record(engine, session.known.fix.id), opening)
     assert again._prepared() is None
-    assert (session.place.path / "pricing.py").read_text() == "print('of the agent')\n"
+    assert (session.known.place.path / "pricing.py").read_text() == "print('of the agent')\n"
     assert told(again).count("of the base") == 2
     assert "of the agent" not in told(again)
 
 
-def test_a_failed_setup_does_not_take_the_place_of_what_was_kept(launched, engine, now):
+def test_a_failed_setup_does_not_take_the_place_of_what_was_kept(launched, engine, now, opening):
     session, chosen = launched(setup="true")
     assert session._prepared() is None
-    (session.place.path / "pricing.py").write_text("work\n")
-    work = f"refs/workbench/{session.fix.id}/work"
-    worktrees.keep(session.repository, session.place, work, "m")
-    session.record.end("interrupted", "x")
-    shutil.rmtree(session.place.path)
+    (session.known.place.path / "pricing.py").write_text("work\n")
+    work = f"refs/workbench/{session.known.fix.id}/work"
+    worktrees.keep(session.known.repository, session.known.place, work, "m")
+    session.known.record.end("interrupted", "x")
+    shutil.rmtree(session.known.place.path)
     broken = Config(chosen.repo, chosen.state_dir, {**chosen.values, "worktree.setup": Value("false", "test")})
-    fixing.resume(broken, engine, session.fix.id, by="Ada", now=now)
-    assert running._Session(broken, Record(engine, session.fix.id)).run() == 1
-    assert session.repository.read(work, "pricing.py") == b"work\n"
-    fixing.resume(chosen, engine, session.fix.id, by="Ada", now=now)
-    assert running._Session(chosen, Record(engine, session.fix.id))._prepared() is None
-    assert (session.place.path / "pricing.py").read_text() == "work\n"
+    fixing.resume(broken, engine, session.known.fix.id, by="Ada", now=now)
+    assert Session(broken, Record(engine, session.known.fix.id), opening).run() == 1
+    assert session.known.repository.read(work, "pricing.py") == b"work\n"
+    fixing.resume(chosen, engine, session.known.fix.id, by="Ada", now=now)
+    assert Session(chosen, Record(engine, session.known.fix.id), opening)._prepared() is None
+    assert (session.known.place.path / "pricing.py").read_text() == "work\n"
 
 
 def test_a_branch_with_commits_of_its_own_is_not_set_up(launched, engine, now):
     session, _ = launched(setup=python("open('ran.log', 'w').close()"))
-    session.repository._git(
-        "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "x", cwd=session.place.path
+    session.known.repository._git(
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a@b",
+        "commit",
+        "-q",
+        "--allow-empty",
+        "-m",
+        "x",
+        cwd=session.known.place.path,
     )
     assert session._prepared() is None
     assert "do it by hand" in told(session)
-    assert not (session.place.path / "ran.log").exists()
+    assert not (session.known.place.path / "ran.log").exists()
 
 
-def test_an_environment_of_its_own_is_what_the_tests_run_with(launched):
+def test_an_environment_of_its_own_is_what_the_tests_run_with(launched, opening):
     code = "import os; os.makedirs('.venv/bin'); os.symlink(__import__('sys').executable, '.venv/bin/python')"
     session, _ = launched(setup=python(code))
-    assert session._own_python() == ""
+    assert AgentPart(session.known, opening)._own_python() == ""
     assert session._prepared() is None
-    assert session._own_python() == str(session.place.path / ".venv" / "bin" / "python")
+    assert AgentPart(session.known, opening)._own_python() == str(session.known.place.path / ".venv" / "bin" / "python")
 
 
-def test_an_environment_that_no_setup_has_made_is_not_used(launched):
+def test_an_environment_that_no_setup_has_made_is_not_used(launched, opening):
     session, _ = launched()
     assert session._prepared() is None
-    (session.place.path / ".venv" / "bin").mkdir(parents=True)
-    (session.place.path / ".venv" / "bin" / "python").write_text("#!/bin/sh\n")
-    assert session._own_python() == ""
+    (session.known.place.path / ".venv" / "bin").mkdir(parents=True)
+    (session.known.place.path / ".venv" / "bin" / "python").write_text("#!/bin/sh\n")
+    assert AgentPart(session.known, opening)._own_python() == ""
 
 
 def test_a_setup_can_be_interrupted_and_begins_again(launched, engine, now):
     session, _ = launched(setup=python("import time; time.sleep(60)"))
-    records_before = session.fix.id
+    records_before = session.known.fix.id
     with records.transaction(engine) as rows:
         rows.get_one(FixSession, records_before).state = "starting"
-    fixing.interrupt(engine, session.fix.id, by="Bob", now=now)
+    fixing.interrupt(engine, session.known.fix.id, by="Bob", now=now)
     assert session.run() == 0
-    row = queries.session(engine, session.fix.id)
+    row = queries.session(engine, session.known.fix.id)
     assert (row.state, row.activity) == ("interrupted", "interrupted while the worktree was made ready: by Bob")
 
 

@@ -18,7 +18,7 @@ from workbench.bugs import queries
 from workbench.bugs.rows import SessionRow
 from workbench.config import Config, Value
 from workbench.errors import OutsideError, Refused
-from workbench.fixing import costs, launching, queue
+from workbench.fixing import costs, queue, runners
 from workbench.sessions import claude, environment, sandbox
 from workbench.sessions import record as records
 from workbench.sessions.process import Detached, Identity
@@ -50,7 +50,7 @@ def idle(monkeypatch):
             words.append(word)
             super().begin(word)
 
-    monkeypatch.setattr(launching, "Detached", Idle)
+    monkeypatch.setattr(runners, "Detached", Idle)
     monkeypatch.setattr(Identity, "is_alive", True)
     return words
 
@@ -97,14 +97,14 @@ def waiting(settings, engine, bug, other_bug, now, idle, monkeypatch):
     for name in (*environment.SENSITIVE, "GITHUB_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     seen: list[dict[str, str]] = []
-    made = launching.Detached
+    made = runners.Detached
 
     class Seen(made):
         def __init__(self, argv, *, environ, log):
             seen.append(dict(environ))
             super().__init__(argv, environ=environ, log=log)
 
-    monkeypatch.setattr(launching, "Detached", Seen)
+    monkeypatch.setattr(runners, "Detached", Seen)
     config = settings(parallel=1)
     first = fixing.launch(config, engine, bug, by="Ada", options=REHEARSED, now=now)
     for name, value in (("ANTHROPIC_API_KEY", "key-of-ada"), ("LANG", "of-ada"), ("GITHUB_TOKEN", "token-of-ada")):

@@ -19,8 +19,9 @@ from workbench import fixing
 from workbench.bugs import queries
 from workbench.fixing.phases import not_a_bug
 from workbench.sessions import brief, claude, environment, scenario
-from workbench.sessions.agent import Agent, AgentOptions
+from workbench.sessions.agent import Agent
 from workbench.sessions.commands import Decision
+from workbench.sessions.options import AgentOptions
 from workbench.sessions.rehearsal import RehearsalModel
 from workbench.sessions.said import Ask, Entry, Said, TurnEnded, Waiting
 from workbench.sessions.scenario import Scenario, Script

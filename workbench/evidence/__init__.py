@@ -6,12 +6,10 @@ from workbench.evidence.fault import RecordedFault
 from workbench.evidence.personal import personal_values
 from workbench.evidence.report import EvidenceReport, EvidenceRequest, Flag, Replay, Verdict
 from workbench.evidence.reproducing import Reproduction, reproduce
-from workbench.evidence.runs import RUNNER_MARK
 from workbench.evidence.split import Split
 from workbench.evidence.store import save
 
 __all__ = [
-    "RUNNER_MARK",
     "Estimate",
     "EvidenceReport",
     "EvidenceRequest",

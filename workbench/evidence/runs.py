@@ -32,9 +32,6 @@ _LAUNCHER = PLUGIN.with_name("workbench_evidence_launch.py")
 # Everything else stays behind: tokens, passwords, and settings that would change what the tests do.
 PASSED_ON: tuple[str, ...] = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DJANGO_SETTINGS_MODULE")
 
-# Says in the environment of the tests which process runs them, by pid and start: when that one is killed, they would
-# go on without a time limit, and whoever finds it dead can end them.
-RUNNER_MARK = "WORKBENCH_EVIDENCE_RUNNER"
 # Names the one run, by its folder, so that what detached itself from it is found when it is over.
 _RUN_MARK = "WORKBENCH_EVIDENCE_RUN"
 _STRAYS_SECONDS = 5
@@ -172,7 +169,7 @@ class Runner:
             # The tree comes first, so that an editable install of the checkout cannot take its place.
             "PYTHONPATH": os.pathsep.join(dict.fromkeys(map(str, [*roots, PLUGIN.parent]))),
             _RUN_MARK: str(folder),
-            RUNNER_MARK: f"{os.getpid()} {psutil.Process().create_time()}",
+            contained.RUNNER_MARK: f"{os.getpid()} {psutil.Process().create_time()}",
         }
 
 

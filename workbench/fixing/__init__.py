@@ -1,11 +1,13 @@
 """One fix, from launch to evidence."""
 
 from workbench.fixing.attaching import attach, claim, collect, let_go
+from workbench.fixing.briefing import brief
 from workbench.fixing.costs import Spent
 from workbench.fixing.following import follow, transcript
-from workbench.fixing.launching import LaunchOptions, brief, launch, rehearsal_for, resume, tend, uncommitted_notice
-from workbench.fixing.running import main
+from workbench.fixing.launching import LaunchOptions, launch, rehearsal_for, uncommitted_notice
+from workbench.fixing.resuming import resume
 from workbench.fixing.steering import answer, interrupt, say, send_back, sweep, unlock, wait
+from workbench.fixing.tending import tend
 from workbench.fixing.terms import Terms, terms
 
 __all__ = [
@@ -21,7 +23,6 @@ __all__ = [
     "interrupt",
     "launch",
     "let_go",
-    "main",
     "rehearsal_for",
     "resume",
     "say",

@@ -25,8 +25,7 @@ from workbench.errors import NotFound, Refused, UsageError, WorkbenchError
 from workbench.fixing import queue
 from workbench.fixing.claiming import check_free, reclaim
 from workbench.fixing.claiming import claim as write_claim
-from workbench.fixing.launching import runner_for
-from workbench.fixing.order import Order
+from workbench.fixing.runners import runner_for
 from workbench.fixing.steering import CLAIM, interrupt, sweep
 from workbench.git import Repository
 from workbench.sessions import record
@@ -168,16 +167,16 @@ def _begin(config: Config, engine: Engine, row: SessionRow, *, now: datetime) ->
     (config.state_dir / "sessions" / row.id).mkdir(parents=True, exist_ok=True, mode=0o700)
     with record.transaction(engine) as session:
         fix = session.get_one(FixSession, row.id)
-    with queue.places(config), runner_for(config, fix) as runner:
+    with queue.places(config), runner_for(config, fix) as begun:
         with record.transaction(engine) as session:
             again = session.get_one(FixSession, row.id, with_for_update=True)
             if again.phase == CLAIM:  # the claim becomes the session: its bug is fixing already
                 again.state, again.phase = "interrupted", "evidence"
                 session.flush()
-            reclaim(session, fix, dict(fix.options), runner.identity, by=fix.launched_by, now=now)
+            reclaim(session, fix, dict(fix.options), begun.identity, by=fix.launched_by, now=now)
             again.activity = "making the evidence"
         try:
-            runner.begin(Order.of(config, engine).encode())
+            begun.begin(engine)
         except WorkbenchError:
             with record.transaction(engine) as session:
                 record.end(session, row.id, "interrupted", "its runner could not begin", to=None, reason="", now=now)

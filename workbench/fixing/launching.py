@@ -1,14 +1,13 @@
-"""Begin a fix session, or take one up again. Until its runner runs, whatever fails leaves nothing behind."""
+"""Begin a fix session. Until its runner runs, whatever fails leaves nothing behind."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import socket
-import sys
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,19 +19,17 @@ from capture.store.tables import FixSession, TranscriptEntry
 from workbench.bugs import queries
 from workbench.bugs.rows import BugPage, SessionRow
 from workbench.config import Config
-from workbench.errors import ConfigurationError, Refused, WorkbenchError
-from workbench.fixing import costs, handed_on, preparing, queue
-from workbench.fixing.claiming import check_free, claim, reclaim, unclaim
-from workbench.fixing.order import Order
-from workbench.fixing.steering import end_leftovers_of, sweep
+from workbench.errors import ConfigurationError, WorkbenchError
+from workbench.fixing import briefing, costs, handed_on, preparing, queue
+from workbench.fixing.claiming import check_free, claim, unclaim
+from workbench.fixing.runners import runner
+from workbench.fixing.steering import sweep
 from workbench.git import Repository
 from workbench.sessions import brief as briefs
 from workbench.sessions import claude, environment, record, sandbox, scenario, worktrees
-from workbench.sessions.process import Detached
 from workbench.sessions.sandbox import NoSandbox
 
 DEFAULT_REHEARSAL = "happy"
-LEAST_BUDGET_USD = 0.01
 
 
 @dataclass(frozen=True)
@@ -60,12 +57,6 @@ def rehearsal_for(config: Config, asked: str | None = None) -> str | None:
     if wanted:
         return str(wanted)
     return None if claude.has_login(claude.find(config["agent.cli_path"])) else DEFAULT_REHEARSAL
-
-
-def brief(config: Config, engine: Engine, number: int, *, now: datetime, note: str = "") -> briefs.Brief:
-    """Return exactly what an agent would get for a bug. Only the folder of the session is still a placeholder."""
-    page = queries.bug_page(engine, number, now=now)
-    return _brief(config, page, config.state_dir / "sessions" / "SESSION" / "event.json", note)
 
 
 def uncommitted_notice(config: Config) -> str | None:
@@ -99,12 +90,13 @@ def launch(
     base = repository.resolve(options.base) if options.base else _default_base(repository, page)
     session_id = str(uuid.uuid4())
     folder = config.state_dir / "sessions" / session_id
-    with _undone_on_error() as undo:
-        made = _brief(config, page, folder / "event.json", options.note, test_first=options.test_first)
-        folder.mkdir(parents=True, mode=0o700)
-        undo.append(lambda: shutil.rmtree(folder))
-        _write_private(made.event_file, made.event_json)
-        place = worktrees.create(repository, config.state_dir, number, base=base, reason=_reason(session_id))
+    with _undone_on_error() as undo, ExitStack() as stack:
+        made = briefing.of_page(config, page, folder, options.note, test_first=options.test_first)
+        undo.append(lambda: shutil.rmtree(folder, ignore_errors=True))
+        briefing.write_event(made)
+        # Now, so that it imports what it needs while git lays the worktree out.
+        begun = stack.enter_context(runner(config, session_id, repo=repository.root, is_rehearsal=wanted is not None))
+        place = worktrees.create(repository, config.state_dir, number, base=base, reason=reason(session_id))
         undo.append(lambda: worktrees.undo(repository, place))
         fix = FixSession(
             id=session_id,
@@ -136,152 +128,26 @@ def launch(
             started_at=now,
         )
         notices = [text for text in (_uncommitted_notice(config, repository), _unsandboxed_notice(no_sandbox)) if text]
-        with queue.places(config), runner_for(config, fix) as runner:
+        with queue.places(config):
             with record.transaction(engine) as session:
                 has_place = not queue.is_full(session, config)
                 if not has_place:
                     fix.state, fix.activity = "queued", queue.WAITS
                     kept = handed_on.keep(os.environ, fix.id, rehearsal=fix.rehearsal is not None)
                     fix.options = {**fix.options, "environ": kept}
-                claim(session, number, fix, runner.identity if has_place else None, by=by, now=now)
+                claim(session, number, fix, begun.identity if has_place else None, by=by, now=now)
                 for notice in notices:
                     session.add(TranscriptEntry(session_id=fix.id, at=now, kind="notice", body={"text": notice}))
-                session.add(TranscriptEntry(session_id=fix.id, at=now, kind="prompt", body=_prompted(made.prompt, by)))
+                session.add(TranscriptEntry(session_id=fix.id, at=now, kind="prompt", body=prompted(made.prompt, by)))
             undo.append(lambda: unclaim(engine, fix.id, by=by, now=now))
             if has_place:
-                runner.begin(Order.of(config, engine).encode())
+                begun.begin(engine, begun.first(engine, repository, fix))
     return queries.session(engine, session_id)
-
-
-def tend(config: Config, engine: Engine, *, now: datetime) -> list[str]:
-    """Mark sessions whose runner is gone, begin those that wait for a place, and return the lost ones."""
-    lost = sweep(engine, now=now)
-    queue.advance(config, engine, _begin, now=now)
-    return lost
-
-
-def _begin(config: Config, engine: Engine, fix: FixSession, now: datetime) -> None:
-    """Start the runner of a session that has waited for its place, in the environment that it was queued in."""
-    given = handed_on.restore(fix.options.get("environ"), os.environ, fix.id)
-    with runner_for(config, fix, given.environ) as runner:
-        with record.transaction(engine) as session:
-            reclaim(session, fix, fix.options, runner.identity, by=fix.launched_by, now=now)
-            if given.other:
-                told = f"Begun with another {', '.join(given.other)} than it was queued with."
-                session.add(TranscriptEntry(session_id=fix.id, at=now, kind="notice", body={"text": told}))
-        runner.begin(Order.of(config, engine).encode())
-
-
-def resume(
-    config: Config, engine: Engine, session_id: str, *, by: str, message: str | None = None, now: datetime
-) -> SessionRow:
-    """Take an ended session up again, in the same conversation and the same worktree.
-
-    A worktree that was removed is made again from its branch and what was kept of its files. `message` is what the
-    agent is told; on a session that had ended well it is a rejection.
-    """
-    sweep(engine, now=now)
-    row = queries.session(engine, session_id)
-    if row.is_attached:
-        raise Refused(
-            f"Session {row.id[:8]} was that of {row.launched_by}: there is no agent of ours to resume.",
-            cure=f"Say it there, or begin a session of ours: workbench fix B-{row.bug:03d}",
-        )
-    if row.is_live:
-        raise Refused(f"Session {row.id[:8]} is at work.", cure="Send it a message, or interrupt it first.")
-    if row.host != socket.gethostname():
-        raise Refused(f"Session {row.id[:8]} ran on {row.host}, and its worktree is there.", cure="Resume it there.")
-    with record.transaction(engine) as session:
-        fix = session.get_one(FixSession, row.id)
-    options = fix.options
-    left = options["max_cost_usd"] - fix.cost_usd if options.get("max_cost_usd") is not None else None
-    if left is not None and left < LEAST_BUDGET_USD:
-        raise Refused(
-            f"Session {row.id[:8]} has cost ${fix.cost_usd:.2f} and its cap is ${options['max_cost_usd']:.2f}.",
-            cure="Launch a new session with a higher cap.",
-        )
-    if fix.rehearsal is None:
-        costs.check_day(config, engine, now=now)
-    repository = Repository.open(Path(fix.repository))
-    check_free(queries.bug_page(engine, row.bug, now=now))
-    end_leftovers_of(fix)
-    place = worktrees.Place(Path(fix.worktree), fix.branch, fix.base_commit)
-    kept = _kept(repository, fix)
-    # A setup comes first: it is not to run what an agent has written.
-    later = preparing.is_wanted(config)
-    made_again = worktrees.ensure(repository, place, kept=None if later else kept, reason=_reason(fix.id))
-    _ensure_event_file(config, engine, row, now=now)
-    prompt = _resume_prompt(fix, message)
-    changed = options | {"prompt": prompt, "phase": options.get("phase", "agent") if message is None else "agent"}
-    changed |= {"prepared": False, "kept": kept if later else ""} if made_again else {}
-    with runner_for(config, fix) as runner:
-        with record.transaction(engine) as session:
-            reclaim(session, fix, changed, runner.identity, by=by, now=now)
-            if made_again:
-                notice = "The worktree was gone and has been made again from what was kept of it."
-                session.add(TranscriptEntry(session_id=fix.id, at=now, kind="notice", body={"text": notice}))
-            if changed["phase"] == "agent":
-                session.add(TranscriptEntry(session_id=fix.id, at=now, kind="prompt", body=_prompted(prompt, by)))
-        try:
-            runner.begin(Order.of(config, engine).encode())
-        except WorkbenchError:
-            with record.transaction(engine) as session:
-                record.end(session, fix.id, "interrupted", "its runner could not begin", to=None, reason="", now=now)
-            raise
-    return queries.session(engine, fix.id)
-
-
-def _brief(config: Config, page: BugPage, event_file: Path, note: str, *, test_first: bool = True) -> briefs.Brief:
-    tests = environment.test_command(config["tests.command"], os.environ, config.repo)
-    return briefs.compose(
-        page.row.number,
-        page.event,
-        title=page.row.title,
-        tests=tests,
-        event_file=event_file,
-        folder=environment.tests_folder(config["tests.command"], config.repo),
-        note=note,
-        test_first=test_first,
-    )
 
 
 def _default_base(repository: Repository, page: BugPage) -> str:
     release = page.row.release
     return repository.resolve(release) if release and repository.exists(release) else repository.head()
-
-
-def runner_for(config: Config, fix: FixSession, environ: Mapping[str, str] | None = None) -> Detached:
-    """Start the runner of a session, which waits for its order. Raises `OutsideError`."""
-    folder = config.state_dir / "sessions" / fix.id
-    home = folder / "home" if fix.rehearsal else None
-    if home is not None:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    given = os.environ if environ is None else environ
-    environ = environment.for_runner(given, repo=Path(fix.repository), rehearsal_home=home)
-    argv = [sys.executable, "-P", "-m", "workbench.fixing", fix.id]
-    return Detached(argv, environ=environ, log=folder / "runner.log")
-
-
-def _ensure_event_file(config: Config, engine: Engine, row: SessionRow, *, now: datetime) -> None:
-    path = config.state_dir / "sessions" / row.id / "event.json"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write_private(path, _brief(config, queries.bug_page(engine, row.bug, now=now), path, "").event_json)
-
-
-def _resume_prompt(fix: FixSession, message: str | None) -> str:
-    said = briefs.visible(message) if message and message.strip() else ""
-    if not fix.options.get("conversation"):
-        return str(fix.options["brief"]) + (f"\n\n{said}" if said else "")  # it never heard the brief
-    if said:
-        return briefs.rejection(said) if fix.state == "done" else said
-    return briefs.CONTINUE
-
-
-def _kept(repository: Repository, fix: FixSession) -> str:
-    """Return the ref of what was last kept of a session's files."""
-    work = f"refs/workbench/{fix.id}/work"
-    return work if repository.exists(work) else fix.result_commit or work
 
 
 def _uncommitted_notice(config: Config, repository: Repository) -> str | None:
@@ -323,21 +189,18 @@ def _unsandboxed_notice(trouble: NoSandbox | None) -> str | None:
     )
 
 
-def _prompted(text: str, by: str) -> dict[str, Any]:
+def prompted(text: str, by: str) -> dict[str, Any]:
+    """Return what the transcript tells of a prompt."""
     return {"text": text, "by": by}
 
 
-def _reason(session_id: str) -> str:
+def reason(session_id: str) -> str:
+    """Return why a session's worktree is locked."""
     return f"bug workbench, fix session {session_id}"
 
 
 def _given(value: Any, default: Any) -> Any:
     return default if value is None else value
-
-
-def _write_private(path: Path, text: str) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123
-        file.write(text)
 
 
 @contextmanager

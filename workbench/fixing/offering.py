@@ -16,11 +16,21 @@ from workbench.reproducing import Attempt, CannotWrite, attempt
 
 if TYPE_CHECKING:
     from capture.event import Event
+    from capture.store.tables import FixSession
 
 FILE = "reproduction.py"
 SECONDS = 45  # for each of the at most two tests that are tried: the agent waits meanwhile
 
 Tries = Callable[..., list[Attempt]]
+
+
+def is_wanted(config: Config, fix: FixSession) -> bool:
+    """Say whether a test is to be written for the agent of a session, which has heard nothing yet.
+
+    A rehearsal gets none: its model plays a script.
+    """
+    first = fix.phase == "test" and not fix.options.get("conversation")
+    return first and fix.rehearsal is None and config["agent.offer_repro"] == "on"
 
 
 def write(

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from capture.store.lifecycle import label
+from capture.store.labels import label
 from workbench.errors import WorkbenchError
 from workbench.sessions import chores, copying, environment
 

@@ -14,8 +14,8 @@ from sqlmodel import col, select
 from capture.store.tables import FixSession, SessionRequest, TranscriptEntry
 from workbench.bugs import queries
 from workbench.bugs.rows import SessionRow
+from workbench.contained import RUNNER_MARK
 from workbench.errors import NotFound, Refused
-from workbench.evidence import RUNNER_MARK
 from workbench.sessions import record, recovering
 from workbench.sessions.process import Identity, end_leftovers
 

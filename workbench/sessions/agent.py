@@ -7,8 +7,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import claude_agent_sdk as sdk
@@ -16,8 +15,8 @@ import claude_agent_sdk as sdk
 from workbench.sessions import prices
 from workbench.sessions.commands import Decision
 from workbench.sessions.guard import TOOLS
+from workbench.sessions.options import AgentOptions
 from workbench.sessions.said import Ask, Entry, Reply, Said, Started, TurnEnded, Waiting, entries, tokens
-from workbench.sessions.sandbox import Box
 
 LONGEST_LINE = 32 * 2**20  # bytes of one message; the SDK's own default of 1 MiB ends a session
 HOOK_SECONDS = 3600.0  # for one decision, which may have to wait for a run of tests
@@ -37,54 +36,69 @@ SETTINGS = {
 }
 
 
-@dataclass(frozen=True)
-class AgentOptions:
-    """How an agent is started. `resume` takes the conversation `session_id` up again instead of beginning it."""
-
-    program: Path
-    worktree: Path
-    session_id: str
-    rules: str
-    resume: bool = False
-    model: str = ""
-    max_turns: int | None = None
-    max_cost_usd: float | None = None
-    environ: Mapping[str, str] = field(default_factory=dict)
-    own_settings: bool = False  # load the user's own settings of Claude Code
-    box: Box | None = None  # what its commands are contained in
-    store: Any = None  # where its conversation is kept as well; a session store of the SDK
-
-
 class AgentFailed(Exception):
     """Claude Code did not start, or ended in the middle."""
 
 
+Decides = Callable[[str, Mapping[str, Any], str | None], Awaitable[Decision]]
+Asks = Callable[[Ask], Awaitable[tuple[bool, str]]]
+
+
 class Agent:
-    """A running Claude Code, while the `async with` block lasts."""
+    """A running Claude Code, while the `async with` block lasts.
+
+    It may be started, and given its first prompt, before anybody attends to it: no tool runs until somebody does, and
+    what it says is kept until somebody listens. Its conversation is mirrored to a session store if there is to be one.
+    """
 
     def __init__(
         self,
         options: AgentOptions,
         *,
-        decide: Callable[[str, Mapping[str, Any], str | None], Awaitable[Decision]],
-        ask: Callable[[Ask], Awaitable[tuple[bool, str]]],
+        decide: Decides | None = None,
+        ask: Asks | None = None,
+        mirrored: bool = False,
     ) -> None:
+        self.options = options
+        self.store: Any = None
         self._decide = decide
         self._ask = ask
         self._decisions: dict[str, Decision] = {}
         self._errors: list[str] = []
         self._unanswered: set[str] = set()
         self._calls: dict[str, asyncio.Event] | None = None  # calls of tools, and whether they were taken in
-        self._client = sdk.ClaudeSDKClient(self._sdk_options(options))
+        self._client = sdk.ClaudeSDKClient(self._sdk_options(options, _Mirror(self) if mirrored else None))
+        self._starting: asyncio.Task[None] | None = None
+        self.attended = asyncio.Event()
+        if decide is not None:
+            self.attended.set()
+
+    def attend(self, *, decide: Decides, ask: Asks, store: Any = None) -> None:
+        """Decide on its tools, answer its questions and keep its conversation from now on."""
+        self._decide, self._ask, self.store = decide, ask, store
+        self.attended.set()
+
+    def start(self, prompt: str = "") -> None:
+        """Start the client in the event loop that is running; entering the block waits until it has its prompt."""
+        self._starting = asyncio.ensure_future(self._start(prompt))
 
     async def __aenter__(self) -> Agent:
+        if self._starting is None:
+            self.start()
+        assert self._starting is not None
+        await self._starting
+        return self
+
+    async def _start(self, prompt: str) -> None:
         try:
             await self._client.connect()
         except sdk.ClaudeSDKError as error:
             raise self._failed(error) from error
-        return self
+        if prompt:
+            await self.prompt(prompt)
 
     async def __aexit__(self, *_: object) -> None:
+        self.attended.set()  # nobody will
         # A client that does not end by itself is ended by the SDK within seconds; this is for the day it is not.
         with suppress(TimeoutError, sdk.ClaudeSDKError):
             await asyncio.wait_for(self._client.disconnect(), STOP_SECONDS * 2)
@@ -119,14 +133,14 @@ class Agent:
         except (sdk.ClaudeSDKError, ValueError) as error:
             raise self._failed(error) from error
 
-    def _sdk_options(self, options: AgentOptions) -> sdk.ClaudeAgentOptions:
+    def _sdk_options(self, options: AgentOptions, store: Any) -> sdk.ClaudeAgentOptions:
         return sdk.ClaudeAgentOptions(
             cli_path=options.program,
             cwd=options.worktree,
             session_id=None if options.resume else options.session_id,
             # Not by the SDK's own way to resume: with a store, that would put the client's home in a temporary folder.
             extra_args={"resume": options.session_id} if options.resume else {},
-            session_store=options.store,
+            session_store=store,
             session_store_flush="eager",
             system_prompt={"type": "preset", "preset": "claude_code", "append": options.rules},
             setting_sources=["user"] if options.own_settings else [],
@@ -150,6 +164,8 @@ class Agent:
         )
 
     async def _before_tool(self, given: Any, tool_use_id: str | None, _context: Any) -> Any:
+        await self.attended.wait()
+        assert self._decide is not None
         decision = await self._decide(given["tool_name"], given["tool_input"], given.get("cwd"))
         if tool_use_id and self._calls is not None and decision.verdict != "deny":
             with suppress(TimeoutError):
@@ -170,6 +186,7 @@ class Agent:
         known = self._decisions.get(context.tool_use_id or "", Decision("ask"))
         reason = known.reason or context.decision_reason or "Claude Code asks"
         title = context.title or f"{tool}: {given.get('description') or context.description or 'may it run?'}"
+        assert self._ask is not None, "the hook has waited for it"
         allowed, note = await self._ask(Ask(tool, given, title, reason, known.shared))
         if allowed:
             return sdk.PermissionResultAllow(updated_input=given)
@@ -188,6 +205,24 @@ class Agent:
     def _failed(self, error: Exception) -> AgentFailed:
         said = " ".join(self._errors[-5:]).strip()
         return AgentFailed(f"{said or error}"[:1000])
+
+
+class _Mirror:
+    """The session store of a client that is started before its runner has one."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
+    async def append(self, key: Any, entries: list[Any]) -> None:
+        """Keep lines of the conversation."""
+        await self._agent.attended.wait()
+        if self._agent.store is not None:
+            await self._agent.store.append(key, entries)
+
+    async def load(self, key: Any) -> list[Any] | None:
+        """Return the lines of a conversation."""
+        found: list[Any] | None = await self._agent.store.load(key)
+        return found
 
 
 async def _messages(sent: str, text: str) -> AsyncIterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from capture.event import Breadcrumb, Event, ExceptionInfo, Frame
-from capture.store.lifecycle import label
+from capture.store.labels import label
 from workbench.sessions.visible import visible as visible
 
 Provenance = Literal["attacker_writable", "app", "workbench", "person"]

@@ -149,20 +149,28 @@ def end_ours(*, mark: str) -> int:
     """
     if os.getsid(0) != os.getpid():
         return 0
-    us = psutil.Process()
-    ours = Identity(us.pid, us.create_time())
+    us = identity_of_us()
     left = [
         process
         for process in psutil.process_iter()
-        if process.pid != us.pid and (_session_of(process.pid) == us.pid or _names(_variable(process, mark), ours))
+        if process.pid != us.pid and (_session_of(process.pid) == us.pid or _names(_variable(process, mark), us))
     ]
     _end(left)
     return len(left)
 
 
-def marked(mark: str) -> dict[str, str]:
-    """Return the variable that names this process to `end_leftovers` and `end_ours` in whatever is started with it."""
-    return {mark: f"{os.getpid()} {psutil.Process().create_time()}"}
+def identity_of_us() -> Identity:
+    """Return the identity of this process."""
+    return Identity(os.getpid(), psutil.Process().create_time())
+
+
+def marked(mark: str, runner: Identity | None = None) -> dict[str, str]:
+    """Return the variable that names a runner to `end_leftovers` and `end_ours` in whatever is started with it.
+
+    None stands for this process.
+    """
+    named = runner or identity_of_us()
+    return {mark: f"{named.pid} {named.started}"}
 
 
 def children() -> frozenset[int]:

@@ -84,6 +84,19 @@ class Box:
             "network": {"allowedDomains": [], "strictAllowlist": True},
         }
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data for JSON."""
+        lists = {name: [str(path) for path in getattr(self, name)] for name in ("hidden", "shown", "unwritable")}
+        return {"worktree": str(self.worktree), **lists, "secrets": list(self.secrets)}
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Box:
+        """Return what `as_dict` gave."""
+        hidden, shown, unwritable = (
+            tuple(Path(path) for path in plain[name]) for name in ("hidden", "shown", "unwritable")
+        )
+        return cls(Path(plain["worktree"]), hidden, shown, unwritable, tuple(plain["secrets"]))
+
 
 def box(
     worktree: Path,

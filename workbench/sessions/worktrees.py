@@ -7,7 +7,7 @@ import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
-from capture.store.lifecycle import label
+from capture.store.labels import label
 from workbench.errors import ConfigurationError, NotFound, WorkbenchError
 from workbench.git import Repository
 

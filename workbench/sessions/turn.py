@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from workbench.sessions import brief
-from workbench.sessions.agent import Agent, AgentFailed, AgentOptions
+from workbench.sessions.agent import Agent, AgentFailed
 from workbench.sessions.commands import Decision
 from workbench.sessions.guard import Guard
+from workbench.sessions.options import AgentOptions
 from workbench.sessions.record import Asked, Record
 from workbench.sessions.said import Ask, Entry, Reply, Said, Started, TurnEnded, Waiting
 
@@ -69,8 +70,16 @@ class Turn:
         spent: Spent,
         max_minutes: float | None,
         steps: Steps | None = None,
+        store: Any = None,
+        agent: Agent | None = None,
     ) -> None:
+        """Take an `agent` that was started with these options and the prompt before, or start one.
+
+        `store` is a session store of the SDK.
+        """
         self._options = options
+        self._store = store
+        self._agent = agent
         self._guard = guard
         self._record = record
         self._spent = spent
@@ -94,8 +103,11 @@ class Turn:
     async def run(self, prompt: str) -> Outcome:
         """Work on `prompt` and return how it ended."""
         try:
-            async with Agent(self._options, decide=self._decide, ask=self._ask) as agent:
-                await agent.prompt(prompt)
+            begun = self._agent or Agent(self._options, mirrored=self._store is not None)
+            begun.attend(decide=self._decide, ask=self._ask, store=self._store)
+            async with begun as agent:
+                if self._agent is None:
+                    await agent.prompt(prompt)
                 outcome = await self._until_end(agent)
             return self._stopped or outcome  # told to go while the client was ending
         except AgentFailed as error:

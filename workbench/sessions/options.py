@@ -1,0 +1,40 @@
+"""How an agent is started, as plain data: decided when a session is launched, and carried out by its runner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workbench.sessions.sandbox import Box
+
+
+@dataclass(frozen=True)
+class AgentOptions:
+    """How an agent is started. `resume` takes the conversation `session_id` up again instead of beginning it."""
+
+    program: Path
+    worktree: Path
+    session_id: str
+    rules: str
+    resume: bool = False
+    model: str = ""
+    max_turns: int | None = None
+    max_cost_usd: float | None = None
+    environ: Mapping[str, str] = field(default_factory=dict)
+    own_settings: bool = False  # load the user's own settings of Claude Code
+    box: Box | None = None  # what its commands are contained in
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data for JSON."""
+        plain = asdict(self)
+        plain["program"], plain["worktree"] = str(self.program), str(self.worktree)
+        plain["box"] = self.box.as_dict() if self.box else None
+        return plain
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> AgentOptions:
+        """Return what `as_dict` gave."""
+        paths = {name: Path(plain[name]) for name in ("program", "worktree")}
+        return cls(**{**plain, **paths, "box": Box.of(plain["box"]) if plain["box"] else None})
