@@ -161,6 +161,14 @@ def test_counts_by_state(any_engine: Engine, bugs: dict[int, dict[str, Any]]) ->
     assert listing.counts(any_engine, Question(), now=NOW) == {state: states.count(state) for state in set(states)}
 
 
+def test_sizes_are_counted_no_further_than_asked(any_engine: Engine, bugs: dict[int, dict[str, Any]]) -> None:
+    questions = [Question("state:review"), Question(), Question("assigned:me", me="nobody at all")]
+    in_review = listing.window(any_engine, questions[0], size=1, now=NOW).total
+    assert 0 < in_review < len(bugs)
+    most = in_review + 1
+    assert listing.sizes(any_engine, questions, most=most, now=NOW) == [in_review, most, 0]
+
+
 def test_what_was_merged_is_not_listed_unless_it_is_asked_for(
     any_engine: Engine, bugs: dict[int, dict[str, Any]]
 ) -> None:

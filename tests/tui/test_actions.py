@@ -71,6 +71,13 @@ def test_what_cannot_be_done_gives_way_in_a_full_footer(row: BugRow) -> None:
     assert "resume" in [action.label for action, _ in actions.footer("list", here)]
 
 
+def test_a_full_footer_keeps_the_way_to_the_rest(row: BugRow) -> None:
+    offered = [action.id for action, _ in actions.footer("list", Here(bug=replace(row, state="review")))]
+    assert len(offered) == FOOTER_MOST
+    assert {"signoff", "mark", "help"} <= set(offered)
+    assert "quit" not in offered
+
+
 def test_documentation_is_made_from_the_table() -> None:
     assert (Path(__file__).parents[2] / "docs" / "keys.md").read_text() == markdown()
 

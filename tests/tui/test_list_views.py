@@ -17,9 +17,11 @@ from workbench.errors import DatabaseError
 from workbench.tui.app import StoreChanged, WorkbenchApp
 from workbench.tui.bars import KeyBar
 from workbench.tui.bug_list import BugList
+from workbench.tui.desk import Asked
 from workbench.tui.filter_box import FilterBox, Suggestions
 from workbench.tui.remembered import Memory
-from workbench.tui.tabs import Heading, Tabs
+from workbench.tui.tabs import Heading, Tabs, _told
+from workbench.tui.views import BUILT_IN
 
 pytestmark = pytest.mark.anyio
 
@@ -234,6 +236,34 @@ async def test_the_list_comes_back_with_its_database(
         await settle(pilot)
         assert numbers(app) == [3]
         assert "does not answer" not in text_of(app.screen)
+
+
+async def test_each_tab_says_how_many_bugs_are_behind_it(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, eventually: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("workbench.tui.screens.view_counts.SOONEST", 0.0)
+    monkeypatch.setattr("workbench.tui.screens.view_counts.SHARE", 0)
+    app = make_app()
+    async with app.run_test(size=(120, 24)) as pilot:
+        await settle(pilot)
+        tabs = app.screen.query_one(Tabs)
+        behind = {view.name: app.desk.listed(Asked(view.filter), start=0, size=1).window.total for view in BUILT_IN}
+        assert (
+            tabs.lines[0].text.split()
+            == " ".join(f"{number} {name} {count}" for number, (name, count) in enumerate(behind.items(), 1)).split()
+        )
+        assert behind["Review"] == 1
+        add_bugs(seeded, 2, start=500)
+        app.post_message(StoreChanged())
+        await eventually(lambda: f"All {behind['All'] + 2}" in tabs.lines[0].text)
+
+
+def test_a_narrow_line_of_tabs_says_how_many_where_there_are_any() -> None:
+    words = ["1 All open", "2 New", "3 Muted", "4 All"]
+    assert _told(words, ["12", "0", "3", "999+"], 80) == ["12", "0", "3", "999+"]
+    assert _told(words, ["12", "0", "3", "999+"], 39) == ["12", "", "3", ""]
+    assert _told(words, ["12", "0", "3", "999+"], 20) == ["", "", "", ""]
+    assert _told(words, [], 80) == ["", "", "", ""]
 
 
 async def test_any_size_has_its_columns(seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any) -> None:

@@ -6,7 +6,7 @@ lines themselves are read for the bugs of the window alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -127,6 +127,17 @@ def _counts(connection: Connection, question: Question, now: datetime) -> dict[s
     asked = question.condition(now, is_sorted=False)
     statement = sa.select(BUG.c.state, sa.func.count()).where(asked).group_by(BUG.c.state)
     return {row.state: row[1] for row in connection.execute(statement)}
+
+
+def sizes(engine: Engine, questions: Iterable[Question], *, most: int, now: datetime) -> list[int]:
+    """Return how many bugs each question asks for. None are counted beyond `most`, nor read."""
+    with reading(engine) as connection:
+        return [_size(connection, question, most, now) for question in questions]
+
+
+def _size(connection: Connection, question: Question, most: int, now: datetime) -> int:
+    some = sa.select(BUG.c.id).where(question.condition(now, is_sorted=False)).limit(most).subquery()
+    return connection.scalar(sa.select(sa.func.count()).select_from(some)) or 0
 
 
 def listed(

@@ -112,10 +112,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("sort_next", "greater_than_sign", "sort by the next column", "Look", ("list",)),
     Action("sort_previous", "less_than_sign", "sort by the column before", "Look", ("list",)),
     Action("sort_reverse", "equals_sign", "turn the order around", "Look", ("list",)),
-    Action("mark", "space", "mark", "Triage", ("list",), why.no_bug),
+    Action("mark", "space", "mark", "Triage", ("list",), why.no_bug, 35),
     Action("mark_all", "ctrl+a", "mark all, or none", "Triage", ("list",), why.no_bug),
-    Action("mute", "m", "mute", "Triage", ("list",), why.mute, 40),
-    Action("mute", "m", "mute", "Triage", ("bug",), why.mute),
+    Action("mute", "m", "mute", "Triage", ("list", "bug"), why.mute, 40),
     Action("assign", "a", "assign", "Triage", ("list", "bug"), why.no_bugs),
     Action("label", "t", "label", "Triage", ("list", "bug"), why.no_bugs),
     Action("note", "n", "write a note", "Triage", ("list", "bug"), why.no_bugs),
@@ -200,6 +199,7 @@ MOVES: tuple[Action, ...] = (
 )
 MOVE = "move"  # their place in a key map
 FOOTER_MOST = 8
+KEPT = ("back", "help")  # the way back and the way to all keys are always in the footer
 NUMBERED = frozenset({"section_number", "view_number"})  # what these do depends on which of their keys is pressed
 # While words are typed, all other keys are letters.
 SUBMIT = Action("submit", "enter", "done", "Go", ())
@@ -218,21 +218,22 @@ def at(place: Place, keys: Keys = NO_KEYS) -> list[Action]:
 def footer(place: Place, here: Here, keys: Keys = NO_KEYS, read_only: str = "") -> list[tuple[Action, str]]:
     """Return the footer's actions in order, each with why it can't be done now; `read_only` says why none changes.
 
-    Where a place has more than fit, those that can't be done now give way first.
+    Where a place has more than fit, those that can't be done now give way first, then the last but the way to the rest.
     """
     ordered = sorted((action for action in at(place, keys) if action.footer is not None), key=lambda a: a.footer or 0)
     pairs = [(action, (read_only if action.changes else "") or action.why_not(here)) for action in ordered]
     pairs = [(action, why_not) for action, why_not in pairs if not (why_not and action.hides)]
-    surplus = len(pairs) - FOOTER_MOST
-    for pair in [pair for pair in reversed(pairs) if pair[1]][: max(surplus, 0)]:
+    least = [pair for pair in reversed(pairs) if pair[0].id not in KEPT]
+    least.sort(key=lambda pair: not pair[1])  # what can't be done goes before the last of the others
+    for pair in least[: max(len(pairs) - FOOTER_MOST, 0)]:
         pairs.remove(pair)
-    return pairs[:FOOTER_MOST]
+    return pairs
 
 
 def while_typing(place: Place) -> list[tuple[Action, str]]:
     """Return the footer's actions while words are typed."""
     leave = next(action for action in at(place) if action.keys == "escape")  # it always is: see the key map
-    return [(SUBMIT, ""), (leave, "")]
+    return [(SUBMIT, ""), (replace(leave, label="leave"), "")]
 
 
 def all_keys(action: Action) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from textual import events
 from textual.message import Message
 
-from workbench.tui.actions import Action
+from workbench.tui.actions import KEPT, Action
 from workbench.tui.lines import Line, Span, cut, line
 from workbench.tui.pane import Pane
 
@@ -42,9 +42,6 @@ class Bar(Pane, can_focus=False):
         self.resize_to()
         if grown:
             self.styles.height = len(lines)
-
-
-KEPT = ("back", "help")  # the way back and the way to all keys are always there
 
 
 def _size(action: Action) -> int:

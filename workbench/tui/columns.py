@@ -21,6 +21,7 @@ REHEARSAL = " REHEARSAL "
 ROOMY = 140  # below it, one blank has to part the columns
 NARROWEST, WIDEST = 4, 120  # what a person may make of a column
 TITLE_SHARE = 0.34  # of the line, that columns of less weight leave to the title
+COMFORTABLE = 80  # cells; a title that has as many needs no more before others have what they can use
 # Session states that say more than the bug's own state does.
 _TELLING = frozenset({"starting", "working", "needs_input", "waiting", "quiet", "failed", "interrupted"})
 
@@ -289,16 +290,16 @@ def _weight(column: Column, chosen: Chosen) -> tuple[bool, bool, int]:
 
 
 def _grow(widths: dict[str, int], growing: Iterable[Column], left: int) -> None:
-    """Give the room that is left to those that can use it: half of it to the title, and what others leave."""
+    """Give the room that is left to those that can use it: half of it to a short title, and to it what others leave."""
     others = [column for column in growing if column.id != "title"]
-    spare = max(left, 0)
+    spare, grows = max(left, 0), "title" in (column.id for column in growing)
+    is_short = grows and widths["title"] < COMFORTABLE
     for place, column in enumerate(others):
-        has_title = any(each.id == "title" for each in growing)
-        share = spare // (2 if has_title else 1) // (len(others) - place)
+        share = spare // (2 if is_short else 1) // (len(others) - place)
         more = min(share, max(column.most - widths[column.id], 0))
         widths[column.id] += more
         spare -= more
-    if "title" in (column.id for column in growing):
+    if grows:
         widths["title"] += spare
 
 

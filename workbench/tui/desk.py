@@ -7,7 +7,7 @@ wait for SQLModel, PyGithub or GitPython.
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -152,11 +152,20 @@ class Desk:
         """Return a piece of the list: from `start` on, or around a bug, and how many bugs it has in each state."""
         from workbench.bugs import listing
 
-        me = self.person if "me" in asked.filter.casefold() else ""
-        question, now = listing.Question(asked.filter, asked.order, me), self.clock()
+        question, now = listing.Question(asked.filter, asked.order, self._who(asked.filter)), self.clock()
         wanted = {"days": asked.days, "users": asked.users}
         counts, window = listing.listed(self.engine, question, start=start, size=size, around=around, **wanted, now=now)
         return Listed(asked, counts, window, window.total == 0 and listing.is_empty(self.engine))
+
+    def counts(self, filters: Iterable[str], *, most: int) -> dict[str, int]:
+        """Return how many bugs each of some filters matches, at most so many."""
+        from workbench.bugs import listing
+
+        asked = {text: listing.Question(text, me=self._who(text)) for text in filters}
+        return dict(zip(asked, listing.sizes(self.engine, asked.values(), most=most, now=self.clock()), strict=True))
+
+    def _who(self, text: str) -> str:
+        return self.person if "me" in text.casefold() else ""
 
     def known(self) -> dict[str, list[str]]:
         """Return values that a filter can be completed with; only those that can be typed as they are."""

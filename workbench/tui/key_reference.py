@@ -9,10 +9,12 @@ _OWN_KEYS = """
 
 In the repository's pyproject.toml, or without `tool.workbench` in workbench.toml:
 
-    [tool.workbench.keys]
-    mute = "ctrl+k"                  # wherever there is the action mute
-    "bug.note" = ["W", "ctrl+n"]     # on the page of a bug alone
-    move.bottom = ["G", "end", "L"]
+```toml
+[tool.workbench.keys]
+mute = "ctrl+k"                  # wherever there is the action mute
+"bug.note" = ["W", "ctrl+n"]     # on the page of a bug alone
+move.bottom = ["G", "end", "L"]
+```
 
 An action is named as in `workbench/tui/actions.py`; its places are list, bug, compare, dashboard, session, evidence
 and signoff, and move for the keys of every pane. A key is a character, or the name of one (enter, tab, space, f5,

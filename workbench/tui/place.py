@@ -17,7 +17,7 @@ from workbench.tui import actions
 from workbench.tui.actions import Here, Place
 from workbench.tui.bars import Bar, KeyBar
 from workbench.tui.failures import told
-from workbench.tui.lines import BLANK, Ink, Line, paragraphs
+from workbench.tui.lines import BLANK, Ink, Line, cut, line, paragraphs
 from workbench.tui.rebinding import rebind
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 RETRY_SECONDS = 2.0
 STATUS_LINES = 4
+ACT = "act"  # the group of what a person asked for with a key
+PATIENCE_SECONDS = 1.0  # that nobody is told to have
 SAID_FOR = timedelta(seconds=8)  # long enough to read two lines; what is said of a moment must not outlive it
 
 
@@ -49,6 +51,7 @@ class PlaceScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._then: dict[Worker[Any], tuple[Callable[[Any], None], Callable[[BaseException], None]]] = {}
+        self._slow: Worker[Any] | None = None  # what somebody waits for, and was told so
         self._reading = False
         self._read_again = False
         self._read_failed = False  # and the status line says so
@@ -151,12 +154,19 @@ class PlaceScreen(Screen[None]):
         what: Callable[[], T],
         then: Callable[[T], None],
         *,
-        group: str = "act",
+        group: str = ACT,
         failed: Callable[[BaseException], None] | None = None,
     ) -> None:
         """Call `what` in a thread, then `then` with its result. A later call of the same group drops an earlier one."""
         worker = self.run_worker(what, thread=True, exit_on_error=False, exclusive=True, group=group)
         self._then[worker] = (then, failed or self.fail)
+        if group == ACT:
+            self.set_timer(PATIENCE_SECONDS, lambda: self._say_slow(worker))
+
+    def _say_slow(self, worker: Worker[Any]) -> None:
+        if worker in self._then:
+            self._slow = worker
+            self.say("Still at it: the answer takes its time. Nothing else has to wait for it.", stays=True)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Hand on what a thread found."""
@@ -165,6 +175,9 @@ class PlaceScreen(Screen[None]):
         waiting = self._then.pop(event.worker, None)
         if waiting is None:
             return
+        if self._slow is event.worker:
+            self._slow = None
+            self.say("")
         then, failed = waiting
         if event.state is WorkerState.SUCCESS:
             then(event.worker.result)
@@ -181,10 +194,12 @@ class PlaceScreen(Screen[None]):
         self._read_failed = False
         self._said_at = self.workbench.clock() if text and not stays else None
         width = max(self.size.width - 2, 20)
-        lines: list[Line] = paragraphs([text], width, ink=ink)
-        if cure:
-            lines += paragraphs([cure], width, ink="muted")
-        self.query_one("#status", Bar).show(*lines[:STATUS_LINES])
+        told: list[Line] = paragraphs([text], width, ink=ink)
+        way_out = paragraphs([cure], width, ink="muted")[: STATUS_LINES - 1] if cure else []
+        room = STATUS_LINES - len(way_out)  # a long message gives way to what can be done about it
+        if len(told) > room:
+            told[room - 1 :] = [cut(line((told[room - 1].text + " …", ink)), width)]
+        self.query_one("#status", Bar).show(*told, *way_out)
 
     def fail(self, error: BaseException, *, until_read: bool = False) -> None:
         """Show what went wrong and the cure, until the next key; or until a reading works again."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from workbench.bugs.rows import BugPage, BugRow
     from workbench.tui.documents.figures import By, Figures
 
+ROOMY = 16  # lines; in a terminal of fewer, all but the first line of the head would leave the page no room
 FIGURES_SECONDS = 2.0  # between readings of the figures, while events arrive by the thousand
 Read = tuple["BugPage", "Window"]
 Side = Literal["newer", "older"]
@@ -119,7 +120,8 @@ class BugScreen(BugActs, Splitting, Sections, Editing):
             self.document.show([line(("Reading …", "muted"))])
             return
         now = self.workbench.clock()
-        self.query_one("#head", Bar).show(*pages.head_lines(self._page, self.size.width - 2, now))
+        head = pages.head_lines(self._page, self.size.width - 2, now)
+        self.query_one("#head", Bar).show(*(head if self.size.height >= ROOMY else head[:1]))
         view = pages.View(
             width=self.document.room,
             now=now,

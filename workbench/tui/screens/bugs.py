@@ -22,7 +22,7 @@ from workbench.tui.filter_box import FilterBox, Suggestions
 from workbench.tui.lines import Line, Span, line, paragraphs
 from workbench.tui.pane import Pane
 from workbench.tui.place import bindings
-from workbench.tui.screens.list_views import ListViews
+from workbench.tui.screens.view_counts import CountedViews
 from workbench.tui.tabs import Heading, Tabs
 from workbench.tui.words import plural, state_mark
 
@@ -36,7 +36,7 @@ STATES = ("open", "fixing", "review", "closed", "muted")
 SOONEST, LATEST, SHARE = 0.4, 2.0, 10
 
 
-class BugsScreen(ListViews):
+class BugsScreen(CountedViews):
     """Bugs, the latest first unless another order is asked for."""
 
     PLACE = "list"
@@ -117,6 +117,7 @@ class BugsScreen(ListViews):
         self._shown = result
         self.bugs.show(result.window, self.workbench.clock(), is_new=is_new)
         self.draw()
+        self.count_views()
 
     def on_bug_list_wanted(self, event: BugList.Wanted) -> None:
         """Read the lines that came into sight."""

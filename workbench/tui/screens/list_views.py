@@ -87,7 +87,12 @@ class ListViews(ListFilter):
         """Show the tabs."""
         views = self._views.views
         shown = views.index(self._view) if self._view in views else -1
-        self.query_one(Tabs).offer([view.name for view in views], shown, self.size.width - 2)
+        counts = [self.count_of(view.filter) for view in views]
+        self.query_one(Tabs).offer([view.name for view in views], shown, self.size.width - 2, counts)
+
+    def count_of(self, filter_: str) -> str:
+        """Return how many bugs a view has, "" where that is not known (yet)."""
+        raise NotImplementedError
 
     def _go_to(self, view: View) -> None:
         self._view = view
