@@ -35,7 +35,7 @@ take_in(open_engine(sys.argv[1]), Batch("another process", 0, 1, 1, [make_event(
 
 def heard(watcher: Watcher) -> bool:
     """Whether the watcher notices within a moment: PostgreSQL sends word a little after the commit."""
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while time.monotonic() < end:
         if watcher.changed():
             return True

@@ -283,21 +283,21 @@ def test_threads_lose_nothing(journal, read_records):
     assert [record.seen for record in read_records(journal.folder)] == list(range(1, 401))
 
 
-def test_a_signal_handler_in_the_middle_of_a_record_waits_for_nothing(journal, read_records):
+def test_a_signal_handler_in_the_middle_of_a_record_waits_for_nothing(journal, read_records, monkeypatch):
+    monkeypatch.setattr("capture.journal.LOCK_SECONDS", 600.0)  # longer than a test may take
     assert journal._take_turn()
-    began = time.monotonic()
     journal.drop("too_large")
-    assert time.monotonic() - began < 1
     journal._end_turn()
     journal.append_count(COUNT)
     assert read_records(journal.folder)[0].drops == {"journal_busy": 1}
 
 
-def test_a_slow_writer_costs_no_other_thread_its_event(journal, read_records):
+def test_a_slow_writer_costs_no_other_thread_its_event(journal, read_records, monkeypatch):
+    monkeypatch.setattr("capture.journal.LOCK_SECONDS", 60.0)  # however slow this machine is
     other = threading.Thread(target=journal.append_event, args=(EVENT,), kwargs={"count": COUNT})
     assert journal._take_turn()
     other.start()
-    time.sleep(0.4)
+    time.sleep(0.1)
     journal._end_turn()
     other.join()
     assert [record.drops for record in read_records(journal.folder)] == [{}]

@@ -94,7 +94,7 @@ def test_an_event_that_is_deleted_while_it_is_packed_stays_deleted(
         return zlib.compress(encoded)
 
     monkeypatch.setattr(payloads, "pack", pack)
-    assert packing.Packer(engine).round(seconds=1)
+    assert packing.Packer(engine).round(seconds=60)
     assert list(payloads_of(engine)) == [stays.id]
 
 
@@ -102,11 +102,11 @@ def test_rows_that_were_numbered_anew_are_packed_as_well(engine: Engine) -> None
     """SQLite gives the numbers of the last rows again once those are deleted, and all rows new ones in a VACUUM."""
     packer = packing.Packer(engine)
     take_in(engine, Batch("j", 0, 1, 10, [make_event() for _ in range(10)]), now=NOW)
-    assert packer.round(seconds=1)
+    assert packer.round(seconds=60)
     with engine.begin() as connection:
         connection.execute(sa.text("DELETE FROM occurrence WHERE rowid > 2"))
     take_in(engine, Batch("j", 1, 2, 13, [make_event() for _ in range(3)]), now=NOW)
-    assert packer.round(seconds=1)
+    assert packer.round(seconds=60)
     assert not any(payload.startswith(payloads.PLAIN) for payload in payloads_of(engine).values())
 
 

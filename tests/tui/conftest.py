@@ -158,7 +158,7 @@ def _has_messages(app: Any) -> bool:
 def eventually() -> Callable[..., Any]:
     """Return a coroutine function that waits until a condition holds, and fails when it does not in time."""
 
-    async def wait(condition: Callable[[], object], seconds: float = 5.0) -> None:
+    async def wait(condition: Callable[[], object], seconds: float = 30.0) -> None:
         for _ in range(int(seconds / 0.02)):
             if condition():
                 return

@@ -132,7 +132,7 @@ async def test_at_the_top_of_the_list_new_bugs_come_into_sight(
         assert selected.title == "Bug number 0"
 
 
-async def test_an_error_shows_within_a_second_in_an_open_workbench(
+async def test_an_error_shows_by_itself_in_an_open_workbench(
     store: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any, eventually: Any, monkeypatch: Any
 ) -> None:
     app = make_app(background=True)
@@ -140,7 +140,7 @@ async def test_an_error_shows_within_a_second_in_an_open_workbench(
     async with app.run_test(size=(100, 24)) as pilot:
         await settle(pilot)
         add_bugs(store, 1)
-        await eventually(lambda: "Bug number 0" in text_of(app.screen), seconds=3.0)
+        await eventually(lambda: "Bug number 0" in text_of(app.screen))
 
 
 async def test_the_filter_narrows_while_typing_and_escape_clears_it(
