@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from capture.store.tables import metadata
 from workbench import settings
 from workbench.bugs import rows
 from workbench.cli import app, output, shapes
+from workbench.cli.answers import schemas
 
 FOLDER = Path(__file__).parent / "reference"
 MADE = "<!-- Made by docs/reference.py from the code. Do not edit: `make docs`. -->"
@@ -111,6 +113,13 @@ def commands() -> list[str]:
         if not hasattr(command, "list_commands"):
             out += ["", f"### {path}", "", *_described(command, path)]
     return out
+
+
+def with_json() -> Iterator[str]:
+    """Yield the commands that take `--json`, without `workbench` in front."""
+    for path, command in _walk(typer.main.get_command(app.app), "workbench"):
+        if any("--json" in one.opts for one in command.params):
+            yield path.removeprefix("workbench ")
 
 
 def _walk(command: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -225,6 +234,12 @@ def json_shapes() -> list[str]:
         "These keys stay: more may be added, none is renamed or taken away. Times are ISO 8601 in UTC. All text is",
         "ASCII with escapes, so that no captured character can act on a terminal.",
         "",
+        "[schemas.json](schemas.json) is a JSON Schema of every answer, made from the types that the code is held to:",
+        "the one of `workbench bugs list --json` is at `#/properties/bugs list`. Each line of `workbench fingerprint`",
+        "is an answer of its own.",
+        "",
+        *table(("command", "answers with"), ((_code(name), _answer(found)) for name, found in _answers())),
+        "",
         "## A bug",
         "",
         "One object of the array of `workbench bugs list --json`:",
@@ -248,6 +263,19 @@ def json_shapes() -> list[str]:
         "",
         *_example(shapes.evidence(proof)),
     ]
+
+
+def _answers() -> Iterator[tuple[str, dict[str, Any]]]:
+    yield from schemas.document()["properties"].items()
+
+
+def _answer(schema: dict[str, Any]) -> str:
+    """Return in words what a schema asks for."""
+    if "anyOf" in schema:
+        return " or ".join(map(_answer, schema["anyOf"]))
+    if "items" in schema:
+        return f"an array of {_answer(schema['items'])}"
+    return _code(schema["$ref"].rpartition("/")[2]) if "$ref" in schema else f"{schema['type']}s"
 
 
 def _example(value: Any) -> list[str]:
@@ -298,6 +326,11 @@ PAGES: dict[str, Callable[[], list[str]]] = {
 }
 
 
+def schema_text() -> str:
+    """Return docs/reference/schemas.json as it should be."""
+    return json.dumps(schemas.document(), indent=1) + "\n"
+
+
 def text_of(page: str) -> str:
     """Return a page as it should stand in docs/reference."""
     head, *rest = PAGES[page]()
@@ -309,6 +342,7 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for page in PAGES:
         (FOLDER / f"{page}.md").write_text(text_of(page), encoding="utf-8")
+    (FOLDER / "schemas.json").write_text(schema_text(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from docs.answered import command_of, problem_of_answer
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, SQLModel
 
@@ -55,7 +56,10 @@ Workbench = Callable[..., Ran]
 
 @pytest.fixture
 def workbench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Workbench:
-    """Run a command line in this process; `typed` is what a person types where a terminal is there."""
+    """Run a command line in this process; `typed` is what a person types where a terminal is there.
+
+    What it answers to `--json` is held to the schema in the docs.
+    """
 
     def call(*arguments: str, piped: str | bytes = "", typed: str | None = None) -> Ran:
         raw = piped if typed is None else typed
@@ -67,6 +71,8 @@ def workbench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
             code = run(arguments)
         printed = capsys.readouterr()
         assert "Traceback" not in printed.err
+        if "--json" in arguments and code in (0, 1) and printed.out:
+            assert problem_of_answer(command_of(arguments), printed.out) == ""
         return Ran(code, printed.out, printed.err)
 
     return call

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from workbench.bugs.rows import BugPage, BugRow, EvidenceView, RelatedBug, SessionRow
+    from capture.store.lifecycle import State
+    from workbench.bugs.rows import BugPage, BugRow, EvidenceView, IssueLink, RelatedBug, SessionRow
     from workbench.bugs.stats import Stats
+    from workbench.cli.answers import bugs, fixes
+    from workbench.evidence.report import Verdict
 
 
-def bug(row: BugRow) -> dict[str, Any]:
+def bug(row: BugRow) -> bugs.Bug:
     """Return one bug of `bugs list --json`."""
-    from capture.store.lifecycle import label
-
-    issue = row.issue
     return {
         "number": row.label,
-        "state": row.state,
+        "state": cast("State", row.state),
         "recurring": row.is_recurrence,
         "title": row.title,
         "kind": row.kind,
@@ -38,29 +38,38 @@ def bug(row: BugRow) -> dict[str, Any]:
         "assignee": row.assignee,
         "labels": list(row.labels),
         "closed_as": row.closed_as,
-        "duplicate_of": row.duplicate_of and label(row.duplicate_of),
-        "merged_into": row.merged_into and label(row.merged_into),
+        "duplicate_of": _label(row.duplicate_of),
+        "merged_into": _label(row.merged_into),
         "muted": {"until": row.mute_until, "events": row.mute_events, "new_release": row.mute_releases is not None}
         if row.state == "muted"
         else None,
-        "issue": issue
-        and {
-            "repository": issue.repository,
-            "number": issue.number,
-            "url": issue.url,
-            "state": issue.state,
-            "closed_outside": issue.closed_outside,
-            "closed_by": issue.closed_by,
-            "pull": issue.is_pull,
-            "locked": issue.is_locked,
-            "labels": list(issue.labels),
-            "comments": issue.comments,
-            "note": issue.note,
-        },
+        "issue": None if row.issue is None else _issue(row.issue),
     }
 
 
-def session(row: SessionRow) -> dict[str, Any]:
+def _label(number: int | None) -> str | None:
+    from capture.store.labels import label
+
+    return label(number) if number else None
+
+
+def _issue(issue: IssueLink) -> bugs.Issue:
+    return {
+        "repository": issue.repository,
+        "number": issue.number,
+        "url": issue.url,
+        "state": issue.state,
+        "closed_outside": issue.closed_outside,
+        "closed_by": issue.closed_by,
+        "pull": issue.is_pull,
+        "locked": issue.is_locked,
+        "labels": list(issue.labels),
+        "comments": issue.comments,
+        "note": issue.note,
+    }
+
+
+def session(row: SessionRow) -> fixes.FixSession:
     """Return one session of `sessions list --json`."""
     from capture.store.lifecycle import label
 
@@ -91,7 +100,7 @@ def session(row: SessionRow) -> dict[str, Any]:
     }
 
 
-def evidence(view: EvidenceView) -> dict[str, Any]:
+def evidence(view: EvidenceView) -> fixes.Evidence:
     """Return stored evidence, with the keys that freshly collected evidence has too."""
     from workbench.bugs.evidence_text import replayed
 
@@ -100,17 +109,17 @@ def evidence(view: EvidenceView) -> dict[str, Any]:
         "session": view.session_id,
         "base": view.base_commit,
         "result": view.result_commit,
-        "verdict": view.verdict,
+        "verdict": cast("Verdict", view.verdict),
         "reason": view.reason,
-        "flags": list(view.flags),
-        "runs": list(view.runs),
+        "flags": cast("list[fixes.Flag]", list(view.flags)),
+        "runs": cast("list[fixes.TestRun]", list(view.runs)),
         "replay": replayed(view.runs) or None,
         "started_at": view.started_at,
         "ended_at": view.ended_at,
     }
 
 
-def stats(found: Stats) -> dict[str, Any]:
+def stats(found: Stats) -> bugs.Stats:
     """Return the figures of `bugs stats --json`. `hours` are those of the last two days, the oldest first."""
     from capture.store.lifecycle import STATES, label
 
@@ -123,7 +132,7 @@ def stats(found: Stats) -> dict[str, Any]:
         "hours": [{"at": span.start + place * span.step, "events": events} for place, events in enumerate(span.counts)],
         "routes": [{"route": route.route, "events": route.events} for route in found.routes],
         "signed_off": found.signed_off,
-        "seconds_to_sign_off": found.to_sign_off and found.to_sign_off.total_seconds(),
+        "seconds_to_sign_off": None if found.to_sign_off is None else found.to_sign_off.total_seconds(),
         "cost_usd": {"today": found.cost.today, "week": found.cost.week, "all": found.cost.all},
         "sessions": found.cost.sessions,
         "ledger": {
@@ -146,30 +155,31 @@ def stats(found: Stats) -> dict[str, Any]:
     }
 
 
-def _related(other: RelatedBug) -> dict[str, Any]:
+def _related(other: RelatedBug) -> bugs.RelatedBug:
     return {"number": other.label, "state": other.state, "title": other.title, "count": other.count}
 
 
-def page(page: BugPage) -> dict[str, Any]:
+def page(page: BugPage) -> bugs.BugPage:
     """Return everything about one bug: `bugs show --json`."""
     import msgspec
 
-    return bug(page.row) | {
+    return {
+        **bug(page.row),
         "fingerprints": [
             {"key": key, "parts": [msgspec.to_builtins(part) for part in parts]} for key, parts in page.fingerprints
         ],
         "event": None if page.event is None else msgspec.to_builtins(page.event),
-        "occurrences": page.occurrences,
-        "history": page.history,
+        "occurrences": list(page.occurrences),
+        "history": list(page.history),
         "sessions": [session(row) for row in page.sessions],
-        "evidence": page.evidence and evidence(page.evidence),
-        "sign_offs": page.sign_offs,
+        "evidence": None if page.evidence is None else evidence(page.evidence),
+        "sign_offs": list(page.sign_offs),
         "on_old_release": page.on_old_release,
-        "owed": page.owed,
-        "notes": page.notes,
-        "comments": page.comments,
-        "mentions": page.mentions,
-        "acts": page.acts,
+        "owed": list(page.owed),
+        "notes": list(page.notes),
+        "comments": list(page.comments),
+        "mentions": list(page.mentions),
+        "acts": list(page.acts),
         "merged": [_related(other) for other in page.merged],
         "alike": [_related(other) for other in page.alike],
     }
