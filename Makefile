@@ -52,10 +52,10 @@ recording: $(VENV)/.dev ## record the whole loop in a terminal, as docs/images/l
 site: $(VENV)/.release ## build the documentation as a site, into build/site
 	@$(BIN)/zensical build --clean --strict
 
-release-check: $(VENV)/.release ## build wheel and sdist; install the wheel with each extra; licences; workflows
+release-check: $(VENV)/.release ## build wheel and sdist; install the wheel with each extra; licences; vulnerabilities; workflows
 	@rm -rf dist
 	@$(UV) build -q --no-build-isolation --python $(BIN)/python
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/nox -s extras licences workflows
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/nox -s extras licences audit workflows
 	@echo "wheel and sdist in dist/ install and start"
 
 clean: ## remove .venv and everything that was built
