@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from docs.walkthrough import blocks, fits, problem_of, walk
+from docs.shown import indented_commands, problem_of
+from docs.walkthrough import blocks, fits, walk
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(page for page in ROOT.glob("docs/**/*.md") if "reference" not in page.parts)
@@ -19,7 +20,8 @@ WALKED = [page for page in PAGES if any(one.kind == "console" and not one.do for
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.stem)
 def test_what_is_only_shown_is_right(page: Path) -> None:
-    assert [wrong for one in blocks(page) if (wrong := problem_of(one))] == []
+    assert [f"line {one.line}: {wrong}" for one in blocks(page) if (wrong := problem_of(one))] == []
+    assert indented_commands(page.read_text(encoding="utf-8")) == [], "write them as a console block"
 
 
 def _marks(page: Path) -> list[pytest.MarkDecorator]:
@@ -37,8 +39,8 @@ def test_a_page_can_be_followed(
         "PYTHONDONTWRITEBYTECODE": "1",
         "COLUMNS": "100",
     }
-    if _marks(page):  # the reader's own database
-        environment[URL] = request.getfixturevalue("postgres_url")
+    if _marks(page):  # the reader's own database, written as every program of PostgreSQL's takes it
+        environment[URL] = request.getfixturevalue("postgres_url").replace("+psycopg", "")
     folder = tmp_path / "reader"
     folder.mkdir()
     for step, printed, code in walk(page, folder, environment, port=_free_port()):

@@ -2,18 +2,15 @@
 
 A `console` block holds commands after `$ ` and what they print; `…` stands for anything, alone on a line for any
 lines. A comment before a block says what else to do with it: `<!-- write PATH -->`, `<!-- append PATH -->`, or
-`<!-- not run: REASON -->`. All other blocks are only looked at: Python, TOML and JSON have to be right.
+`<!-- not run: REASON -->`. All other blocks are only looked at: tests/docs/shown.py.
 """
 
 from __future__ import annotations
 
-import ast
-import json
 import os
 import re
 import signal
 import subprocess
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,20 +58,6 @@ def steps(block: Block) -> Iterator[Step]:
     """Yield the commands of a `console` block. A line that ends with a backslash goes on in the next."""
     for found in re.finditer(r"^\$ ((?:[^\n]*\\\n)*[^\n]*)\n((?:(?!\$ )[^\n]*\n)*)", block.text, re.MULTILINE):
         yield Step(found[1], found[2], block.line + block.text.count("\n", 0, found.start()))
-
-
-def problem_of(block: Block) -> str:
-    """Return what is wrong with a block that is only looked at, or nothing."""
-    try:
-        if block.kind == "python":
-            ast.parse(block.text)
-        elif block.kind == "toml":
-            tomllib.loads(block.text)
-        elif block.kind == "json":
-            json.loads(block.text)
-    except (SyntaxError, ValueError) as error:
-        return f"line {block.line}: {error}"
-    return ""
 
 
 def script_of(page: Path) -> tuple[str, list[Step]]:
