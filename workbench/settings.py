@@ -116,6 +116,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("agent.max_turns", "WORKBENCH_AGENT_MAX_TURNS", int, 60, "a fix session ends after so many turns"),
     Setting("agent.max_minutes", "WORKBENCH_AGENT_MAX_MINUTES", int, 60, "a fix session ends after so many minutes"),
     Setting(
+        "agent.permission_mode",
+        "WORKBENCH_AGENT_PERMISSION_MODE",
+        str,
+        "default",
+        "what becomes of a command that the guard does not allow by itself: default asks a person, dontAsk refuses it",
+    ),
+    Setting(
         "agent.rehearse",
         "WORKBENCH_AGENT_REHEARSE",
         str,

@@ -118,13 +118,20 @@ def launched(monkeypatch, fixed):
 def test_the_options_reach_the_launch(workbench, launched, fixed):
     ran = workbench(
         *("fix", "1", "--model", "opus", "--max-cost", "2.5", "--max-turns", "9", "--max-minutes", "5"),
-        *("--note", "Be brief.", "--base", "main", "--rehearse", "happy", "--json"),
+        *("--note", "Be brief.", "--base", "main", "--rehearse", "happy", "--permission-mode", "dontAsk", "--json"),
     )
     assert ran.code == Exit.DONE
     assert ran.json["id"] == fixed.session
     assert launched == [
         fixing.LaunchOptions(
-            rehearse="happy", model="opus", max_cost_usd=2.5, max_turns=9, max_minutes=5, note="Be brief.", base="main"
+            rehearse="happy",
+            model="opus",
+            max_cost_usd=2.5,
+            max_turns=9,
+            max_minutes=5,
+            note="Be brief.",
+            base="main",
+            permission_mode="dontAsk",
         )
     ]
 

@@ -16,13 +16,14 @@ from capture.store.tables import FixSession
 from capture.testing import NOW
 from workbench import fixing
 from workbench.bugs import queries
+from workbench.errors import ConfigurationError
 from workbench.sessions import agent as agents
 from workbench.sessions import prices
 from workbench.sessions import record as records
 from workbench.sessions import turn as turns
-from workbench.sessions.agent import Agent, AgentFailed, read
+from workbench.sessions.agent import UNASKED, Agent, AgentFailed, read
 from workbench.sessions.commands import Decision
-from workbench.sessions.options import AgentOptions
+from workbench.sessions.options import AgentOptions, permission_mode
 from workbench.sessions.record import Record
 from workbench.sessions.said import Ask, Entry, Reply, Started, TurnEnded, Waiting
 from workbench.sessions.turn import Outcome, Spent, Turn
@@ -132,6 +133,28 @@ def test_an_agent_that_is_not_connected_fails_clearly(options):
         with pytest.raises(AgentFailed):
             asyncio.run(work())
     asyncio.run(agent.interrupt())
+
+
+def test_a_session_that_asks_nobody_refuses_what_the_guard_leaves_to_a_person(options):
+    async def ask(*_: object) -> Decision:
+        return Decision("ask", "it is no test")
+
+    async def play() -> None:
+        agent = Agent(replace(options, permission_mode="dontAsk"), decide=ask, ask=no)
+        told = await agent._before_tool({"tool_name": "Bash", "tool_input": {"command": "make"}}, "t", None)
+        said = told["hookSpecificOutput"]
+        assert (said["permissionDecision"], said["permissionDecisionReason"]) == ("deny", f"it is no test. {UNASKED}")
+        answer = await agent._can_use("Bash", {"command": "make"}, sdk.ToolPermissionContext(tool_use_id="t"))
+        assert isinstance(answer, sdk.PermissionResultDeny)
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("mode", ["bypassPermissions", "auto", "acceptEdits", "x"])
+def test_no_other_permission_mode_is_offered(mode):
+    assert permission_mode("dontAsk") == "dontAsk"
+    with pytest.raises(ConfigurationError, match="not offered"):
+        permission_mode(mode)
 
 
 def test_a_refusal_without_a_reason_and_a_question_of_the_clients_own(options):

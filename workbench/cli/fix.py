@@ -43,6 +43,9 @@ def fix(
     max_cost: Annotated[float | None, typer.Option(metavar="USD", min=0, help="End it at this cost.")] = None,
     max_turns: Annotated[int | None, typer.Option(min=1, help="End it after so many turns.")] = None,
     max_minutes: Annotated[int | None, typer.Option(min=1, help="End it after so many minutes.")] = None,
+    permission_mode: Annotated[
+        str, typer.Option(metavar="MODE", help="default asks before other commands; dontAsk refuses them.")
+    ] = "",
     words: Annotated[str, typer.Option("--note", help="A word for the agent, in addition to the brief.")] = "",
     base: Annotated[str | None, typer.Option(metavar="REV", help="The commit to fix from, instead of HEAD.")] = None,
     no_test_phase: Annotated[
@@ -70,6 +73,7 @@ def fix(
             max_cost_usd=max_cost,
             max_turns=max_turns,
             max_minutes=max_minutes,
+            permission_mode=permission_mode,
             note=words,
             base=base,
             test_first=not no_test_phase,

@@ -64,6 +64,7 @@ def compose(
         rules=RULES,
         resume=bool(options.get("conversation")),
         model=options.get("model", ""),
+        permission_mode=options.get("permission_mode", "default"),
         max_turns=options.get("max_turns"),
         max_cost_usd=cap - fix.cost_usd if cap is not None else None,
         environ={**(environ or {}), **marked(RUNNER_MARK, runner)},

@@ -27,6 +27,7 @@ from workbench.fixing.steering import sweep
 from workbench.git import Repository
 from workbench.sessions import brief as briefs
 from workbench.sessions import claude, environment, record, sandbox, scenario, worktrees
+from workbench.sessions.options import permission_mode
 from workbench.sessions.sandbox import NoSandbox
 
 DEFAULT_REHEARSAL = "happy"
@@ -38,6 +39,7 @@ class LaunchOptions:
 
     rehearse: str | None = None
     model: str = ""
+    permission_mode: str = ""
     max_cost_usd: float | None = None
     max_turns: int | None = None
     max_minutes: int | None = None
@@ -80,6 +82,7 @@ def launch(
     page = queries.bug_page(engine, number, now=now)
     check_free(page)
     preparing.check(config)
+    mode = permission_mode(options.permission_mode or config["agent.permission_mode"])
     program = claude.find(config["agent.cli_path"])
     wanted = rehearsal_for(config, options.rehearse)
     if wanted is None:
@@ -114,6 +117,7 @@ def launch(
                 "max_turns": _given(options.max_turns, config["agent.max_turns"]),
                 "max_minutes": _given(options.max_minutes, config["agent.max_minutes"]),
                 "model": options.model or config["agent.model"],
+                "permission_mode": mode,
                 "note": options.note,
                 "homes": [str(home) for home in sandbox.homes_of(os.environ)],  # a rehearsal has another
                 "brief": made.prompt,

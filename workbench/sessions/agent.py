@@ -21,6 +21,7 @@ from workbench.sessions.said import Ask, Entry, Reply, Said, Started, TurnEnded,
 LONGEST_LINE = 32 * 2**20  # bytes of one message; the SDK's own default of 1 MiB ends a session
 HOOK_SECONDS = 3600.0  # for one decision, which may have to wait for a run of tests
 STOP_SECONDS = 10.0  # until an interrupt that is not obeyed is followed by the end of the process
+UNASKED = "This would need a person's yes, and nobody is asked in this session: do without it."
 TAKEN_IN_SECONDS = 20.0  # for what a tool is called with to become a row, before it may run without one
 
 # A second wall behind the guard: rules that Claude Code itself keeps.
@@ -148,7 +149,7 @@ class Agent:
             strict_mcp_config=True,
             mcp_servers={},
             tools=list(TOOLS),
-            permission_mode="default",
+            permission_mode=options.permission_mode,
             can_use_tool=self._can_use,
             hooks={
                 "PreToolUse": [sdk.HookMatcher(hooks=[self._before_tool], timeout=HOOK_SECONDS, on_failure="block")]
@@ -170,6 +171,8 @@ class Agent:
         if tool_use_id and self._calls is not None and decision.verdict != "deny":
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._call(tool_use_id).wait(), TAKEN_IN_SECONDS)
+        if decision.verdict == "ask" and self.options.permission_mode == "dontAsk":
+            decision = replace(decision, verdict="deny", reason=f"{decision.reason}. {UNASKED}")
         if tool_use_id:
             self._decisions[tool_use_id] = decision
         return {
@@ -183,6 +186,8 @@ class Agent:
     async def _can_use(
         self, tool: str, given: dict[str, Any], context: sdk.ToolPermissionContext
     ) -> sdk.PermissionResultAllow | sdk.PermissionResultDeny:
+        if self.options.permission_mode == "dontAsk":
+            return sdk.PermissionResultDeny(message=UNASKED)
         known = self._decisions.get(context.tool_use_id or "", Decision("ask"))
         reason = known.reason or context.decision_reason or "Claude Code asks"
         title = context.title or f"{tool}: {given.get('description') or context.description or 'may it run?'}"

@@ -5,9 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
+from workbench.errors import ConfigurationError
 from workbench.sessions.sandbox import Box
+
+# What becomes of what the guard leaves to a person. The client's other modes would decide that without one, or have
+# nothing to add: writing inside the worktree is allowed by the guard, and outside it is refused.
+PermissionMode = Literal["default", "dontAsk"]
+
+
+def permission_mode(name: str) -> PermissionMode:
+    """Return the mode of that name. Raises `ConfigurationError` for one that is not offered."""
+    for mode in get_args(PermissionMode):
+        if mode == name:
+            return mode  # type: ignore[no-any-return]
+    raise ConfigurationError(
+        f"The permission mode {name!r} is not offered: nothing but the guard and a person lets a command run.",
+        cure=f"Choose one of: {', '.join(get_args(PermissionMode))}.",
+    )
 
 
 @dataclass(frozen=True)
@@ -20,6 +36,7 @@ class AgentOptions:
     rules: str
     resume: bool = False
     model: str = ""
+    permission_mode: PermissionMode = "default"
     max_turns: int | None = None
     max_cost_usd: float | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
