@@ -18,10 +18,10 @@ from capture.conf import CaptureSettings
 from capture.event import Event, ExceptionInfo, Fingerprint, Job, Kind, Level, new_event_id
 from capture.fingerprint import fingerprint, is_refusal
 from capture.known_faults import Known, just, known_or
+from capture.local_variables import Budget
 from capture.messages import MAX_MESSAGE
 from capture.scrub import scrub_text
 from capture.templates import template_frame
-from capture.values import Budget
 
 if TYPE_CHECKING:
     from capture.scope import Scope

@@ -12,10 +12,10 @@ import msgspec
 from capture.event import ExceptionInfo, Frame, Link
 from capture.fingerprint import REFUSALS
 from capture.frames import Calls, calls_of, whole_frames
+from capture.local_variables import Budget
 from capture.messages import members_of, message_of, notes_of
 from capture.own_memory import bases_of, module_of, name_of
 from capture.scrub import clean
-from capture.values import Budget
 
 MAX_CHAIN = 10
 MAX_MEMBERS = 8

@@ -5,9 +5,8 @@ from __future__ import annotations
 import linecache
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import CodeType, FrameType, TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from django.views.decorators.debug import coroutine_functions_to_sensitive_variables
@@ -15,10 +14,10 @@ from django.views.decorators.debug import coroutine_functions_to_sensitive_varia
 from capture import hooks
 from capture.event import Frame
 from capture.in_app import is_in_app
+from capture.local_variables import Budget, describe_locals
 from capture.own_memory import own_dict
 from capture.scrub import clean
-from capture.scrub_source import MAX_BELOW, scrub_lines
-from capture.values import Budget, describe_locals
+from capture.scrub_source import MAX_BELOW, MAX_LINE, look_through, scrub_lines
 
 MAX_FRAMES = 60
 CONTEXT_LINES = 5
@@ -28,8 +27,7 @@ _WRAPPER = "sensitive_variables_wrapper"
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A line of a function as a frame, and with the source lines around it as JSON; and what a coroutine hides.
 
     The JSON is the same in every event: to make it anew would read a hundred texts that no cache of the processor has.
@@ -75,7 +73,15 @@ def calls_of(traceback: TracebackType | None) -> Calls:
         traceback = traceback.tb_next
     if len(lines) > MAX_FRAMES:  # a recursion: its beginning and its end tell the story
         lines = lines[: MAX_FRAMES // 4] + lines[-(MAX_FRAMES - MAX_FRAMES // 4) :]
+    _look_through([call for call in lines if (id(call[0].f_code), call[1]) not in _places])
     return [(frame, _place(frame, lineno)) for frame, lineno in lines]
+
+
+def _look_through(new: Sequence[tuple[FrameType, int]]) -> None:
+    """Have the source around new places looked at together: around each alone it takes several times as long."""
+    if len(new) > 1:
+        windows = [_window(frame.f_code.co_filename, lineno, frame.f_globals)[1] for frame, lineno in new]
+        look_through(line[:MAX_LINE] for window in windows for line in window)
 
 
 # (id of the code, line number) → what is the same in every event. A running process keeps the code that it loaded.
@@ -115,17 +121,24 @@ def source(
     filename: str, lineno: int, module_globals: dict[str, Any] | None = None
 ) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
     """Return the source lines before, at and after a line, without literal secrets; empty where there is no source."""
+    at, lines = _window(filename, lineno, module_globals)
+    if not lines:
+        return (), "", ()
+    shown = scrub_lines(lines)
+    return tuple(shown[max(0, at - CONTEXT_LINES) : at]), shown[at], tuple(shown[at + 1 :])
+
+
+def _window(filename: str, lineno: int, module_globals: dict[str, Any] | None) -> tuple[int, list[str]]:
+    """Return the lines around one as they are, and which of them it is; none where there is no source."""
     try:
         lines = linecache.getlines(filename, module_globals)
     except Exception:  # noqa: BLE001  (whatever the loader of a module raises)
-        return (), "", ()
+        return 0, []
     if not 0 < lineno <= len(lines):
-        return (), "", ()
+        return 0, []
     # Above what is shown may stand the key of a value that is.
     start = max(0, lineno - 1 - CONTEXT_LINES - MAX_BELOW)
-    block = scrub_lines([line.rstrip("\r\n") for line in lines[start : lineno + CONTEXT_LINES]])
-    at = lineno - 1 - start
-    return tuple(block[max(0, at - CONTEXT_LINES) : at]), block[at], tuple(block[at + 1 :])
+    return lineno - 1 - start, [line.rstrip("\r\n") for line in lines[start : lineno + CONTEXT_LINES]]
 
 
 def _locals_of(frame: FrameType) -> Mapping[str, Any] | None:
@@ -150,6 +163,8 @@ def _hidden_by_wrapper(frame: FrameType) -> str | Sequence[str]:
 
 def _hidden_in_coroutine(code: CodeType) -> str | Sequence[str]:
     # Django enters it here when it decorates the function, which is before anybody can call it.
+    if not coroutine_functions_to_sensitive_variables:
+        return ()
     return _names(coroutine_functions_to_sensitive_variables.get(hash(f"{code.co_filename}:{code.co_firstlineno}"), ()))
 
 

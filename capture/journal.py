@@ -34,6 +34,9 @@ LOCK_SECONDS = 2.0
 # A file that was not written for as long, and is gone, was carried over long ago: its line of the ledger may have
 # been folded into the sum of all old ones (capture.store.folding), and it must not be carried again.
 PUT_BACK_SECONDS = 12 * 3600.0
+# How long a file that was in its place is taken to be there still. What a storm writes meanwhile to one that was just
+# deleted is put back with it, as what it wrote before is.
+IN_PLACE_SECONDS = 0.02
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 logger = logging.getLogger("capture")
@@ -100,6 +103,7 @@ class Journal:
         self._until_measured = 0
         self._inode: tuple[int, int] = (0, 0)
         self._written_at = 0.0
+        self._found_at = 0.0  # when the file was last seen in its place
 
     def after_fork(self) -> None:
         """Begin a journal of the child's own. A lock held at the fork is replaced, not waited for."""
@@ -209,8 +213,8 @@ class Journal:
         """Write one record with one system call. The caller has counted its failure in `seen` already."""
         assert self._fd is not None
         drops = _encode(self._drops) if self._drops else b"-"
-        rest = b"%s %d %s %s" % (kind, self._seen, drops, body)
-        line = b"%08x %s\n" % (crc32(rest), rest)
+        head = b"%b %d %b " % (kind, self._seen, drops)
+        line = b"%08x %b%b\n" % (crc32(body, crc32(head)), head, body)
         try:
             written = os.write(self._fd, line)
             while written != len(line):  # tried again for the reason: no room on the disk, or none in this file
@@ -247,7 +251,7 @@ class Journal:
         """Make sure that there is a file of our own to write to: it is rotated by size and replaced when deleted."""
         if self._fd is not None and self._size and self._size + length > self._rotate_bytes:
             self._close_file()
-        if self._fd is not None:
+        if self._fd is not None and time.monotonic() - self._found_at > IN_PLACE_SECONDS:
             self._keep_in_place()
         if self._fd is not None:
             return
@@ -275,7 +279,7 @@ class Journal:
     def _take(self, fd: int, path: Path, *, size: int) -> None:
         found = os.fstat(fd)
         self._fd, self._path, self._size, self._inode = fd, path, size, (found.st_dev, found.st_ino)
-        self._written_at = time.monotonic()
+        self._written_at = self._found_at = time.monotonic()
 
     def _keep_in_place(self) -> None:
         """Put our file back if it is not where it belongs. Raises OSError; then it is still ours, and tried again.
@@ -289,6 +293,7 @@ class Journal:
         except (FileNotFoundError, NotADirectoryError):
             found = None
         if found is not None and (found.st_dev, found.st_ino) == self._inode:
+            self._found_at = time.monotonic()
             return
         if not self._size or time.monotonic() - self._written_at > PUT_BACK_SECONDS:
             self._forget_file()

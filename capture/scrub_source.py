@@ -38,25 +38,28 @@ def scrub_lines(lines: Iterable[str]) -> list[str]:
     Most source has none of what secrets have in them, which is found out for all new lines at once.
     """
     shown = [line[:MAX_LINE] for line in lines]
-    new = [line for line in shown if line not in _open]
-    if not new or _is_open(new):
+    if look_through(shown):
         return shown
     shown = [_alone(clean(line)) for line in shown]
     return redact_below(shown, [_may_tell(line, KEY_HINTS) for line in shown])
 
 
-def _is_open(lines: Sequence[str]) -> bool:
-    """Return whether there is nothing to find in any of the lines, and remember that."""
-    text = "\n".join(lines)
-    lowered = text.lower()
-    if clean(text) is not text or may_have_shape(text, lowered) or _may_be_key_material(lines):
+def look_through(lines: Iterable[str]) -> bool:
+    """Return whether there is nothing to find in any of the lines, each as it is shown, and remember that."""
+    new = {line for line in lines if line not in _open}
+    if not new:
+        return True
+    text = "\n".join(new)
+    if clean(text) is not text or may_have_shape(text, text.lower()) or _may_be_key_material(new):
         return False
+    telling = [line for line in new if _may_have_key(line)]
+    lowered = "\n".join(telling).lower()
     hints = [hint for hint in KEY_HINTS if hint in lowered]
-    if hints and any(_may_tell(line, hints) for line in lines):
+    if hints and any(_may_tell(line, hints) for line in telling):
         return False
     if len(_open) >= MAX_OPEN:
         _open.clear()
-    _open.update(lines)
+    _open.update(new)
     return True
 
 
@@ -65,9 +68,14 @@ def _alone(line: str) -> str:
     return redact_keyed_literals(redact_shapes(line, lowered), lowered)
 
 
+def _may_have_key(line: str) -> bool:
+    """Return whether a line of source has a literal, or ends as the key of one below does."""
+    return '"' in line or "'" in line or "</" in line or line.rstrip().endswith(KEYS_END)
+
+
 def _may_tell(line: str, hints: Iterable[str]) -> bool:
     """Return whether a line of source could hold the key of a literal, beside it or on the line below."""
-    if not ('"' in line or "'" in line or "</" in line or line.rstrip().endswith(KEYS_END)):
+    if not _may_have_key(line):
         return False
     lowered = line.lower()
     for hint in hints:  # noqa: SIM110  (any() with a generator takes twice as long, on every line of every new fault)
@@ -110,7 +118,7 @@ def _ends_with_a_key(code: str) -> bool:
     return key is not None and is_secret_key(key[1])
 
 
-def _may_be_key_material(lines: Sequence[str]) -> bool:
+def _may_be_key_material(lines: Iterable[str]) -> bool:
     """Return whether one of the lines is long and of one word."""
     return any(len(line) >= 40 and " " not in line.strip() for line in lines)
 

@@ -8,10 +8,10 @@ from typing import Any
 from capture import scope
 from capture.builder import Failure
 from capture.event import Job
+from capture.local_variables import Budget, describe_locals
 from capture.pipeline import capture
 from capture.scope import Scope, current
 from capture.scrub import clean, scrub_text
-from capture.values import Budget, describe_locals
 
 MAX_NAME = 200
 # What the arguments of one task may take, in characters.

@@ -1,4 +1,4 @@
-"""Local variables as short descriptions: bounded while they are read, and running none of the application's code.
+"""Values as short descriptions: bounded while they are read, and running none of the application's code.
 
 No `repr` of a foreign object is ever called, nor a property, nor a method that a subclass may have overridden: it may
 hang, raise, ask the database or return 100 MB. Everything is read by the functions of the built-in types.
@@ -13,9 +13,8 @@ import pathlib
 import types
 import uuid
 import zoneinfo
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from itertools import islice
-from time import perf_counter
 from typing import Any
 
 from capture.own_memory import (
@@ -34,9 +33,10 @@ from capture.secret_keys import is_secret_key
 MAX_DEPTH = 3
 MAX_ITEMS = 8
 MAX_TEXT = 160
-MAX_LOCALS = 40
 MAX_DESCRIPTION = 500
 MAX_INTEGER_BITS = 400
+# Shorter than any card.
+_LARGE = 10**11
 
 # Types whose own repr is known to be short and harmless.
 _PLAIN = (datetime.date, datetime.timedelta, decimal.Decimal, uuid.UUID, complex)
@@ -49,48 +49,10 @@ _CALLABLE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 _arguments_of: Any = BaseException.__dict__["args"].__get__
 
 
-class Budget:
-    """How many characters the locals of an event may still take, until when they are read, and what was read."""
-
-    __slots__ = ("described", "left", "until")
-
-    def __init__(self, characters: int = 16_000, seconds: float = 0.05) -> None:
-        self.left = characters
-        self.until = perf_counter() + seconds
-        # An object is handed from call to call, and looked at once. It is kept, so that its id stays its own.
-        self.described: dict[int, tuple[Any, str]] = {}
-
-    def description(self, value: Any) -> str:
-        """Return a short description of a value, made once for each object."""
-        if value is None or value is True or value is False:
-            return str(value)
-        known = self.described.get(id(value))
-        if known is None:
-            known = self.described[id(value)] = (value, describe(value))
-        return known[1]
-
-
-def describe_locals(
-    variables: Mapping[str, Any], *, budget: Budget, hidden: Iterable[str] | str = ()
-) -> dict[str, str]:
-    """Return each local variable by a short description; secrets and those of `hidden` ("__ALL__") are redacted."""
-    described: dict[str, str] = {}
-    for name, value in islice(variables.items(), MAX_LOCALS):
-        if budget.left <= 0 or perf_counter() > budget.until:
-            described["…"] = "the rest is left out: the locals of this event are too long"
-            break
-        if (hidden and (hidden == "__ALL__" or name in hidden)) or (is_secret_key(name) and not _tells_nothing(value)):
-            described[name] = REDACTED
-            continue
-        described[name] = text = budget.description(value)
-        budget.left -= len(text) + len(name)
-    return described
-
-
 def describe(value: Any) -> str:
     """Return a short description of any value, scrubbed, whatever the value does when it is touched."""
-    if value is None or value is True or value is False or (type(value) is int and -(10**11) < value < 10**11):
-        return str(value)
+    if value is None or value is True or value is False or (type(value) is int and -_LARGE < value < _LARGE):
+        return repr(value)
     try:
         text = _describe(value, 0)
     except Exception:  # noqa: BLE001  (a hostile object must cost its own description and nothing else)
@@ -98,7 +60,8 @@ def describe(value: Any) -> str:
     return scrub_text(text, limit=MAX_DESCRIPTION)
 
 
-def _tells_nothing(value: Any) -> bool:
+def tells_nothing(value: Any) -> bool:
+    """Return whether there is nothing in a value that could be a secret, whatever it is called."""
     return value is None or value is True or value is False or (type(value) is str and not value)
 
 
@@ -114,6 +77,8 @@ def _describe(value: Any, depth: int) -> str:
     kind = type(value)
     if kind is str:  # by far the most
         return repr(value) if len(value) <= MAX_TEXT else _string(value, depth)
+    if kind is int and -_LARGE < value < _LARGE:
+        return repr(value)
     found = _learnt.get(id(kind))
     if found is None:
         if len(_learnt) >= MAX_LEARNT:
@@ -221,7 +186,7 @@ def _items(items: Iterable[Any], length: int, depth: int) -> str:
         return "…" if length else ""
     first = list(islice(items, _BREADTH[depth]))
     # ("password", "x") is an entry of a mapping in disguise, as headers are.
-    if length == 2 and len(first) == 2 and _is_secret_name(first[0]) and not _tells_nothing(first[1]):
+    if length == 2 and len(first) == 2 and _is_secret_name(first[0]) and not tells_nothing(first[1]):
         return f"{_describe(first[0], depth + 1)}, {_REDACTED}"
     shown, size = [], 0
     for item in first:
@@ -244,40 +209,44 @@ def _is_secret_name(name: Any) -> bool:
 
 # Of the keys of mappings, which come again and again: how they are shown, whether they name a secret, and whether the
 # value beside them does.
-_keys: dict[str, tuple[str, bool, bool]] = {}
+KEYS: dict[str, tuple[str, bool, bool]] = {}
 MAX_KEYS, MAX_KEY = 1_024, 60
 
 
-def _key(key: Any, depth: int) -> tuple[str, bool, bool]:
+def learn_key(key: Any, depth: int) -> tuple[str, bool, bool]:
+    """Return the same for a key that is not among them, and remember it if it is short."""
     known = (_describe(key, depth + 1), _is_secret_name(key), type(key) is str and key in NAMING_KEYS)
     if type(key) is str and len(key) <= MAX_KEY:
-        if len(_keys) >= MAX_KEYS:
-            _keys.clear()
-        _keys[key] = known
+        if len(KEYS) >= MAX_KEYS:
+            KEYS.clear()
+        KEYS[key] = known
     return known
 
 
-def _mapping(items: Iterable[tuple[Any, Any]], length: int, kind: type, depth: int) -> str:
+def _mapping(items: Iterable[tuple[Any, Any]], length: int, of: type, depth: int) -> str:
     if depth >= MAX_DEPTH:
         return "{…}" if length else "{}"
     shown, size, is_pair = [], 0, False
     for key, item in islice(items, _BREADTH[depth]):
-        known = _keys.get(key) if type(key) is str else None
-        name, is_secret, is_naming = known or _key(key, depth)
+        known = KEYS.get(key) if type(key) is str else None
+        name, is_secret, is_naming = known or learn_key(key, depth)
         if is_naming:
             is_pair = _is_secret_name(item)
-        if (is_secret or (is_pair and type(key) is str and key == "value")) and not _tells_nothing(item):
-            text = _REDACTED
+        kind = type(item)
+        if (is_secret or (is_pair and type(key) is str and key == "value")) and not tells_nothing(item):
+            text = f"{name}: {_REDACTED}"
+        elif (kind is str and len(item) <= MAX_TEXT) or (kind is int and -_LARGE < item < _LARGE):
+            text = f"{name}: {item!r}"  # as `_describe` does, without a call for each of the usual values
         else:
-            text = _describe(item, depth + 1)
-        shown.append(text := f"{name}: {text}")
+            text = f"{name}: {_describe(item, depth + 1)}"
+        shown.append(text)
         size += len(text)
         if size > MAX_DESCRIPTION:
             break
     if length > _BREADTH[depth]:
         shown.append(f"… {length} in all")
     text = "{" + ", ".join(shown) + "}"
-    return text if kind is dict else f"{name_of(kind)}({text})"
+    return text if of is dict else f"{name_of(of)}({text})"
 
 
 def _instances_of(kind: type) -> _Describer:
@@ -294,7 +263,7 @@ def _instances_of(kind: type) -> _Describer:
             return f"<{name}>"
         public = [(field, item) for field, item in attributes.items() if not field.startswith("_")]
         shown = [
-            f"{field}={_REDACTED if is_secret_key(field) and not _tells_nothing(item) else _describe(item, depth + 2)}"
+            f"{field}={_REDACTED if is_secret_key(field) and not tells_nothing(item) else _describe(item, depth + 2)}"
             for field, item in public[:MAX_ITEMS]
         ]
         return f"<{name} {' '.join(shown)}>" if shown else f"<{name}>"

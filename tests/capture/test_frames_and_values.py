@@ -24,9 +24,10 @@ from capture.chains import chain_of, with_context
 from capture.event import ExceptionInfo
 from capture.frames import source
 from capture.in_app import is_in_app
+from capture.local_variables import Budget, describe_locals
 from capture.messages import message_of
 from capture.scrub import REDACTED
-from capture.values import MAX_DESCRIPTION, Budget, describe, describe_locals
+from capture.values import MAX_DESCRIPTION, describe
 
 
 def caught(function, *arguments):

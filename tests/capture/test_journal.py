@@ -29,6 +29,12 @@ def journal(tmp_path):
     journal.close()
 
 
+@pytest.fixture
+def looking_each_time(monkeypatch):
+    """However soon one record follows the other, look whether the file is still in its place."""
+    monkeypatch.setattr("capture.journal.IN_PLACE_SECONDS", -1)
+
+
 def chunks(path, **options):
     return list(spool.chunks(path, **({"offset": 0, "seen": 0} | options)))
 
@@ -129,6 +135,7 @@ def test_a_file_that_cannot_be_put_in_place_drops(journal, read_records, monkeyp
     assert read_records(journal.folder)[0].drops == {"journal_unwritable": 1}
 
 
+@pytest.mark.usefixtures("looking_each_time")
 @pytest.mark.parametrize("how", ["file deleted", "folder deleted", "folder moved", "replaced by another"])
 def test_a_file_that_went_away_is_put_back_as_it_was(journal, read_records, tmp_path, how):
     journal.append_event(EVENT, count=COUNT)
@@ -154,14 +161,20 @@ def take_away(journal, tmp_path, how):
 
 
 @pytest.mark.parametrize("then", ["look_after", "close"])
-def test_a_file_that_went_away_is_put_back_without_another_record(journal, read_records, then):
+@pytest.mark.parametrize("followed", [False, True])
+def test_a_file_that_went_away_is_put_back_without_another_record(journal, read_records, monkeypatch, then, followed):
+    """With all that was written to it, and be it after it went, by a record that followed too closely to look."""
+    monkeypatch.setattr("capture.journal.IN_PLACE_SECONDS", 3_600)
     journal.append_count(COUNT)
     shutil.rmtree(journal.folder)
+    if followed:
+        assert journal.append_event(EVENT, count=COUNT)
     getattr(journal, then)()
-    assert [record.seen for record in read_records(journal.folder)] == [1]
+    assert [record.seen for record in read_records(journal.folder)] == ([1, 2] if followed else [1])
     assert list(journal.folder.glob(".*.new")) == []
 
 
+@pytest.mark.usefixtures("looking_each_time")
 def test_a_file_that_cannot_be_put_back_is_kept_open_until_it_can(journal, read_records, caplog):
     journal.append_event(EVENT, count=COUNT)
     shutil.rmtree(journal.folder)
@@ -179,6 +192,7 @@ def test_a_file_that_cannot_be_put_back_is_kept_open_until_it_can(journal, read_
     journal.folder.unlink()
 
 
+@pytest.mark.usefixtures("looking_each_time")
 def test_a_file_that_went_away_long_after_it_was_written_is_begun_anew(journal, read_records, monkeypatch):
     journal.append_count(COUNT)
     journal.path.unlink()

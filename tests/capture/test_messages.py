@@ -14,9 +14,9 @@ from django.utils.translation import gettext_lazy
 
 from capture.chains import MAX_EXCEPTIONS, MAX_MEMBERS, chain_of, with_context
 from capture.event import decode, encode
+from capture.local_variables import Budget
 from capture.messages import MAX_MESSAGE, MAX_NOTES, TOO_MUCH, message_of, notes_of
 from capture.testing import make_event
-from capture.values import Budget
 
 # Seconds, of a machine however busy; what waits would wait for ever, or for ten minutes.
 PATIENCE = 60
