@@ -59,6 +59,7 @@ def result(content="ok", **more):
 
 BRIEF = user("<system-reminder>\nx", "Fix bug B-012.")
 CUT = "[Request interrupted by user for tool use]"
+KILLED = "[Tool call interrupted: the session ended before this call's result was recorded, so its outcome is unknown."
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,7 @@ CUT = "[Request interrupted by user for tool use]"
         ([BRIEF, call(0, 0), user(result())], Position(0, 1)),
         ([BRIEF, call(0, 0), user(result()), call(0, 1), user(result(is_error=True))], Position(0, 2)),
         ([BRIEF, call(0, 0), user(result()), call(0, 1), user(CONTINUE)], Position(0, 1)),
+        ([BRIEF, call(0, 0), user(result()), call(0, 1), user(result(KILLED)), user(CONTINUE)], Position(0, 1)),
         ([BRIEF, call(0, 0), user(result(CUT)), user(CUT), user(CONTINUE)], Position(0, 0)),
         ([BRIEF, call(0, 0), user(result([{"type": "text", "text": CUT}])), user(CONTINUE)], Position(0, 0)),
         ([BRIEF, call(0, 0), user(result()), user("no, do better")], Position(1, 0)),
