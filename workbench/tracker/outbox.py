@@ -35,7 +35,7 @@ ISSUE_KINDS: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind not in FILE
 LAST_KINDS: tuple[Kind, ...] = ("status_issue",)
 _TABLE = table_of(OutboxRow)
 # As a word of the statement and not a value given with it: an index on unfinished rows alone is found by it.
-_DUE = sa.literal_column("'due'")
+_DUE: sa.ColumnElement[str] = sa.literal_column("'due'")
 
 
 @dataclass(frozen=True)

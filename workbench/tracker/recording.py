@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from capture.store.outbox import owe_all
 from capture.store.tables import Bug, Issue, OutboxRow
 from workbench.tracker.actions import Outcome
 from workbench.tracker.outbox import Leased
@@ -21,11 +20,11 @@ def record(session: Session, done: Sequence[tuple[Leased, Outcome]], *, now: dat
         return
     ids = {leased.bug_id for leased, _outcome in done}
     rows = {row.bug_id: row for row in session.exec(select(Issue).where(col(Issue.bug_id).in_(ids)))}
-    fresh: list[int] = []
+    fresh: dict[int, Leased] = {}
     for leased, outcome in done:
         if outcome.issue is not None and leased.bug_id not in rows:
             rows[leased.bug_id] = Issue(bug_id=leased.bug_id, repository="", number=0, url="", state="", synced_at=now)
-            fresh.append(leased.bug_id)
+            fresh[leased.bug_id] = leased
         if (row := rows.get(leased.bug_id)) is not None:  # or else it was unlinked meanwhile
             _note(row, outcome, now)
             session.add(row)
@@ -47,16 +46,26 @@ def _note(row: Issue, outcome: Outcome, now: datetime) -> None:
         row.status_comment = outcome.comment
 
 
-def _owe_files(session: Session, bug_ids: Collection[int], now: datetime) -> None:
-    """Owe the files of several bugs as `capture.store.outbox.owe` owes one."""
-    if not bug_ids:
+def _owe_files(session: Session, linked: Mapping[int, Leased], now: datetime) -> None:
+    """Owe the files of several bugs as `capture.store.outbox.owe` owes one: once for each action that linked one."""
+    if not linked:
         return
     waiting = select(OutboxRow.bug_id).where(
-        col(OutboxRow.bug_id).in_(bug_ids),
+        col(OutboxRow.bug_id).in_(linked),
         OutboxRow.kind == "write_file",
         OutboxRow.state == "due",
         col(OutboxRow.leased_until).is_(None),
     )
     covered = set(session.exec(waiting.with_for_update(skip_locked=True)))
-    uncovered = [bug_id for bug_id in bug_ids if bug_id not in covered]
-    owe_all(session, ["write_file"], uncovered, occasion=f"linked {now.isoformat()}", now=now)
+    session.add_all(
+        OutboxRow(
+            bug_id=bug_id,
+            kind="write_file",
+            key=f"write_file:{bug_id}:linked by {leased.id}",
+            due_at=now,
+            created_at=now,
+        )
+        for bug_id, leased in linked.items()
+        if bug_id not in covered
+    )
+    session.flush()
