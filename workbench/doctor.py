@@ -138,24 +138,25 @@ def _outbox(engine: Engine, config: Config, now: datetime) -> Finding:
 
 
 def _tracker(engine: Engine, config: Config, now: datetime) -> Iterator[Finding]:
-    """Yield how much of the hourly budget was written, and what of GitHub could not be read."""
-    import sqlalchemy as sa
+    """Yield how much of the hourly budget was written, and what of GitHub was not read."""
+    from workbench.tracker.health import health
 
-    from capture.store.tables import IssueFeed, table_of
-    from workbench.tracker import budget
-
-    most, spent = int(config["github.hourly_writes"]), budget.spent(engine, now)
-    if most and spent >= most:
+    found = health(engine, most=int(config["github.hourly_writes"]), now=now)
+    if found.is_spent:
         cure = "The others wait for the next hour. Raise github.hourly_writes, if GitHub takes more."
-        yield Finding("GitHub writes", "note", f"all {most} of this hour are used up", cure)
-    elif spent:
-        yield Finding("GitHub writes", "ok", f"{spent} of {most or 'any number'} within the last hour")
-    feed = table_of(IssueFeed)
-    with engine.connect() as connection:
-        troubled = connection.execute(sa.select(feed).where(feed.c.problem != "").order_by(feed.c.repository)).all()
-    for row in troubled:
-        cure = "It is tried again by itself; what has to be mended is said above."
-        yield Finding("GitHub reading", "wrong", f"{row.kind} of {row.repository}: {row.problem}", cure)
+        yield Finding("GitHub writes", "note", f"all {found.most} of this hour are used up", cure)
+    else:
+        yield Finding("GitHub writes", "ok", f"{found.written} of {found.most or 'any number'} within the last hour")
+    for feed in found.feeds:
+        if feed.problem:
+            cure = "It is tried again by itself; what has to be mended is said above."
+            yield Finding("GitHub reading", "wrong", f"{feed.kind} of {feed.repository}: {feed.problem}", cure)
+    late = [feed for feed in found.feeds if feed.is_late] if int(config["github.poll_seconds"]) else []
+    if late:
+        minutes = max(feed.behind for feed in late).total_seconds() / 60
+        names = ", ".join(sorted({feed.repository for feed in late}))
+        message = f"nobody has read {names} for {minutes:.0f} minutes longer than was meant"
+        yield Finding("GitHub reading", "note", message, "Let a worker run: workbench worker, or an open workbench.")
 
 
 def _git(config: Config) -> str:

@@ -183,6 +183,8 @@ def test_a_port_in_use_is_said(workbench, store):
 def test_every_visit_gets_the_screen_that_was_asked_for():
     words = shlex.split(command_of(Given({"database_url": "sqlite:///a b.db", "repository": None})))
     assert words == [sys.executable, "-m", "workbench", "--db", "sqlite:///a b.db"]
+    far = {"database_url": "postgresql://h/w", "database.ssh": "deploy@web 1", "database.read_only": "on"}
+    assert shlex.split(command_of(Given(far)))[5:] == ["--ssh", "deploy@web 1", "--read-only"]
 
 
 def test_it_listens_on_loopback(workbench, store, monkeypatch):

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 import socketserver
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -153,6 +154,10 @@ class _Handler(socketserver.StreamRequestHandler):
     server: _Server
 
     def handle(self) -> None:
+        with suppress(ssl.SSLError, ConnectionError):
+            self._answer_all()
+
+    def _answer_all(self) -> None:
         while line := self.rfile.readline():
             method, target, _version = line.decode().split()
             length = 0
@@ -175,11 +180,13 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 @contextmanager
-def github_in_memory() -> Iterator[GitHubInMemory]:
+def github_in_memory(tls: ssl.SSLContext | None = None) -> Iterator[GitHubInMemory]:
     """Serve a fresh one on loopback."""
     with _Server(("127.0.0.1", 0), _Handler) as server:
         server.github = GitHubInMemory()
-        server.github.url = f"http://127.0.0.1:{server.server_address[1]}"
+        server.github.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
+        if tls is not None:  # the handshake is the handler's: a client that breaks it off must not hold up the others
+            server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:

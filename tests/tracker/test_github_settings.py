@@ -30,7 +30,7 @@ def test_a_repository_and_a_token_are_enough(tmp_path: Path, variable: str) -> N
     assert settings is not None
     assert (settings.repository, settings.base_url) == ("octocat/hello-world", "https://api.github.com")
     assert settings.token == "s3cret"
-    assert not settings.is_local
+    assert settings.is_paced
     assert "s3cret" not in repr(settings)
 
 
@@ -42,16 +42,19 @@ def test_the_process_environment_is_read_where_none_is_given(tmp_path: Path, mon
     assert settings.token == "s3cret"
 
 
-def test_a_server_on_this_machine_is_local(tmp_path: Path) -> None:
-    settings = settings_for(
-        tmp_path,
-        WORKBENCH_GITHUB_REPOSITORY="a/b",
-        WORKBENCH_GITHUB_BASE_URL="http://127.0.0.1:8000/",
-        GITHUB_TOKEN="x",
-    )
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"WORKBENCH_GITHUB_BASE_URL": "http://127.0.0.1:8000/"},
+        {"WORKBENCH_GITHUB_BASE_URL": "https://github.example/api/v3/", "WORKBENCH_GITHUB_HOURLY_WRITES": "0"},
+    ],
+    ids=["on this machine", "without a limit"],
+)
+def test_a_server_that_needs_no_pauses_gets_none(tmp_path: Path, given: dict[str, str]) -> None:
+    settings = settings_for(tmp_path, WORKBENCH_GITHUB_REPOSITORY="a/b", GITHUB_TOKEN="x", **given)
     assert settings is not None
-    assert settings.is_local
-    assert settings.base_url == "http://127.0.0.1:8000"
+    assert not settings.is_paced
+    assert settings.base_url == given["WORKBENCH_GITHUB_BASE_URL"].rstrip("/")
 
 
 @pytest.mark.parametrize("token", ["", "   "])

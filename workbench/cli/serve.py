@@ -73,9 +73,10 @@ def _without_late_goodbyes(what: sys.UnraisableHookArgs) -> None:
 
 def command_of(call: Given) -> str:
     """Return the command line of a visit's screen, quoted for the shell that textual-serve starts it with."""
-    options = [
-        word for key, flag in (("database_url", "--db"), ("repository", "--repo")) for word in _flag(call, key, flag)
-    ]
+    flags = (("database_url", "--db"), ("repository", "--repo"), ("database.ssh", "--ssh"))
+    options = [word for key, flag in flags for word in _flag(call, key, flag)]
+    if call.flags.get("database.read_only"):
+        options.append("--read-only")
     return shlex.join([sys.executable, "-m", "workbench", *options])
 
 

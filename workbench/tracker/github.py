@@ -16,15 +16,15 @@ import github
 import requests
 from github.GithubRetry import GithubRetry
 from github.Issue import Issue
-from github.PullRequest import PullRequest
 from github.Repository import Repository
 
 from workbench.tracker.failures import Failure, Gone, Permanent, Temporary, Uncertain
 from workbench.tracker.markers import markers_in
 from workbench.tracker.port import Found
-from workbench.tracker.reading import Reading
+from workbench.tracker.pulls import Pulls
 from workbench.tracker.refusals import Answer, refusal, without
 from workbench.tracker.settings import GitHubSettings
+from workbench.tracker.spans import Span
 
 TIMEOUT_SECONDS = 15
 LABEL = "bug"
@@ -32,8 +32,6 @@ _LABEL_COLOR = "d73a4a"  # the colour that GitHub itself gives to this label
 
 # Our clock and GitHub's may differ, so what was written since a time of ours is looked for from a day before it.
 _CLOCKS_DIFFER = timedelta(days=1)
-# Between two times of GitHub's own clock this covers what was being written while we read: nothing takes longer.
-_OVERLAP = timedelta(seconds=30)
 
 # Whose issue may be taken for ours by its marker: a stranger must not be able to lay one out for us to adopt.
 _STRANGERS = frozenset({"NONE", "CONTRIBUTOR", "FIRST_TIMER", "FIRST_TIME_CONTRIBUTOR", "MANNEQUIN"})
@@ -54,8 +52,8 @@ class GitHub:
     """GitHub, for one thread and one token. Repositories are opened when they are first asked for."""
 
     def __init__(self, settings: GitHubSettings, *, timeout: int = TIMEOUT_SECONDS) -> None:
-        # GitHub asks for a second between writes; a stand-in on this machine does not.
-        pauses = {"seconds_between_requests": None, "seconds_between_writes": None} if settings.is_local else {}
+        # GitHub asks for a second between writes, which PyGithub keeps.
+        pauses = {} if settings.is_paced else {"seconds_between_requests": None, "seconds_between_writes": None}
         self._token = settings.token
         options: dict[str, Any] = {
             "base_url": settings.base_url,
@@ -124,20 +122,19 @@ class GitHub:
         return self._installed[owner]
 
 
-class Issues(Reading):
+class Issues(Pulls):
     """The issues of one repository, found by marker and written without ever being written twice by us."""
 
     def __init__(
         self, repository: Repository, *, login: Callable[[], str], token: str, count: Callable[[], None]
     ) -> None:
-        super().__init__(repository.requester, repository.url, repository.full_name, token=token)
-        self._repository = repository
+        super().__init__(repository, token=token)
         self._count = count
         self._ask_login = login
         self._marked: dict[str, dict[int, Found]] = {}
-        self._issues = _Span()
+        self._issues = Span()
         self._said: dict[tuple[int, str], set[int]] = {}  # ids of comments, by issue and marker
-        self._comments = _Span()
+        self._comments = Span()
         self._hears_all = True
         self._issue: Issue | None = None  # the last that was asked for by its number
         self._label_exists = False
@@ -212,30 +209,6 @@ class Issues(Reading):
             ids.discard(comment_id)
         with self._told(f"delete a comment of issue #{number}"):
             self._repository.get_issue(number).get_comment(comment_id).delete()
-
-    def pull(self, head: str, base: str) -> Found | None:
-        """Return the open pull request of the branch `head` into `base`; one that was a draft is ready now."""
-        with self._told(f"list the pull requests of {head}"):
-            owner = self.full_name.partition("/")[0]
-            pulls = self._repository.get_pulls(state="open", head=f"{owner}:{head}", base=base)
-            # Asked for by name, and looked at all the same: a name that GitHub cannot read is left out of the query.
-            pull = next((pull for pull in pulls if (pull.head.ref, pull.base.ref) == (head, base)), None)
-        if pull is None:
-            return None
-        if pull.draft:
-            with self._told(f"mark pull request #{pull.number} as ready", writes=True):
-                pull.mark_ready_for_review()
-        return self._pulled(pull)
-
-    def open_pull(self, head: str, base: str, title: str, body: str) -> Found:
-        """Open a pull request. Raises `Uncertain` when it may have been opened all the same."""
-        with self._told(f"open a pull request for {head}", writes=True):
-            return self._pulled(self._repository.create_pull(base, head, title=title, body=body))
-
-    def _pulled(self, pull: PullRequest) -> Found:
-        if pull.state not in ("open", "closed"):  # None as well: PyGithub makes a pull request of any answer
-            raise ValueError("no pull request in the answer")
-        return Found(self.full_name, pull.number, str(pull.html_url), pull.state)
 
     def _ensure_label(self) -> None:
         """Create our label where it is missing; without the right to, issues go without it."""
@@ -321,33 +294,6 @@ class Issues(Reading):
         if writes:
             self._count()
         return told(f"{doing} in {self._repository.full_name}", token=self._token, writes=writes)
-
-
-class _Span:
-    """What of a list was read: from when on, as of when, and the newest change that was in it."""
-
-    def __init__(self) -> None:
-        self.start: datetime | None = None
-        self._newest: datetime | None = None
-        self._began = 0.0
-
-    def holds(self, start: datetime, as_of: float | None) -> bool:
-        """Return whether it was read from `start` on, by a request that was made at `as_of` or later."""
-        return as_of is not None and self.start is not None and self.start <= start and self._began >= as_of
-
-    def since(self, start: datetime) -> str:
-        """Return from when on it has to be read to hold all from `start` on."""
-        if self._newest is not None and self.start is not None and self.start <= start:
-            start = self._newest - _OVERLAP
-        return f"{start.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-    def saw(self, at: datetime) -> None:
-        """Note the time of a change that was in the list."""
-        self._newest = at if self._newest is None else max(at, self._newest)
-
-    def was_read(self, start: datetime, began: float) -> None:
-        """Note that all from `start` on was read, by requests that began then."""
-        self.start, self._began = start if self.start is None else min(start, self.start), began
 
 
 @contextmanager

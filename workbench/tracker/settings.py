@@ -42,9 +42,9 @@ class GitHubSettings:
         return tuple(dict.fromkeys((self.repository, *(rule.repository for rule in self.rules))))
 
     @property
-    def is_local(self) -> bool:
-        """True for an API on this very machine: a stand-in, which needs no pauses between requests."""
-        return urlsplit(self.base_url).hostname in ("127.0.0.1", "localhost", "::1")
+    def is_paced(self) -> bool:
+        """False where no pauses are needed between requests: without a limit, and for a stand-in on this machine."""
+        return self.hourly_writes > 0 and urlsplit(self.base_url).hostname not in ("127.0.0.1", "localhost", "::1")
 
 
 def github_settings(
