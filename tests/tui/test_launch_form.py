@@ -94,10 +94,15 @@ async def test_enter_launches_what_is_filled_in_and_shows_the_session(
         form.query_one("#base", Input).value = "main"
         await pilot.press(*"be kind", "tab", "space")
         form.query_one("#cost", Input).value = "$3"
+        form.query_one("#turns", Input).value = "7"
+        form.query_one("#ask", Checkbox).value = False
         await pilot.press("enter", "enter")
         await settle(pilot)
         assert isinstance(app.screen, SessionScreen)
-    wanted = Launch(base="main", model="", max_cost_usd=3.0, note="be kind", rehearse="happy")
+    wanted = Launch(
+        base="main", model="", max_cost_usd=3.0, max_turns=7, max_minutes=60, permission_mode="dontAsk",
+        note="be kind", rehearse="happy",
+    )  # fmt: skip
     assert launched == [(4, wanted)]
 
 
@@ -110,6 +115,10 @@ async def test_a_cap_that_is_no_number_is_told_in_the_form(
         form.query_one("#cost", Input).value = "lots"
         await pilot.press("enter")
         assert "The cost cap 'lots' is not a number." in text_of(form)
+        form.query_one("#cost", Input).value = ""
+        form.query_one("#turns", Input).value = "0"
+        await pilot.press("enter")
+        assert "The cap on turns, '0', is not a number." in text_of(form)
 
 
 async def test_what_keeps_it_from_being_launched_is_told_and_nothing_is_lost(

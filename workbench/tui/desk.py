@@ -40,11 +40,17 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True)
 class Launch:
-    """What a person filled in to launch a fix session. `rehearse` names the scenario; "" wants the real model."""
+    """What a person filled in to launch a fix session; None and "" stand for the settings.
+
+    `rehearse` names the scenario; "" wants the real model.
+    """
 
     base: str = ""
     model: str = ""
     max_cost_usd: float | None = None
+    max_turns: int | None = None
+    max_minutes: int | None = None
+    permission_mode: str = ""
     note: str = ""
     rehearse: str = ""
     test_first: bool = True
@@ -308,6 +314,9 @@ class Desk:
             rehearse=wanted.rehearse,
             model=wanted.model,
             max_cost_usd=wanted.max_cost_usd,
+            max_turns=wanted.max_turns,
+            max_minutes=wanted.max_minutes,
+            permission_mode=wanted.permission_mode,
             note=wanted.note,
             base=wanted.base or None,
             test_first=wanted.test_first,

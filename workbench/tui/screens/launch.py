@@ -64,9 +64,13 @@ class LaunchScreen(ModalScreen[Any]):
             with VerticalScroll(id="form-fields", can_focus=False):
                 yield from self._row("base", "", "the release it failed on, else HEAD")
                 yield from self._row("model", str(self._config["agent.model"]), "Claude Code's default")
-                yield from self._row("cost cap $", f"{self._config['agent.max_cost_usd']:g}", "no cap")
+                yield from self._row("cost cap $", f"{self._config['agent.max_cost_usd']:g}", "as set")
+                yield from self._row("turns", str(self._config["agent.max_turns"]), "as set")
+                yield from self._row("minutes", str(self._config["agent.max_minutes"]), "as set")
                 yield from self._row("note", "", "anything the agent should know")
                 yield Checkbox("rehearsal", bool(self._terms.rehearse), id="rehearsal", compact=True)
+                asks = self._config["agent.permission_mode"] == "default"
+                yield Checkbox("ask me about other commands, or else refuse them", asks, id="ask", compact=True)
                 yield Checkbox("test first, judged on the clean base", value=True, id="test-first", compact=True)
                 if self._terms.no_sandbox:
                     yield Checkbox("I agree: no sandbox", value=False, id="unsandboxed", compact=True)
@@ -147,17 +151,25 @@ class LaunchScreen(ModalScreen[Any]):
         """Launch the session."""
         if self._starting:
             return
-        cost = self.query_one("#cost", Input).value.strip().lstrip("$")
+        cost = self._written("cost").lstrip("$")
         try:
             max_cost = float(cost) if cost else None
         except ValueError:
             self._explain(f"The cost cap {cost!r} is not a number.", cure="Write dollars, such as 2.50.")
             return
+        counts = {name: self._written(name) for name in ("turns", "minutes")}
+        if wrong := next((name for name, text in counts.items() if text and not _is_count(text)), ""):
+            self._explain(f"The cap on {wrong}, {counts[wrong]!r}, is not a number.", cure="Write one from 1 on.")
+            return
+        max_turns, max_minutes = (int(text) if text else None for text in counts.values())
         wanted = Launch(
-            base=self.query_one("#base", Input).value.strip(),
-            model=self.query_one("#model", Input).value.strip(),
+            base=self._written("base"),
+            model=self._written("model"),
             max_cost_usd=max_cost,
-            note=self.query_one("#note", Input).value.strip(),
+            max_turns=max_turns,
+            max_minutes=max_minutes,
+            permission_mode="default" if self._is_ticked("ask") else "dontAsk",
+            note=self._written("note"),
             rehearse=(self._terms.rehearse or SCENARIO) if self._is_ticked("rehearsal") else "",
             test_first=self._is_ticked("test-first"),
             unsandboxed=self._is_ticked("unsandboxed"),
@@ -172,6 +184,9 @@ class LaunchScreen(ModalScreen[Any]):
         app: WorkbenchApp = self.app  # type: ignore[assignment]
         self.run_worker(lambda: app.desk.launch(self._bug.number, wanted), thread=True, exit_on_error=False)
 
+    def _written(self, name: str) -> str:
+        return self.query_one(f"#{name}", Input).value.strip()
+
     def _is_ticked(self, name: str) -> bool:
         return any(box.value for box in self.query(f"#{name}").results(Checkbox))
 
@@ -183,3 +198,7 @@ class LaunchScreen(ModalScreen[Any]):
             self._starting = False
             message, cure = told(event.worker.error)
             self._explain(f"✗ {message}", cure=cure)
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and int(text) > 0
