@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -27,7 +28,10 @@ from workbench import contained, fixing
 from workbench.bugs import queries
 from workbench.config import Config
 from workbench.git import Repository
-from workbench.sessions import claude, environment, record, scenario, worktrees
+from workbench.sessions import claude, environment, record, sandbox, scenario, worktrees
+from workbench.sessions.agent import SETTINGS
+from workbench.sessions.brief import RULES
+from workbench.sessions.guard import TOOLS
 from workbench.sessions.rehearsal import RehearsalModel
 
 ROUNDS = 5
@@ -113,12 +117,13 @@ def test_worktrees(tmp_path: Path, files: int, report: Callable[..., None]) -> N
     )
 
 
-def _bare(config: Config, played: scenario.Scenario, home: Path) -> float:
-    """Return the seconds from starting `claude -p` until its first word."""
+def _bare(config: Config, played: scenario.Scenario, home: Path, *flags: str) -> float:
+    """Return the seconds from starting `claude -p` with these flags until its first word."""
     home.mkdir()
     with RehearsalModel(played, None, worktree=str(config.repo), python=sys.executable) as model:
         environ = environment.for_runner(os.environ, repo=config.repo, rehearsal_home=home) | model.environ
         words = [str(claude.find("")), "-p", "Fix bug B-001.", "--output-format", "stream-json", "--verbose"]
+        words += flags
         begun = time.perf_counter()
         with subprocess.Popen(words, cwd=config.repo, env=environ, stdout=subprocess.PIPE, text=True) as client:
             assert client.stdout is not None
@@ -128,6 +133,16 @@ def _bare(config: Config, played: scenario.Scenario, home: Path) -> float:
                     client.kill()
                     return taken
     raise AssertionError("the bare client said nothing")
+
+
+def _flags(config: Config, folder: Path) -> list[str]:
+    """Return what the client of a session is told besides: its tools, its rules and its sandbox."""
+    box = sandbox.box(
+        config.repo, event_file=folder / "event.json", homes=sandbox.homes_of(os.environ), checkout=config.repo,
+        git_dir=config.repo / ".git", state_dir=config.state_dir, database_url="", tests=[sys.executable],
+    )  # fmt: skip
+    settings = json.dumps(SETTINGS | {"sandbox": box.as_settings()})
+    return ["--tools", ",".join(TOOLS), "--append-system-prompt", RULES, "--strict-mcp-config", "--settings", settings]
 
 
 def _launched(config: Config, engine: Engine, number: int, path: Path) -> tuple[float, float]:
@@ -163,9 +178,11 @@ def test_from_the_launch_to_the_first_word(
     )
     take_in(engine, batch, now=datetime.now(UTC))
     repository = Repository.open(config.repo)
-    ours, bare, trees, memory = [], [], [], []
+    ours, bare, flagged, trees, memory = [], [], [], [], []
+    flags = _flags(config, tmp_path)
     for number in range(1, LAUNCHES + 1):
         bare.append(_bare(config, played, tmp_path / f"home{number}"))
+        flagged.append(_bare(config, played, tmp_path / f"flagged{number}", *flags))
         trees.append(seconds(lambda number=number: _place(repository, tmp_path, number)))
         taken, held = _launched(config, engine, number, path)
         ours.append(taken)
@@ -175,6 +192,7 @@ def test_from_the_launch_to_the_first_word(
         "launch until the first word", median(ours), "claude -p", median(bare), "s",
         bar=f"≤ 1.3 × + worktree ({bar:.2f} s)", met=median(ours) <= bar,
     )  # fmt: skip
+    report("claude -p with a session's flags", median(flagged), "claude -p", median(bare), "s")
     report("runner beside its agent", median(memory), "", 0, "MiB", bar="< 60 MiB", met=median(memory) < 60)
 
 
