@@ -6,7 +6,9 @@ import shutil
 from datetime import datetime, timedelta
 
 import pytest
+from sqlmodel import Session
 
+from capture.store.tables import Bug
 from capture.testing import NOW, make_event
 from workbench.errors import Exit
 
@@ -215,6 +217,24 @@ def test_all_bugs_in_figures(workbench, bug):
     ran = workbench("bugs", "stats", "--json")
     assert ran.code == Exit.DONE
     assert (ran.json["bugs"], ran.json["states"]["open"], ran.json["ledger"]["balanced"]) == (1, 1, True)
+    assert [(site["project"], site["bugs"]) for site in ran.json["sites"]] == [("clinic", 1)]
     shown = workbench("bugs", "stats")
     assert shown.code == Exit.DONE
     assert "1 open" in " ".join(shown.out.split())
+    assert "ENVIRONMENT" not in shown.out
+
+
+def test_several_sites_are_told_apart_in_figures(workbench, bug, store):
+    first = {"title": "x", "kind": "message", "first_seen": NOW, "last_seen": NOW, "changed_at": NOW}
+    with Session(store) as session:
+        session.add(Bug(number=7, project="shop", environment="staging", **first))
+        session.add(Bug(number=8, project="shop", environment="live", **first))
+        session.add(Bug(number=9, project="shop", environment="live", state="closed", **first))
+        session.commit()
+    words = [line.split()[:3] for line in workbench("bugs", "stats").out.splitlines()]
+    assert words[-4:] == [
+        ["PROJECT", "ENVIRONMENT", "BUGS"],
+        ["clinic", "production", "1"],
+        ["shop", "live", "1"],
+        ["shop", "staging", "1"],
+    ]

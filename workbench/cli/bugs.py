@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from workbench.bugs.rows import BugRow
+    from workbench.bugs.sites import Site
 
 FILTER = Annotated[
     str,
@@ -162,17 +163,29 @@ def show(ctx: typer.Context, bug: BUG, as_json: JSON = False, no_pager: NO_PAGER
 def stats(ctx: typer.Context, as_json: JSON = False, no_pager: NO_PAGER = False) -> None:
     """Show all bugs in figures: the dashboard."""
     with given(ctx).store() as engine:
+        from workbench.bugs import sites as of_sites
         from workbench.bugs import stats as figures
 
         at = now()
-        found = figures.stats(engine, now=at)
+        found, sites = figures.stats(engine, now=at), of_sites.sites(engine, now=at)
     if as_json:
-        emit(shapes.stats(found))
+        emit(shapes.stats(found, sites))
         return
     from workbench.tui.documents.dashboard import dashboard_lines
 
     with paged(wanted=not no_pager):
         say_lines(dashboard_lines(found, line_width(), at))
+        if len(sites) > 1:
+            say("")
+            head = ("PROJECT", "ENVIRONMENT", "BUGS", "NEW", "SEEN")
+            table(head, [_site(one, at) for one in sites], flexible=0, numbers=(2, 3))
+
+
+def _site(site: Site, at: datetime) -> tuple[str, ...]:
+    from workbench.tui.words import age
+
+    shown = site.project or "-", site.environment or "-", str(site.bugs), str(site.new)
+    return *shown, age(site.last_seen, at)
 
 
 @app.command(

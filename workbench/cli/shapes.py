@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from capture.store.lifecycle import State
     from workbench.bugs.rows import BugPage, BugRow, EvidenceView, IssueLink, RelatedBug, SessionRow
+    from workbench.bugs.sites import Site
     from workbench.bugs.stats import Stats
     from workbench.cli.answers import bugs, fixes
     from workbench.evidence.report import Verdict
@@ -119,7 +122,7 @@ def evidence(view: EvidenceView) -> fixes.Evidence:
     }
 
 
-def stats(found: Stats) -> bugs.Stats:
+def stats(found: Stats, sites: Sequence[Site]) -> bugs.Stats:
     """Return the figures of `bugs stats --json`. `hours` are those of the last two days, the oldest first."""
     from capture.store.lifecycle import STATES, label
 
@@ -131,6 +134,16 @@ def stats(found: Stats) -> bugs.Stats:
         "recurring": found.recurring,
         "hours": [{"at": span.start + place * span.step, "events": events} for place, events in enumerate(span.counts)],
         "routes": [{"route": route.route, "events": route.events} for route in found.routes],
+        "sites": [
+            {
+                "project": site.project,
+                "environment": site.environment,
+                "bugs": site.bugs,
+                "new": site.new,
+                "last_seen": site.last_seen,
+            }
+            for site in sites
+        ],
         "signed_off": found.signed_off,
         "seconds_to_sign_off": None if found.to_sign_off is None else found.to_sign_off.total_seconds(),
         "cost_usd": {"today": found.cost.today, "week": found.cost.week, "all": found.cost.all},

@@ -124,6 +124,16 @@ class RouteOfEvents(TypedDict):
     events: int
 
 
+class SiteOfBugs(TypedDict):
+    """A project in an environment: how many of its bugs stand, and how many of all are new within a day."""
+
+    project: str
+    environment: str
+    bugs: int
+    new: int
+    last_seen: datetime
+
+
 class Cost(TypedDict):
     """What sessions cost, in US dollars."""
 
@@ -171,6 +181,7 @@ class Stats(TypedDict):
     recurring: int
     hours: list[HourOfEvents]
     routes: list[RouteOfEvents]
+    sites: list[SiteOfBugs]
     signed_off: int
     seconds_to_sign_off: float | None
     cost_usd: Cost
