@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -34,6 +35,20 @@ LONGEST = ("tests/endtoend/", "tests/sessions/", "tests/faults/", "tests/evidenc
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Take half as many processes again as there are cores: many tests wait for programs that they have started."""
     return (len(os.sched_getaffinity(0)) * 3 + 1) // 2
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for garbage neither while modules and tests are made, nor ever after among these.
+
+    They are millions of objects, and stay to the end: a test that collects garbage would go through all of them.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
