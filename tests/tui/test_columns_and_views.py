@@ -20,7 +20,8 @@ from workbench.bugs.filters import FilterError, parse
 from workbench.bugs.order import LATEST_FIRST, Order
 from workbench.bugs.rows import BugRow, IssueLink
 from workbench.config import Value
-from workbench.tui.columns import BY_ID, COLUMNS, SORTS, Chosen, column_at, fitted, heading_line, row_line
+from workbench.tui.column_layout import column_at, fitted, heading_line, row_line
+from workbench.tui.columns import BY_ID, COLUMNS, SORTS, Chosen
 from workbench.tui.filter_box import wrong_lines
 from workbench.tui.remembered import HISTORY, Memory, NotRemembered
 from workbench.tui.views import BUILT_IN, View, both, views_of

@@ -23,12 +23,13 @@ from workbench.tui.attention import SETTING, call, way_of
 from workbench.tui.background import Background, Tell
 from workbench.tui.desk import Clock, Desk
 from workbench.tui.failures import told
-from workbench.tui.palette import ActionCommands
 from workbench.tui.place import PlaceScreen
 from workbench.tui.screens.bugs import BugsScreen
 from workbench.tui.themes import DARK, LIGHT
 
 if TYPE_CHECKING:
+    from textual.command import Provider
+
     from workbench.config import Config
 
 TICK_SECONDS = 5.0
@@ -59,12 +60,18 @@ class Needed(Message):
     told: tuple[str, ...]
 
 
+def _action_commands() -> type[Provider]:
+    from workbench.tui.palette import ActionCommands
+
+    return ActionCommands
+
+
 class WorkbenchApp(App[None], inherit_bindings=False):
     """The workbench in a terminal."""
 
     TITLE = "Bug workbench"
     CSS_PATH = "workbench.tcss"
-    COMMANDS = App.COMMANDS | {ActionCommands}
+    COMMANDS = App.COMMANDS | {_action_commands}  # a function: loaded when it is first wanted
     BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(self, config: Config, *, clock: Clock | None = None) -> None:

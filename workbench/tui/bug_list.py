@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from workbench.tui.columns import Chosen, Fitted, fitted, row_line
+from workbench.tui.column_layout import Fitted, fitted, row_line
+from workbench.tui.columns import Chosen
 from workbench.tui.lines import Line, line
 from workbench.tui.pane import Pane
 from workbench.tui.words import age

@@ -11,7 +11,7 @@ from textual.message import Message
 
 from workbench.text import plain
 from workbench.tui.bars import Bar
-from workbench.tui.columns import Fitted, column_at
+from workbench.tui.column_layout import Fitted, column_at
 from workbench.tui.lines import Span, cell, line
 
 NAME = 24  # cells of a name, at most

@@ -14,6 +14,7 @@ from workbench.tui.documents.figures import By, Figures, over_time_lines, varyin
 from workbench.tui.documents.history import history_lines
 from workbench.tui.documents.occurrences import occurrence_lines
 from workbench.tui.documents.outside import outside_lines
+from workbench.tui.documents.request import request_lines
 from workbench.tui.documents.stack import stack_lines
 from workbench.tui.documents.triage import note_lines, related_lines, standing
 from workbench.tui.lines import BLANK, Line, Span, cell, heading, line, paragraphs
@@ -29,7 +30,7 @@ from workbench.tui.words import (
 )
 
 if TYPE_CHECKING:
-    from capture.event import Event, Request
+    from capture.event import Event
     from workbench.bugs.occurrences import Window
     from workbench.bugs.rows import BugPage, SessionRow, SignOffRow
     from workbench.tui.actions import KeyOf
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 SECTIONS = (
     "why", "stack", "request", "breadcrumbs", "over time", "varies", "occurrences", "fix", "outside", "history",
 )  # fmt: skip
-BODY_LINES = 40
 
 
 @dataclass(frozen=True)
@@ -177,76 +177,12 @@ def _which(page: BugPage, view: View) -> str:
 
 
 def _request(page: BugPage, view: View) -> Iterator[Line]:
-    yield heading("Request", section="request", note=_which(page, view) if view.event else "")
-    request = view.event.request if view.event else None
-    if view.event is None or request is None:
-        yield line((f"  {_instead_of_a_request(view.event)}", "muted"))
-    else:
-        yield from _request_table(request, view)
-    if view.event is not None:
-        yield from _table(
-            {
-                "user": view.event.user_id or "",
-                "release": view.event.release or "",
-                "server": " · ".join(word for word in (view.event.server, view.event.thread, view.event.task) if word),
-                "running": " · ".join(
-                    f"{name} {version}"
-                    for name, version in (("Python", view.event.python), ("Django", view.event.django))
-                    if version
-                ),
-                **{f"tag {name}": value for name, value in list(view.event.tags.items())[:20]},
-            },
-            view.width,
-        )
-        for name, fields in list(view.event.contexts.items())[:20]:
-            shown = {f"{name} {field}": value for field, value in list(fields.items())[:30]}
-            yield from _table(shown, view.width)
-
-
-def _instead_of_a_request(event: Event | None) -> str:
-    if event is None:
-        return "No occurrence is stored any more."
-    if event.job is None:
-        return "Not from a request."
-    return f"Not from a request, but from the {event.job.kind} {plain(event.job.name, 200)}."
+    return request_lines(view.event, view.width, note=_which(page, view) if view.event else "")
 
 
 def _breadcrumbs(page: BugPage, view: View) -> Iterator[Line]:
     if view.event is not None:
         yield from breadcrumb_lines(view.event, view.width)
-
-
-def _request_table(request: Request, view: View) -> Iterator[Line]:
-    assert view.event is not None
-    status = f"→ {view.event.status} {view.event.reason}".rstrip() if view.event.status else ""
-    yield line(f"  {plain(request.method, 20)} ", (plain(request.path, 400), "accent"), (f"  {status}", "bad"))
-    yield from _table(
-        {
-            "host": f"{request.scheme}://{request.host}" if request.host else "",
-            "query": request.query,
-            "route": request.route or "none matched",
-            "view": request.view,
-            "referer": request.referer,
-            "body": request.body_note if request.body is None else "",
-        },
-        view.width,
-    )
-    for name, value in list(request.headers.items())[:60]:
-        yield from _table({plain(name, 24): value}, view.width)
-    if request.body:
-        note = f"  {request.body_note}" if request.body_note else ""
-        yield line((f"  body {plain(request.content_type, 60)}{note}", "muted"))
-        yield from paragraphs(plain_lines(request.body, most=BODY_LINES), view.width, indent="    ")
-
-
-def _table(values: dict[str, str], width: int) -> Iterator[Line]:
-    for name, value in values.items():
-        if not value:
-            continue
-        pieces = paragraphs([plain(value, 600)], width - 18)
-        yield line((f"  {plain(name, 24):<14}  ", "muted"), *pieces[0].spans)
-        for piece in pieces[1:]:
-            yield line(" " * 18, *piece.spans)
 
 
 def _over_time(_page: BugPage, view: View) -> Iterator[Line]:

@@ -15,7 +15,7 @@ from workbench.text import plain
 from workbench.tui.actions import Here
 from workbench.tui.bars import Bar
 from workbench.tui.bug_list import BugList
-from workbench.tui.columns import heading_line
+from workbench.tui.column_layout import heading_line
 from workbench.tui.desk import Asked, Listed
 from workbench.tui.document import Document
 from workbench.tui.filter_box import FilterBox, Suggestions
