@@ -73,15 +73,19 @@ def calls_of(traceback: TracebackType | None) -> Calls:
         traceback = traceback.tb_next
     if len(lines) > MAX_FRAMES:  # a recursion: its beginning and its end tell the story
         lines = lines[: MAX_FRAMES // 4] + lines[-(MAX_FRAMES - MAX_FRAMES // 4) :]
-    _look_through([call for call in lines if (id(call[0].f_code), call[1]) not in _places])
+    _look_through({(id(frame.f_code), lineno): frame for frame, lineno in lines})
     return [(frame, _place(frame, lineno)) for frame, lineno in lines]
 
 
-def _look_through(new: Sequence[tuple[FrameType, int]]) -> None:
+def _look_through(calls: dict[tuple[int, int], FrameType]) -> None:
     """Have the source around new places looked at together: around each alone it takes several times as long."""
+    new = [
+        _window(frame.f_code.co_filename, key[1], frame.f_globals)[1]
+        for key, frame in calls.items()
+        if key not in _places
+    ]
     if len(new) > 1:
-        windows = [_window(frame.f_code.co_filename, lineno, frame.f_globals)[1] for frame, lineno in new]
-        look_through(line[:MAX_LINE] for window in windows for line in window)
+        look_through([line[:MAX_LINE] for window in new for line in window])
 
 
 # (id of the code, line number) → what is the same in every event. A running process keeps the code that it loaded.

@@ -38,21 +38,21 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 # Short texts in which nothing was found, so that what every request says again (a browser's name, a currency) is
 # looked at once. Never a text that held a secret.
-_harmless: set[str] = set()
+harmless: set[str] = set()
 MAX_HARMLESS, MAX_HARMLESS_TEXT = 2_048, 500
 
 
 def scrub_text(text: str, *, limit: int = MAX_TEXT) -> str:
     """Return the text without secrets, at most `limit` characters long, and clean for every store."""
-    if type(text) is str and len(text) <= limit and text in _harmless:
+    if type(text) is str and len(text) <= limit and text in harmless:
         return text
     # What could hide behind the cut is scrubbed first, so that half a password is not mistaken for a harmless word.
     cleaned = clean(text[: limit * 2 + 200])
     scrubbed = _scrub(cleaned)
     if scrubbed == text and len(text) <= MAX_HARMLESS_TEXT and type(text) is str:
-        if len(_harmless) >= MAX_HARMLESS:
-            _harmless.clear()
-        _harmless.add(text)
+        if len(harmless) >= MAX_HARMLESS:
+            harmless.clear()
+        harmless.add(text)
     return scrubbed if len(scrubbed) <= limit else scrubbed[: limit - 1] + "…"
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus, urlsplit, urlunsplit
 
-from capture.scrub import MAX_HARMLESS, MAX_HARMLESS_TEXT, MAX_ITEMS, REDACTED, clean, scrub_text
+from capture.scrub import MAX_HARMLESS, MAX_HARMLESS_TEXT, MAX_ITEMS, REDACTED, clean, harmless, scrub_text
 from capture.secret_keys import is_secret_key, may_name_secret
 
 _plain: set[str] = set()  # queries and URLs in which nothing is encoded and nothing was found
@@ -63,7 +63,8 @@ def scrub_headers(meta: Mapping[str, Any]) -> dict[str, str]:
             if len(result) >= MAX_ITEMS:
                 break
             name, scrubbed = _header(key[:100])
-            result[name] = scrubbed(str(value))
+            text = str(value)
+            result[name] = text if scrubbed is _any_text and text in harmless else scrubbed(text)
     return result
 
 
@@ -73,4 +74,7 @@ def _header(key: str) -> tuple[str, Callable[[str], str]]:
     name = key[5:].replace("_", "-").title()
     if is_secret_key(name):
         return name, lambda _value: REDACTED
-    return name, scrub_url if name in ("Referer", "Origin") else partial(scrub_text, limit=1_000)
+    return name, scrub_url if name in ("Referer", "Origin") else _any_text
+
+
+_any_text = partial(scrub_text, limit=1_000)

@@ -306,8 +306,8 @@ def test_what_is_remembered_holds_no_secret_and_stays_small():
     for number in range(scrub.MAX_HARMLESS + 100):
         scrub_text(f"page {number}")
         scrub_text(f"password={number}-hunter2")
-    assert len(scrub._harmless) <= scrub.MAX_HARMLESS
-    assert not [text for text in scrub._harmless if "hunter2" in text]
+    assert len(scrub.harmless) <= scrub.MAX_HARMLESS
+    assert not [text for text in scrub.harmless if "hunter2" in text]
 
 
 @given(st.text(st.characters(codec=None, exclude_categories=()), max_size=300))

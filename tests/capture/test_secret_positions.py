@@ -134,9 +134,9 @@ def test_source_without_secrets_stays(tmp_path):
 
 
 def test_what_was_redacted_is_not_remembered_as_harmless(monkeypatch):
-    monkeypatch.setattr(scrub, "_harmless", set())
+    monkeypatch.setattr(scrub, "harmless", set())
     pairs = [["password", SECRET], ["species", "rabbit"]]
     assert scrub_value(pairs) == [["password", "[redacted]"], ["species", "rabbit"]]
     assert SECRET not in describe([("password", SECRET * 20), ("species", "rabbit " * 30)])
-    assert "rabbit" in str(scrub._harmless)
-    assert SECRET not in str(scrub._harmless)
+    assert "rabbit" in str(scrub.harmless)
+    assert SECRET not in str(scrub.harmless)
