@@ -46,6 +46,10 @@ from workbench.sessions.worktrees import create
 REHEARSED = fixing.LaunchOptions(rehearse=str(Path(__file__).parent / "scenarios" / "price.toml"))
 
 
+def git(root: Path, *words: str) -> None:
+    subprocess.run(["git", *words], cwd=root, check=True, capture_output=True)
+
+
 def with_setting(config: Config, key: str, value: object) -> Config:
     return Config(config.repo, config.state_dir, {**config.values, key: Value(value, "test")})
 
@@ -256,6 +260,15 @@ def test_the_setting_rehearses_unless_a_person_says_otherwise(config, monkeypatc
     assert found == ["price", "happy", None]
     monkeypatch.setattr("workbench.sessions.claude.has_login", lambda *_: False)
     assert fixing.rehearsal_for(asking, "") == "happy"
+
+
+def test_submodules_that_nothing_fills_are_told_of(idle, config, engine, bug, now, clinic):
+    (clinic / ".gitmodules").write_text('[submodule "x"]\n\tpath = x\n\turl = ../x\n')
+    git(clinic, "add", ".")
+    git(clinic, "commit", "-q", "-m", "a submodule")
+    row = fixing.launch(config, engine, bug, by="Ada", options=REHEARSED, now=now)
+    told = [entry.body["text"] for entry in queries.transcript(engine, row.id) if entry.kind == "notice"]
+    assert any("git submodule update --init" in text for text in told)
 
 
 def test_a_clean_checkout_has_no_notice(config, clinic):

@@ -131,7 +131,12 @@ def launch(
             host=socket.gethostname(),
             started_at=now,
         )
-        notices = [text for text in (_uncommitted_notice(config, repository), _unsandboxed_notice(no_sandbox)) if text]
+        told = (
+            _uncommitted_notice(config, repository),
+            _unsandboxed_notice(no_sandbox),
+            _submodules(config, place.path),
+        )
+        notices = [text for text in told if text]
         with queue.places(config):
             with record.transaction(engine) as session:
                 has_place = not queue.is_full(session, config)
@@ -190,6 +195,16 @@ def _unsandboxed_notice(trouble: NoSandbox | None) -> str | None:
     return (
         f"No sandbox: {trouble.reason}. What the agent does is judged by the guard alone, and the tests that it writes"
         " run with the rights of this user."
+    )
+
+
+def _submodules(config: Config, worktree: Path) -> str | None:
+    """Return a warning where the base has submodules that nothing fills: git leaves them empty in a new worktree."""
+    if config["worktree.setup"] or not (worktree / ".gitmodules").is_file():
+        return None
+    return (
+        "This repository has submodules, and git leaves their folders empty in a new worktree. To have them filled, set"
+        ' worktree.setup = "git submodule update --init" and launch again.'
     )
 
 
