@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -237,3 +238,35 @@ async def test_marks_say_what_they_are_for(play: Any, text_of: Any) -> None:
     shown = await play("space", look=lambda app: text_of(app.screen))
     assert "1 marked: m mutes, x closes, ? has the rest, esc lets go." in shown
     assert "3 marked: M merges them" in await play("ctrl+a", look=lambda app: text_of(app.screen))
+
+
+async def test_an_act_that_takes_long_says_that_it_is_still_at_work(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, eventually: Any, text_of: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("workbench.tui.place.PATIENCE_SECONDS", 0.01)
+    app = make_app()
+    may_end = threading.Event()
+    real = app.desk.act
+    monkeypatch.setattr(app.desk, "act", lambda *given, **words: (may_end.wait(30), real(*given, **words))[1])
+    async with app.run_test(size=(100, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("j", "m", "h")
+        try:
+            await eventually(lambda: "Still at it" in text_of(app.screen))
+        finally:
+            may_end.set()
+        await settle(pilot)
+        assert "Still at it" not in text_of(app.screen)
+
+
+async def test_a_long_message_leaves_room_for_its_cure(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        app.screen.say("what happened " * 40, cure="Start it, " + "and look again " * 8 + "then.")  # type: ignore[attr-defined]
+        await settle(pilot)
+        shown = text_of(app.screen)
+        assert any(told.startswith(" what happened") and told.endswith("…") for told in shown.splitlines())
+        assert "then." in shown
