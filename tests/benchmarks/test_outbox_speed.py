@@ -2,7 +2,8 @@
 
 The stand-in is the one in memory (`standins.github_in_memory`): the other one, a Node.js program, takes so few
 requests a second that it would be what is measured. Beside the workers stands what it takes from as many processes
-that do nothing but open and close issues, and how many requests an action took.
+that do nothing but open and close issues, how many requests an action took, and where the processor time goes: on
+a busy machine that says more than the rate.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from capture.store.tables import Bug, OutboxRow
 from capture.testing import NOW, make_event
 
 pytestmark = pytest.mark.postgres
-BUGS, WORKERS, BAR = 80, 4, 200
+BUGS, WORKERS, BAR = 200, 4, 200
 
 _WORKER = """
-import sys
+import sys, time
 from workbench import config
 from workbench.tracker.worker import Worker
 from capture.store.engine import open_engine
@@ -37,18 +38,22 @@ from workbench.tracker import github  # slow to import, and nobody waits for it 
 one = Worker(config.load(), open_engine(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
+before = time.process_time()
 one.round()
+print(time.process_time() - before)
 one.close()
 """
 _RAW = """
-import sys, requests
+import sys, time, requests
 session, base, name = requests.Session(), sys.argv[1], sys.argv[2]
 session.headers["Authorization"] = "token rw_token"
 print("ready", flush=True)
 sys.stdin.readline()
+before = time.process_time()
 for number in range(int(sys.argv[3])):
     made = session.post(f"{base}/repos/{name}/issues", json={"title": "x", "labels": ["bug"]}).json()["number"]
     session.patch(f"{base}/repos/{name}/issues/{made}", json={"state": "closed"})
+print(time.process_time() - before)
 """
 
 
@@ -67,7 +72,9 @@ def test_four_workers_do_two_hundred_actions_a_second_and_nothing_twice(
             "WORKBENCH_GITHUB_STATUS_MINUTES": "0",
             "PATH": "/usr/bin:/bin",
         }
-        took = _together([[sys.executable, "-c", _WORKER, url]] * WORKERS, environ, tmp_path)
+        before = time.process_time()
+        took, busy = _together([[sys.executable, "-c", _WORKER, url]] * WORKERS, environ, tmp_path)
+        served = time.process_time() - before  # this process has nothing else to do
         engine = open_engine(url)
         with engine.connect() as connection:
             states = Counter(connection.scalars(sa.select(OutboxRow.state).where(OutboxRow.kind != "write_file")))
@@ -77,10 +84,12 @@ def test_four_workers_do_two_hundred_actions_a_second_and_nothing_twice(
         assert {issue["comments"] for issue in there.issues.values()} == {1}
         asked = there.asked.total()
         raw = [sys.executable, "-c", _RAW, there.url, there.full_name, str(BUGS // WORKERS)]
-        theirs = 2 * BUGS / _together([raw] * WORKERS, environ, tmp_path)
-    ours = 2 * BUGS / took
+        bare, bare_busy = _together([raw] * WORKERS, environ, tmp_path)
+    actions, ours, theirs = 2 * BUGS, 2 * BUGS / took, 2 * BUGS / bare
     report("actions of 4 workers on GitHub", ours, "bare requests", theirs, "/s", bar=f"≥ {BAR}", met=ours >= BAR)
-    report("requests an action", asked / (2 * BUGS), "at least", 1, "")
+    report("requests an action", asked / actions, "at least", 1, "")
+    report("processor time of an action", 1000 * busy / actions, "bare request", 1000 * bare_busy / actions, "ms")
+    report("of the stand-in, an action", 1000 * served / actions, "of the workers", 1000 * busy / actions, "ms")
 
 
 def _owe_a_comment_each(engine: sa.Engine) -> None:
@@ -94,8 +103,11 @@ def _owe_a_comment_each(engine: sa.Engine) -> None:
         session.commit()
 
 
-def _together(argvs: list[list[str]], environ: dict[str, str], folder: Path) -> float:
-    """Start all, wait until each has imported what it needs, let them go, and return the seconds until all end."""
+def _together(argvs: list[list[str]], environ: dict[str, str], folder: Path) -> tuple[float, float]:
+    """Start all, wait until each has imported what it needs, let them go, and return the seconds until all end.
+
+    And the processor time that they took together.
+    """
     pipe = subprocess.PIPE
     processes = [subprocess.Popen(argv, cwd=folder, env=environ, stdin=pipe, stdout=pipe) for argv in argvs]
     try:
@@ -108,7 +120,8 @@ def _together(argvs: list[list[str]], environ: dict[str, str], folder: Path) -> 
             process.stdin.write(b"\n")
             process.stdin.flush()
         assert [process.wait(300) for process in processes] == [0] * len(processes)
-        return time.monotonic() - begun
+        took = time.monotonic() - begun
+        return took, sum(float(process.stdout.read()) for process in processes if process.stdout is not None)
     finally:
         for process in processes:
             process.kill()
