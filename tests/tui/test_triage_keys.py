@@ -268,5 +268,5 @@ async def test_a_long_message_leaves_room_for_its_cure(
         app.screen.say("what happened " * 40, cure="Start it, " + "and look again " * 8 + "then.")  # type: ignore[attr-defined]
         await settle(pilot)
         shown = text_of(app.screen)
-        assert any(told.startswith(" what happened") and told.endswith("…") for told in shown.splitlines())
+        assert any("happened" in told and told.endswith("…") for told in shown.splitlines())
         assert "then." in shown
