@@ -74,6 +74,7 @@ def _sqlite_engine(url: URL, *, create: bool) -> Engine:
     if url.database and url.database != ":memory:":
         if create:
             _make_folder(path.parent)
+            moving.begin_anew(path)
         elif not path.exists():
             raise StoreUnreachable(
                 f"There is no database at {url.database}.",

@@ -6,6 +6,7 @@ connection is taken from the pool (once a batch) the file at the path is looked 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,16 @@ def watch(engine: Engine, path: Path, *, create: bool) -> None:
         sa.event.listen(engine, "do_connect", refuse)
     sa.event.listen(engine, "connect", note)
     sa.event.listen(engine, "checkout", look)
+
+
+def begin_anew(path: Path) -> None:
+    """Let a file that is about to be made at `path` share nothing with one that was there and is still open somewhere.
+
+    SQLite's shared memory says where the pages of the other file are. Who has it open keeps it.
+    """
+    if not path.exists():
+        with suppress(OSError):
+            Path(f"{path}-shm").unlink()
 
 
 def is_there(info: dict[str, Any]) -> bool:

@@ -75,6 +75,17 @@ def test_another_file_in_its_place_is_opened(opened: Engine, path: Path) -> None
     assert _words(open_engine(f"sqlite:///{path}")) == ["second"]
 
 
+def test_a_file_that_is_made_anew_shares_nothing_with_the_one_that_is_still_open(opened: Engine, path: Path) -> None:
+    shared = Path(f"{path}-shm").stat().st_ino
+    path.unlink()
+    new = open_engine(f"sqlite:///{path}", create=True)
+    use_write_ahead_log(new)
+    _write(new, "CREATE TABLE said (word TEXT)")
+    _write(new, "INSERT INTO said VALUES ('new')")
+    assert Path(f"{path}-shm").stat().st_ino != shared, "it says where the other file's pages are"
+    assert (_words(new), _words(opened)) == (["new"], ["new"])
+
+
 def test_a_folder_may_be_changed_under_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     engine = open_engine("sqlite:///here.db", create=True)
