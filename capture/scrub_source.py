@@ -50,7 +50,7 @@ def look_through(lines: Iterable[str]) -> bool:
     if not new:
         return True
     text = "\n".join(new)
-    if clean(text) is not text or may_have_shape(text, text.lower()) or _may_be_key_material(new):
+    if clean(text) is not text or may_have_shape(text, text.lower()) or any(map(_is_key_material, new)):
         return False
     telling = [line for line in new if _may_have_key(line)]
     lowered = "\n".join(telling).lower()
@@ -94,7 +94,7 @@ def redact_below(lines: Sequence[str], telling: Sequence[bool]) -> list[str]:
     result = []
     below = 0
     for line, may_tell in zip(lines, telling, strict=True):
-        if len(line) >= 40 and _KEY_MATERIAL.fullmatch(line):
+        if _is_key_material(line):
             result.append(REDACTED)
             continue
         if not below and not may_tell:
@@ -118,9 +118,9 @@ def _ends_with_a_key(code: str) -> bool:
     return key is not None and is_secret_key(key[1])
 
 
-def _may_be_key_material(lines: Iterable[str]) -> bool:
-    """Return whether one of the lines is long and of one word."""
-    return any(len(line) >= 40 and " " not in line.strip() for line in lines)
+def _is_key_material(line: str) -> bool:
+    """Return whether a line of source holds key material, and nothing else but what joins it to the next."""
+    return len(line) >= 40 and _KEY_MATERIAL.fullmatch(line) is not None
 
 
 def _redact_parameters(line: str, *, all_of_them: bool) -> tuple[str, bool]:

@@ -15,6 +15,7 @@ from django.utils import translation
 from capture import requests, scrub
 from capture.frames import source
 from capture.scrub import scrub_text, scrub_value
+from capture.scrub_source import scrub_lines
 from capture.values import describe
 
 SECRET = "Zq17hunter2"
@@ -121,6 +122,12 @@ def test_secrets_in_source_lines(tmp_path, text):
         before, line, after = source(str(path), lineno)
         assert SECRET not in "\n".join((*before, line, *after)), lineno
         assert "cat" in "\n".join((*before, line, *after))
+
+
+@pytest.mark.parametrize("end", ['"', '" + \\', '" ,', '\\n" )'])
+def test_lines_of_a_private_key_whose_beginning_is_out_of_sight(end):
+    lines = [f'    "{number}IEpAIBAAKCAQEA7bqZq17hunter2PEMbody0123456789abcdef{end}' for number in range(3)]
+    assert scrub_lines(lines) == ["[redacted]"] * 3
 
 
 def test_source_without_secrets_stays(tmp_path):
