@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import BindingType
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Input
 
 from workbench.text import plain
 from workbench.tui.actions import Here
@@ -21,6 +20,7 @@ from workbench.tui.lines import Line, Span, line
 from workbench.tui.place import bindings
 from workbench.tui.screens.acts import BugActs
 from workbench.tui.screens.searching import Searching
+from workbench.tui.screens.steering import Steering
 from workbench.tui.words import duration, money, plural, session_mark, short_count
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ ENTRIES_KEPT = 2_000
 READ_SECONDS = 0.6  # between two readings: what an agent says in many lines a second is drawn at once
 SURELY_WHOLE = 100  # entries; a reading of fewer was not cut short
 BUG_SECONDS = 5.0  # between two readings of the bug, which changes less often than its session
-MESSAGE = "message to the agent; enter sends it, esc doesn't"
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def _warnings(session: SessionRow) -> list[Span]:
     return [(" NO SANDBOX ", "rehearsal"), ("  ", "")] if session.is_sandboxed is False else []
 
 
-class SessionScreen(BugActs, Searching):
+class SessionScreen(Steering, BugActs, Searching):
     """One fix session, live."""
 
     PLACE = "session"
@@ -72,16 +71,13 @@ class SessionScreen(BugActs, Searching):
         self._has_changed = False
         self._next: Timer | None = None  # reads what has changed since
         self._seconds: Timer | None = None
-        self._sends_back = False
 
     def body(self) -> Iterable[Widget]:
         """Return the head, the transcript, the question and the message box."""
         yield Bar(id="head")
         yield Document(id="main", follow=True)
         yield Document(id="asks", has_cursor=False)
-        box = Input(placeholder=MESSAGE, id="say")
-        box.cursor_blink = False
-        yield box
+        yield self.message_box()
 
     @property
     def transcript(self) -> Document:
@@ -92,6 +88,16 @@ class SessionScreen(BugActs, Searching):
     def bug(self) -> BugRow | None:
         """The bug that the session works on."""
         return self._row
+
+    @property
+    def steered(self) -> SessionRow | None:
+        """The session."""
+        return self._session
+
+    @property
+    def questions(self) -> list[ApprovalRow]:
+        """What the agent asks for."""
+        return self._approvals
 
     def here(self) -> Here:
         """Return the session, and whether it asks for something."""
@@ -206,83 +212,12 @@ class SessionScreen(BugActs, Searching):
 
     # --- acts --------------------------------------------------------------------------------------------------
 
-    def do_allow(self) -> None:
-        """Allow what the agent asks for."""
-        self._answer(allow=True)
-
-    def do_deny(self) -> None:
-        """Deny what the agent asks for."""
-        self._answer(allow=False)
-
-    def _answer(self, *, allow: bool) -> None:
-        asked = self._approvals[0]
-        word = "Allowed" if allow else "Denied"
-
-        def answered(_: None) -> None:
-            self.say(f"{word}: {asked.body.get('tool') or 'the tool'}")
-            self.reload()
-
-        self.load(lambda: self.workbench.desk.answer(asked.id, allow=allow), answered)
-
-    def do_interrupt(self) -> None:
-        """Ask the session to stop; it can be resumed."""
-        self.load(
-            lambda: self.workbench.desk.interrupt(self._session_id),
-            lambda _: self.say(f"Asked the session to stop; {self.key('resume')} resumes it afterwards."),
-        )
-
-    def do_resume(self) -> None:
-        """Let the session go on where it was."""
-
-        def resumed(_: SessionRow) -> None:
-            self.say("The session goes on.")
-            self.reload()
-
-        self.load(lambda: self.workbench.desk.resume(self._session_id), resumed)
-
     def do_unlock(self) -> None:
         """Let the agent go on without its test, or change the one that is locked."""
         self.load(
             lambda: self.workbench.desk.unlock(self._session_id),
             lambda _: self.say("The agent is told: it may go on."),
         )
-
-    def do_send_back(self) -> None:
-        """Let the word be typed that sends the agent back to its test."""
-        self._open_box("what is wrong with the test; enter sends the agent back to it", sends_back=True)
-
-    def do_message(self) -> None:
-        """Let a message be typed."""
-        self._open_box(MESSAGE, sends_back=False)
-
-    def _open_box(self, placeholder: str, *, sends_back: bool) -> None:
-        self._sends_back = sends_back
-        box = self.query_one("#say", Input)
-        box.placeholder = placeholder
-        box.add_class("-shown")
-        box.focus()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Send the message."""
-        text = event.value.strip()
-        self._close_box()
-        desk = self.workbench.desk
-        send = desk.send_back if self._sends_back else desk.say
-        if text:
-            self.load(lambda: send(self._session_id, text), lambda _: self.say("Sent."))
-
-    def _close_box(self) -> None:
-        box = self.query_one("#say", Input)
-        box.value = ""
-        box.remove_class("-shown")
-        self.transcript.focus()
-
-    def do_back(self) -> None:
-        """Close the message box, or go back; the session goes on."""
-        if self.query_one("#say", Input).has_class("-shown"):
-            self._close_box()
-        else:
-            super().do_back()
 
     def do_copy(self) -> None:
         """Copy the branch."""
