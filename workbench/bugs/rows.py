@@ -274,6 +274,9 @@ class RelatedBug:
         return label(self.number)
 
 
+_REPEATED = frozenset({"Bash", "Read", "Glob", "Grep"})  # tools that an agent may want to use in the same way again
+
+
 @dataclass(frozen=True)
 class ApprovalRow:
     """A question of the agent that waits for a person."""
@@ -281,7 +284,14 @@ class ApprovalRow:
     id: int
     session_id: str
     asked_at: datetime
-    body: dict[str, Any]  # tool, title, input
+    body: dict[str, Any]  # tool, title, input, reason, shared
+
+    @property
+    def why_not_always(self) -> str:
+        """Why a yes to it cannot count for the whole session; empty where it can."""
+        if self.body.get("shared"):
+            return "It repeats something from the recorded failure, which is asked each time."
+        return "" if self.body.get("tool") in _REPEATED else "This is asked only once."
 
 
 @dataclass(frozen=True)

@@ -3,22 +3,26 @@
 from workbench.fixing.attaching import attach, claim, collect, let_go
 from workbench.fixing.briefing import brief
 from workbench.fixing.costs import Spent
+from workbench.fixing.ending import end
 from workbench.fixing.following import follow, transcript
 from workbench.fixing.launching import LaunchOptions, launch, rehearsal_for, uncommitted_notice
 from workbench.fixing.resuming import resume
 from workbench.fixing.steering import answer, interrupt, say, send_back, sweep, unlock, wait
+from workbench.fixing.taking_over import TakenOver, take_over
 from workbench.fixing.tending import tend
 from workbench.fixing.terms import Terms, terms
 
 __all__ = [
     "LaunchOptions",
     "Spent",
+    "TakenOver",
     "Terms",
     "answer",
     "attach",
     "brief",
     "claim",
     "collect",
+    "end",
     "follow",
     "interrupt",
     "launch",
@@ -28,6 +32,7 @@ __all__ = [
     "say",
     "send_back",
     "sweep",
+    "take_over",
     "tend",
     "terms",
     "transcript",

@@ -57,8 +57,15 @@ def claim(
 
 
 def reclaim(
-    session: Session, fix: FixSession, options: dict[str, Any], runner: Identity, *, by: str, now: datetime
-) -> None:
+    session: Session,
+    fix: FixSession,
+    options: dict[str, Any],
+    runner: Identity,
+    *,
+    by: str,
+    now: datetime,
+    what: str = "resumed",
+) -> FixSession:
     """Write that the session goes on, unless somebody else began one on its bug."""
     bug = _locked_bug(session, col(Bug.id) == fix.bug_id, own=fix.id)
     again = session.get_one(FixSession, fix.id)
@@ -70,7 +77,8 @@ def reclaim(
         again.phase = "fix"
     again.pid, again.pid_started, again.heartbeat_at = runner.pid, runner.started, now
     session.add(again)
-    _to_fixing(session, bug, reason=f"session {fix.id[:8]} resumed", by=by, now=now)
+    _to_fixing(session, bug, reason=f"session {fix.id[:8]} {what}", by=by, now=now)
+    return again
 
 
 def unclaim(engine: Engine, session_id: str, *, by: str, now: datetime) -> None:

@@ -13,7 +13,7 @@ from sqlmodel import col, select
 
 from capture.store.tables import FixSession, SessionRequest, TranscriptEntry
 from workbench.bugs import queries
-from workbench.bugs.rows import SessionRow
+from workbench.bugs.rows import ApprovalRow, SessionRow
 from workbench.contained import RUNNER_MARK
 from workbench.errors import NotFound, Refused
 from workbench.sessions import record, recovering
@@ -21,6 +21,7 @@ from workbench.sessions.process import Identity, end_leftovers
 
 LIVE = ("starting", "working", "needs_input", "waiting", "quiet")
 CLAIM = "claim"  # the phase of a session that is somebody else's: it only keeps others from the bug
+TAKEN_OVER = "taken over"  # the phase of a session that a person goes on with in Claude Code itself
 PHASE_QUESTION = "Phase one"  # the tool that a question between the phases goes by
 LOOK_SECONDS = 0.2
 SWEEP_SECONDS = 2.0
@@ -31,7 +32,7 @@ def interrupt(engine: Engine, session_id: str, *, by: str, now: datetime) -> Non
 
     One that waits for a place leaves the queue, and a claim is let go.
     """
-    if _left_queue(engine, session_id, by=by, now=now):
+    if left_queue(engine, session_id, by=by, now=now):
         return
     _request(engine, session_id, "interrupt", {}, by=by, now=now)
 
@@ -59,8 +60,20 @@ def send_back(engine: Engine, session_id: str, text: str, *, by: str, now: datet
         _request(engine, session_id, "send_back", {"text": text}, by=by, now=now)
 
 
-def answer(engine: Engine, approval_id: int, *, allow: bool, note: str = "", by: str, now: datetime) -> None:
-    """Answer what an agent asked for. An answer is final: a second one raises `Refused`."""
+def answer(
+    engine: Engine,
+    approval_id: int,
+    *,
+    allow: bool,
+    always: bool = False,
+    note: str = "",
+    by: str,
+    now: datetime,
+) -> None:
+    """Answer what an agent asked for. An answer is final: a second one raises `Refused`.
+
+    With `always`, exactly this is not asked again in this session.
+    """
     with record.transaction(engine) as session:
         request = session.exec(
             select(SessionRequest)
@@ -71,7 +84,11 @@ def answer(engine: Engine, approval_id: int, *, allow: bool, note: str = "", by:
             raise NotFound(f"There is no question {approval_id}.")
         if request.answered_at is not None:
             raise Refused(f"That was answered already by {request.answered_by}: {request.answer}.")
-        request.answer, request.answer_note = "allow" if allow else "deny", note
+        asked = ApprovalRow(approval_id, request.session_id, request.asked_at, request.body)
+        if allow and always and (why := asked.why_not_always):
+            raise Refused(why, cure="Say yes: that counts for this once.")
+        yes = record.ALWAYS if always else record.ALLOW
+        request.answer, request.answer_note = yes if allow else record.DENY, note
         request.answered_at, request.answered_by = now, by
         session.add(request)
 
@@ -94,12 +111,23 @@ def sweep(engine: Engine, *, now: datetime) -> list[str]:
                 why = "whoever claimed it is gone"
                 record.end(session, fix.id, "interrupted", why, to="open", reason=why, now=now)
                 continue
-            text = "The runner of this session is gone. Its work is in the worktree; resume it to go on."
+            who = "Claude Code that took this session over" if fix.phase == TAKEN_OVER else "runner of this session"
+            text = f"The {who} is gone. Its work is in the worktree; resume it to go on."
             session.add(TranscriptEntry(session_id=fix.id, at=now, kind="notice", body={"text": text}))
-            record.end(session, fix.id, "interrupted", "its runner is gone", to=None, reason="", now=now)
+            why = "its Claude Code is gone" if fix.phase == TAKEN_OVER else "its runner is gone"
+            hand_back(fix, now=now)
+            record.end(session, fix.id, "interrupted", why, to=None, reason="", now=now)
         end_leftovers_of(fix)
         recovering.recover(engine, fix.id, now=now)
     return gone
+
+
+def hand_back(fix: FixSession, *, now: datetime) -> None:
+    """Give a session that was taken over the phase back that it was in, if it was."""
+    taken = fix.options.get("taken_over")
+    if fix.phase == TAKEN_OVER and taken:
+        fix.phase = taken["phase"]
+        fix.options = fix.options | {"taken_over": taken | {"until": now.isoformat()}}
 
 
 def end_leftovers_of(fix: FixSession) -> None:
@@ -127,7 +155,8 @@ def wait(
         time.sleep(LOOK_SECONDS)
 
 
-def _left_queue(engine: Engine, session_id: str, *, by: str, now: datetime) -> bool:
+def left_queue(engine: Engine, session_id: str, *, by: str, now: datetime) -> bool:
+    """Take a session out of the queue, or let a claim go, and return whether it was one of these."""
     with record.transaction(engine) as session:
         fix = session.get_one(FixSession, queries.session(engine, session_id).id, with_for_update=True)
         is_claim = fix.phase == CLAIM and fix.state in LIVE
@@ -149,7 +178,7 @@ def _answered_phase(engine: Engine, session_id: str, *, allow: bool, note: str, 
 
 def _check_phase(engine: Engine, session_id: str, phases: tuple[str, ...]) -> None:
     row = queries.session(engine, session_id)
-    if row.is_live and row.phase not in phases:
+    if row.is_live and row.phase != TAKEN_OVER and row.phase not in phases:
         raise Refused(
             f"Session {row.id[:8]} is making its evidence: its test can no longer be changed.",
             cure="Decide on the result: a rejection with a reason goes back to the agent.",
@@ -162,6 +191,8 @@ def _request(engine: Engine, session_id: str, kind: str, body: dict[str, Any], *
         fix = session.get_one(FixSession, row.id, with_for_update=True)
         if fix.state not in LIVE:
             raise Refused(f"Session {fix.id[:8]} is not running: it is {fix.state}.", cure="Resume it.")
+        if fix.phase == TAKEN_OVER:
+            raise Refused(f"Session {fix.id[:8]} has no agent of ours now: it is {fix.activity}.", cure="Ask them.")
         session.add(SessionRequest(session_id=fix.id, kind=kind, body=body, asked_at=now, asked_by=by))
 
 

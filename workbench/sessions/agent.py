@@ -24,18 +24,6 @@ STOP_SECONDS = 10.0  # until an interrupt that is not obeyed is followed by the 
 UNASKED = "This would need a person's yes, and nobody is asked in this session: do without it."
 TAKEN_IN_SECONDS = 20.0  # for what a tool is called with to become a row, before it may run without one
 
-# A second wall behind the guard: rules that Claude Code itself keeps.
-SETTINGS = {
-    "permissions": {
-        "deny": [
-            *("Read(~/.ssh/**)", "Read(~/.aws/**)", "Read(~/.gnupg/**)", "Edit(.git/**)", "Edit(.claude/**)"),
-            *("Edit(.mcp.json)", "Edit(.github/**)", "Bash(git push *)", "Bash(git config *)", "Bash(gh *)"),
-            *("Bash(curl *)", "Bash(wget *)", "Bash(ssh *)", "Bash(sudo *)"),
-        ],
-        "disableBypassPermissionsMode": "disable",
-    }
-}
-
 
 class AgentFailed(Exception):
     """Claude Code did not start, or ended in the middle."""
@@ -145,7 +133,7 @@ class Agent:
             session_store_flush="eager",
             system_prompt={"type": "preset", "preset": "claude_code", "append": options.rules},
             setting_sources=["user"] if options.own_settings else [],
-            settings=json.dumps(SETTINGS | ({"sandbox": options.box.as_settings()} if options.box else {})),
+            settings=json.dumps(options.settings()),
             strict_mcp_config=True,
             mcp_servers={},
             tools=list(TOOLS),

@@ -14,6 +14,18 @@ from workbench.sessions.sandbox import Box
 # nothing to add: writing inside the worktree is allowed by the guard, and outside it is refused.
 PermissionMode = Literal["default", "dontAsk"]
 
+# A second wall behind the guard: rules that Claude Code itself keeps.
+SETTINGS = {
+    "permissions": {
+        "deny": [
+            *("Read(~/.ssh/**)", "Read(~/.aws/**)", "Read(~/.gnupg/**)", "Edit(.git/**)", "Edit(.claude/**)"),
+            *("Edit(.mcp.json)", "Edit(.github/**)", "Bash(git push *)", "Bash(git config *)", "Bash(gh *)"),
+            *("Bash(curl *)", "Bash(wget *)", "Bash(ssh *)", "Bash(sudo *)"),
+        ],
+        "disableBypassPermissionsMode": "disable",
+    }
+}
+
 
 def permission_mode(name: str) -> PermissionMode:
     """Return the mode of that name. Raises `ConfigurationError` for one that is not offered."""
@@ -42,6 +54,10 @@ class AgentOptions:
     environ: Mapping[str, str] = field(default_factory=dict)
     own_settings: bool = False  # load the user's own settings of Claude Code
     box: Box | None = None  # what its commands are contained in
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings that Claude Code is started with."""
+        return SETTINGS | ({"sandbox": self.box.as_settings()} if self.box else {})
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data for JSON."""

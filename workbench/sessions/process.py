@@ -13,7 +13,7 @@ from types import TracebackType
 
 import psutil
 
-from workbench.errors import OutsideError
+from workbench.errors import OutsideError, Refused
 
 GRACE_SECONDS = 5.0
 # Start times are told from the time of booting, in whole seconds, which moves when the clock is set or rounded anew.
@@ -186,6 +186,21 @@ def end_children(of: int, *, but: Collection[int] = ()) -> None:
         with suppress(psutil.NoSuchProcess):
             below += child.children(recursive=True)
     _end([*own, *below])
+
+
+def end_with_children(of: Identity) -> None:
+    """End a process that is not ours, and every one below it. Raises `Refused` where it is somebody else's."""
+    if not of.is_alive:
+        return
+    try:
+        top = psutil.Process(of.pid)
+        below = top.children(recursive=True)
+        _end([top])  # first, so that it may still write down what it has
+        _end([process for process in below if process.is_running()])
+    except psutil.NoSuchProcess:
+        return
+    except psutil.AccessDenied as error:
+        raise Refused(f"Process {of.pid} belongs to another user.", cure="Ask them to end it.") from error
 
 
 def _end(processes: Sequence[psutil.Process]) -> None:

@@ -7,7 +7,7 @@ that no line of a transcript is lost to somebody else's long transaction.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +26,7 @@ from workbench.errors import DatabaseError
 PATIENCE_SECONDS = 300.0  # with a locked or unreachable database
 # What people ask of a running session; an approval is the other way round.
 ASKED = ("interrupt", "message", "unlock", "send_back")
+ALLOW, ALWAYS, DENY = "allow", "always", "deny"  # what a person answers; always: and not to be asked again
 LONGEST_ENTRY = 200_000  # characters of one text of the transcript
 
 _Result = TypeVar("_Result")
@@ -125,6 +126,20 @@ class Record:
 
         return self._patiently(read)
 
+    def is_always_allowed(self, tool: str, given: Mapping[str, Any]) -> bool:
+        """Say whether a person has allowed exactly this for the whole of the session."""
+
+        def read(session: Session) -> bool:
+            answered = select(SessionRequest.body).where(
+                SessionRequest.session_id == self.session_id, SessionRequest.answer == ALWAYS
+            )
+            return any(
+                body.get("tool") == tool and _what_counts(body.get("input") or {}) == _what_counts(given)
+                for body in session.exec(answered)
+            )
+
+        return self._patiently(read)
+
     def asked(self) -> list[Asked]:
         """Return what people asked for and got no answer to yet, the oldest first."""
 
@@ -218,6 +233,11 @@ def move(session: Session, bug: Bug, to: State, *, by: Actor, reason: str, now: 
     session.flush()
     assert bug.id is not None
     outbox.owe(session, "write_file", bug.id, occasion=f"transition {transition.id}", now=now)
+
+
+def _what_counts(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of a tool's input what it does, without the words about it, which an agent chooses anew each time."""
+    return {name: value for name, value in given.items() if name not in ("description", "timeout")}
 
 
 def _fix(session: Session, session_id: str) -> FixSession:

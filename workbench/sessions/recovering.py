@@ -25,6 +25,9 @@ from workbench.sessions.record import entry as as_row
 from workbench.sessions.record import transaction
 from workbench.sessions.said import Entry, Reply, entries, tokens
 
+# How the client writes down its own commands, such as /exit, and what they print.
+_OWN_COMMANDS = ("<command-name>", "<command-message>", "<local-command-")
+
 
 def client_home(environ: Mapping[str, str]) -> Path:
     """Return the folder that a client with this environment keeps its conversations below."""
@@ -48,7 +51,7 @@ def recover(engine: Engine, session_id: str, *, now: datetime) -> int:
         client_store.add(session, {"project_key": file.parent.name, "session_id": session_id}, _named(lines))
         known = _Known.of(session, session_id)
         added = 0
-        for at, each in _told(lines):
+        for at, each in _told(lines, fix.options.get("taken_over") or {}):
             if not known.has(each):
                 session.add(as_row(session_id, at or now, each.kind, each.row))
                 added += 1
@@ -146,7 +149,7 @@ def _named(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [line for line in lines if line.get("uuid")]
 
 
-def _told(lines: list[dict[str, Any]]) -> Iterator[tuple[datetime | None, Entry]]:
+def _told(lines: list[dict[str, Any]], taken_over: Mapping[str, str]) -> Iterator[tuple[datetime | None, Entry]]:
     for line in lines:
         message = line.get("message")
         if line.get("isSidechain") or not isinstance(message, dict) or line.get("type") not in ("assistant", "user"):
@@ -158,10 +161,25 @@ def _told(lines: list[dict[str, Any]]) -> Iterator[tuple[datetime | None, Entry]
             if message.get("id"):
                 cost = prices.estimate(str(message.get("model") or ""), usage)
                 reply = Reply(str(message["id"]), tokens(usage), cost)
-        else:  # a prompt is a row before the client hears it
+        else:  # a prompt is a row before the client hears it, unless a person typed it there
+            if prompt := _typed(line, blocks, taken_over):
+                yield _time(line.get("timestamp")), prompt
             blocks = _results(blocks)
         for each in entries(str(line.get("uuid") or ""), blocks, reply):
             yield _time(line.get("timestamp")), each
+
+
+def _typed(line: Mapping[str, Any], content: Any, taken_over: Mapping[str, str]) -> Entry | None:
+    """Return what whoever had taken the session over has typed, if this line is that."""
+    at = _time(line.get("timestamp"))
+    since, until = _time(taken_over.get("since")), _time(taken_over.get("until"))
+    if line.get("isMeta") or at is None or since is None or at < since or (until is not None and at > until):
+        return None
+    given = content if isinstance(content, list) else [{"type": "text", "text": content}]
+    text = "\n".join(str(one.get("text")) for one in given if isinstance(one, dict) and one.get("type") == "text")
+    if not text.strip() or text.startswith(_OWN_COMMANDS):
+        return None
+    return Entry("prompt", {"text": text, "by": taken_over["by"]}, key=f"{line.get('uuid')}/prompt")
 
 
 def _results(blocks: Any) -> list[Any]:

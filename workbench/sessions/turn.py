@@ -13,7 +13,7 @@ from workbench.sessions.agent import Agent, AgentFailed
 from workbench.sessions.commands import Decision
 from workbench.sessions.guard import Guard
 from workbench.sessions.options import AgentOptions
-from workbench.sessions.record import Asked, Record
+from workbench.sessions.record import ALLOW, ALWAYS, Asked, Record
 from workbench.sessions.said import Ask, Entry, Reply, Said, Started, TurnEnded, Waiting
 
 LOOK_SECONDS = 0.25  # between two looks for what people ask
@@ -273,6 +273,10 @@ class Turn:
 
     async def _ask(self, ask: Ask) -> tuple[bool, str]:
         """Put a question to people and wait for the answer, however long it takes."""
+        if not ask.shared and await asyncio.to_thread(self._record.is_always_allowed, ask.tool, ask.given):
+            told = f"{ask.tool}: allowed, as for the whole of this session."
+            await asyncio.to_thread(self._record.entry, "notice", text=told)
+            return True, ""
         asked_at = time.monotonic()
         request = await asyncio.to_thread(self._record.ask, ask.as_dict())
         self._questions += 1
@@ -286,12 +290,13 @@ class Turn:
             if self._deadline is not None:
                 self._deadline += self._heard - asked_at  # a person's time is not the agent's
         verdict, note = answer
+        allowed = verdict in (ALLOW, ALWAYS)
         await asyncio.to_thread(
-            self._record.entry, "notice", text=f"{ask.tool}: {'allowed' if verdict == 'allow' else 'refused'}. {note}"
+            self._record.entry, "notice", text=f"{ask.tool}: {'allowed' if allowed else 'refused'}. {note}"
         )
         if not self._questions:
             await self._show("working", "at work")
-        return verdict == "allow", note
+        return allowed, note
 
     async def _show(self, state: str, activity: str) -> None:
         await asyncio.to_thread(self._record.update, **self._shown(state, activity))

@@ -98,7 +98,7 @@ class SessionRequest(columns.Row, table=True):
     body: dict[str, Any] = columns.json(default_factory=dict)
     asked_at: datetime = columns.time()
     asked_by: str = columns.text()
-    answer: str | None = columns.text(default=None)  # allow, deny, done
+    answer: str | None = columns.text(default=None)  # allow, always, deny, done
     answer_note: str = columns.text(default="")
     answered_at: datetime | None = columns.time(default=None)
     answered_by: str | None = columns.text(default=None)
