@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -40,7 +41,7 @@ from workbench.sessions.order import First, Order
 from workbench.sessions.process import Detached, Identity
 from workbench.sessions.record import Record
 from workbench.sessions.sandbox import NoSandbox
-from workbench.sessions.turn import Outcome
+from workbench.sessions.turn import Outcome, Spent
 from workbench.sessions.worktrees import create
 
 REHEARSED = fixing.LaunchOptions(rehearse=str(Path(__file__).parent / "scenarios" / "price.toml"))
@@ -580,6 +581,22 @@ def test_a_conversation_that_the_client_lost_begins_anew_with_the_brief(
     assert AgentPart(Known.of(config, Record(engine, fix.id)), opening).play() == Outcome("finished", "ok")
     assert turns == [(True, asked), (False, told)]
     assert "begins anew" in queries.transcript(engine, fix.id)[-1].body["text"]
+
+
+def test_what_an_agent_said_before_its_runner_attends_to_it_is_told_once(
+    config, engine, make_session, monkeypatch, opening
+):
+    """It is in the client's file by then; its turn hears it as well."""
+    monkeypatch.setattr(agent_part, "until_told", lambda _loop, turn, _prompt: Outcome("finished", str(turn._spent)))
+    monkeypatch.setattr(agent_part.recovering, "recover", lambda *_, **__: pytest.fail("it was read from the file"))
+    fix = make_session(options={"prompt": "p", "program": "claude"})
+    folder = config.state_dir / "sessions" / fix.id
+    folder.mkdir(parents=True)
+    (folder / "event.json").write_text('{"fields": []}')
+    begun = SimpleNamespace(options=SimpleNamespace(environ={}, resume=False))
+    monkeypatch.setattr(opening, "take", lambda: (begun, None))
+    played = AgentPart(Known.of(config, Record(engine, fix.id)), opening).play()
+    assert played == Outcome("finished", str(Spent()))
 
 
 def test_a_change_of_git_is_an_alarm_and_a_flag(config, engine, make_session, clinic):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,25 @@ def test_a_reply_is_a_stream_of_events_with_usage(model):
     assert json.loads(data[5]["delta"]["partial_json"]) == {"command": "/p /w/x"}
     assert data[-2]["delta"]["stop_reason"] == "tool_use"
     assert data[-2]["usage"]["output_tokens"] > 1
+
+
+def test_a_client_that_is_faster_than_its_runner_waits_for_the_event():
+    with (
+        RehearsalModel(SCENARIO, None, worktree="/w", python="/p", is_event_known=False) as model,
+        ThreadPoolExecutor(1) as asking,
+    ):
+        answer = asking.submit(post, model, request(BRIEF))
+        assert wait([answer], timeout=0.3).not_done
+        model.tell(make_event())
+        assert "first" in answer.result(timeout=20)
+
+
+def test_who_waits_for_an_event_in_vain_is_let_go():
+    with ThreadPoolExecutor(1) as asking:
+        with RehearsalModel(SCENARIO, None, worktree="/w", python="/p", is_event_known=False) as model:
+            answer = asking.submit(post, model, request(BRIEF))
+            assert wait([answer], timeout=0.3).not_done
+        assert wait([answer], timeout=8).done  # before its own patience ends
 
 
 def test_other_requests_are_answered_too(model):

@@ -59,7 +59,9 @@ class AgentPart:
             self._record.option(client_home=str(home))
             if agent.resume and recovering.restore(self._record.engine, known.fix.id, home):
                 self._record.entry("notice", text="The client had lost its conversation, which was kept here.")
-            spent, minutes, store = self._completed(), options.get("max_minutes"), ClientStore(self._record.engine)
+            # What an agent that is at work already has said is for its turn to hear, and not in its file to be found.
+            spent = self._completed() if begun is None else Spent()
+            minutes, store = options.get("max_minutes"), ClientStore(self._record.engine)
             turn = Turn(
                 agent, guard, self._record, spent=spent, max_minutes=minutes, steps=phases, store=store, agent=begun
             )
@@ -68,6 +70,7 @@ class AgentPart:
                 return Outcome("failed", phases.given_up)
             again = self._begun_otherwise(outcome, prompt, resumed=agent.resume)
             if again is not None:
+                spent = self._completed()
                 agent = replace(agent, resume=not agent.resume)
                 turn = Turn(agent, guard, self._record, spent=spent, max_minutes=minutes, steps=phases, store=store)
                 outcome = until_told(self._opening.loop, turn, again)
@@ -82,7 +85,7 @@ class AgentPart:
         begun, model = self._opening.take()
         if model is not None:
             stack.push(model)
-            model.event = known.event
+            model.tell(known.event)
         if begun is not None:
             return begun.options, begun
         environ = environment.in_front(os.environ, Path(own).parent) if own else {}

@@ -66,8 +66,9 @@ class Opening:
     def _begin(self, first: First) -> None:
         options = first.agent
         if first.scenario:
+            # A client that starts faster than the runner looks at its session has to wait for the event.
             self._model = RehearsalModel(
-                load(first.scenario), None, worktree=str(options.worktree), python=first.python
+                load(first.scenario), None, worktree=str(options.worktree), python=first.python, is_event_known=False
             )
             self._model.__enter__()
             options = replace(options, environ={**self._model.environ, **options.environ})

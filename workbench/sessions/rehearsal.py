@@ -92,10 +92,22 @@ class RehearsalModel:
     """The server, running in a thread while the `with` block lasts."""
 
     def __init__(
-        self, scenario: Scenario, event: Event | None, *, worktree: str, python: str, port: int = 0, key: str = ""
+        self,
+        scenario: Scenario,
+        event: Event | None,
+        *,
+        worktree: str,
+        python: str,
+        port: int = 0,
+        key: str = "",
+        is_event_known: bool = True,
     ) -> None:
+        """Play `scenario` for a bug with this event; where it is not known yet, requests wait until `tell`."""
         self.scenario = scenario
         self.event = event
+        self._known = threading.Event()
+        if is_event_known:
+            self._known.set()
         self.names = {"worktree": worktree, "python": python}
         self.key = key or secrets.token_hex(16)
         self.ended = threading.Event()
@@ -113,6 +125,16 @@ class RehearsalModel:
             "NO_PROXY": "127.0.0.1",
         }
 
+    def tell(self, event: Event | None) -> None:
+        """Say what the bug's latest event is, so that its script is found."""
+        self.event = event
+        self._known.set()
+
+    def reply(self, request: Mapping[str, Any]) -> Step:
+        """Return the step that answers a request, once the event is known."""
+        self._known.wait()
+        return reply(self.scenario, self.event, request, self.names)
+
     def trouble(self, step: Step, at: Position) -> Trouble | None:
         """Return what happens in place of a reply this time, if anything does."""
         if step.trouble is None or 0 < step.trouble.times <= self._failed[at]:
@@ -128,6 +150,7 @@ class RehearsalModel:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.ended.set()
+        self._known.set()  # nobody waits for what will not come
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -158,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._json({"input_tokens": len(body) // 4})
         try:
             request = json.loads(body)
-            step = reply(model.scenario, model.event, request, model.names)
+            step = model.reply(request)
             at = position(request.get("messages", ()))
         except (ValueError, AttributeError, KeyError, TypeError) as error:
             return self._refuse(400, "invalid_request_error", f"not a request: {type(error).__name__}")
