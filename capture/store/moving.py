@@ -1,11 +1,14 @@
 """A SQLite file that is moved away, deleted or replaced while a program has it open.
 
 SQLite goes on writing into the file that it opened, though nobody finds it there any more. Each time that a
-connection is taken from the pool (once a batch) the file at the path is looked at: that takes some 2 µs.
+connection is taken from the pool (once a batch) the file at the path and what lies beside it are looked at: that takes
+some 5 µs.
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,8 @@ from sqlalchemy.exc import DisconnectionError
 
 from capture.errors import StoreUnreachable
 
-_PATH, _FILE = "path of the file", "file that was opened"
+_PATH, _FILE, _SHARED = "path of the file", "file that was opened", "shared memory beside it"
+_File = tuple[int, int]  # its device and its inode
 
 
 def watch(engine: Engine, path: Path, *, create: bool) -> None:
@@ -44,19 +48,39 @@ def watch(engine: Engine, path: Path, *, create: bool) -> None:
 
 
 def begin_anew(path: Path) -> None:
-    """Let a file that is about to be made at `path` share nothing with one that was there and is still open somewhere.
+    """Let a file that is about to be made share nothing with one that was at `path` and is still open somewhere."""
+    # Looked at first: who makes the file has made it before its shared memory.
+    shared = _file_at(f"{path}-shm")
+    if shared is not None and not path.exists():
+        _set_aside(path, shared)
 
-    SQLite's shared memory says where the pages of the other file are. Who has it open keeps it.
+
+def _set_aside(path: Path, shared: _File | None) -> None:
+    """Take away what SQLite held beside a file that is not at `path` any more: the next one would take it for its own.
+
+    The shared memory says where the pages of the other file are; who has it open keeps it. The write-ahead log may
+    hold what was written last to a file that was moved, and is kept. Nothing is done where the shared memory is not
+    `shared`: then somebody else was first, and it is that of the new file.
     """
-    if not path.exists():
-        with suppress(OSError):
-            Path(f"{path}-shm").unlink()
+    if shared is None:
+        return
+    with suppress(OSError):
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            if _file_at(f"{path}-shm") == shared:
+                with suppress(FileNotFoundError):
+                    Path(f"{path}-wal").replace(f"{path}-wal.aside")
+                Path(f"{path}-shm").unlink()
+        finally:
+            os.close(folder)
 
 
 def is_there(info: dict[str, Any]) -> bool:
     """Return whether the file of a connection with this `info` is still the one at its path.
 
-    True for a database that is no file. Raises `StoreUnreachable` where nothing is there.
+    True for a database that is no file. Where another is there, nothing of the one that was opened is left beside it.
+    Raises `StoreUnreachable` where nothing is there.
     """
     path = info.get(_PATH)
     if path is None:
@@ -64,12 +88,16 @@ def is_there(info: dict[str, Any]) -> bool:
     found = _file_at(path)
     if found is None:
         raise _gone(path)
-    return bool(found == info[_FILE])
+    if found != info[_FILE]:
+        _set_aside(path, info.get(_SHARED))
+        return False
+    info[_SHARED] = _file_at(f"{path}-shm")
+    return True
 
 
-def _file_at(path: Path) -> tuple[int, int] | None:
+def _file_at(path: Path | str) -> _File | None:
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116  (to make a path takes longer than to look)
     except OSError:
         return None
     return found.st_dev, found.st_ino

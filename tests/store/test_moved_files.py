@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy.engine import Engine
 from capture.errors import StoreUnreachable
 from capture.store.engine import open_engine, use_write_ahead_log, writing
 from capture.store.failures import store_errors
+from capture.store.moving import begin_anew
 
 
 @pytest.fixture
@@ -73,6 +75,30 @@ def test_another_file_in_its_place_is_opened(opened: Engine, path: Path) -> None
     _made(path)
     _write(opened, "INSERT INTO said VALUES ('second')")
     assert _words(open_engine(f"sqlite:///{path}")) == ["second"]
+
+
+def test_a_backup_in_its_place_gets_nothing_of_what_was_written_before(opened: Engine, path: Path) -> None:
+    backup = path.with_name("backup.db")
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(backup)) as target:
+        source.backup(target)
+    _write(opened, "INSERT INTO said VALUES ('after the backup')")
+    other = open_engine(f"sqlite:///{path}")  # as another process has it
+    assert len(_words(other)) == len(_words(other)) == 2
+    backup.rename(path)
+    assert _words(opened) == ["first"], "the write-ahead log of the other file was taken for its own"
+    _write(opened, "INSERT INTO said VALUES ('second')")
+    assert _words(other) == _words(opened) == ["first", "second"]
+    assert b"after the backup" in Path(f"{path}-wal.aside").read_bytes(), "it may be wanted with the file it belongs to"
+    other.dispose()
+
+
+def test_shared_memory_stays_where_its_file_is(path: Path) -> None:
+    _made(path)
+    engine = open_engine(f"sqlite:///{path}", create=True)
+    assert _words(engine) == []
+    begin_anew(path)
+    assert Path(f"{path}-shm").exists()
+    engine.dispose()
 
 
 def test_a_file_that_is_made_anew_shares_nothing_with_the_one_that_is_still_open(opened: Engine, path: Path) -> None:
