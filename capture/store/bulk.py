@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from capture.store.tables import Row, StoredText, UtcDateTime, storable, table_of
+from capture.store.tables import Row, StoredText, UtcDateTime, in_utc, storable, table_of
 
 # What PostgreSQL calls the types of our columns, for a COPY without any conversion on its side.
 _POSTGRES_TYPES: Mapping[type[Any], str] = {
@@ -36,7 +36,7 @@ ANY_OF: Mapping[str, str] = {"sqlite": "IN (SELECT value FROM json_each({}))", "
 def insert(connection: sa.Connection, model: type[Row], columns: Mapping[str, Sequence[Any]], **same: Any) -> None:
     """Insert rows, given by their columns; `same` are the columns that are the same in all of them.
 
-    Times have to be in UTC. A column that is not given is NULL, or what the database gives it, such as the next id.
+    A column that is not given is NULL, or what the database gives it, such as the next id.
     The driver's own errors come out as they are.
     """
     number = len(next(iter(columns.values())))
@@ -99,8 +99,7 @@ def _json(value: Any) -> str:
 
 
 def _iso(at: Any) -> str:
-    text: str = at.isoformat(" ", "microseconds")
-    return text[:26]
+    return in_utc(at).isoformat(" ", "microseconds")[:26]
 
 
 _SQLITE: Mapping[type[Any], Callable[[Any], str]] = {sa.JSON: _json, UtcDateTime: _iso}

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 from sqlmodel import SQLModel
 
-from capture.store import tables
+from capture.store import bulk, tables
+from capture.store.engine import writing
 from capture.store.tables import JournalRow, storable, table_of
 from capture.testing import NOW
 
@@ -33,6 +34,16 @@ def test_a_time_comes_back_as_utc(any_engine: Engine, zone: timezone) -> None:
 def test_a_time_without_a_zone_is_a_mistake(any_engine: Engine) -> None:
     with pytest.raises(sa.exc.StatementError, match="naive datetime"):
         kept(any_engine, updated_at=datetime(2026, 11, 22))  # noqa: DTZ001 (the case)
+
+
+def test_times_of_rows_in_bulk_come_back_as_utc(any_engine: Engine) -> None:
+    there = NOW.astimezone(timezone(timedelta(hours=5)))
+    with writing(any_engine).begin() as connection:
+        bulk.insert(connection, tables.Release, {"name": ["a", "b"], "first_seen": [NOW, there]}, project="clinic")
+    with any_engine.connect() as connection:
+        assert connection.scalars(sa.select(table_of(tables.Release).c.first_seen)).all() == [NOW, NOW]
+    with pytest.raises((ValueError, TypeError)), writing(any_engine).begin() as connection:
+        bulk.insert(connection, tables.Release, {"name": ["c"]}, project="clinic", first_seen=NOW.replace(tzinfo=None))
 
 
 def test_a_journal_may_be_larger_than_two_gigabytes(any_engine: Engine) -> None:

@@ -5,7 +5,7 @@ and out. What is written in bulk is written with Core statements on these same t
 """
 
 from capture.store.tables.bugs import Bug, FingerprintRow, Occurrence, Tally
-from capture.store.tables.columns import Row, StoredText, UtcDateTime, metadata, storable, table_of, utc
+from capture.store.tables.columns import Row, StoredText, UtcDateTime, in_utc, metadata, storable, table_of, utc
 from capture.store.tables.history import ActRow, BugLabel, Note, Transition
 from capture.store.tables.sessions import (
     ConversationLine,
@@ -46,6 +46,7 @@ __all__ = [
     "TranscriptEntry",
     "Transition",
     "UtcDateTime",
+    "in_utc",
     "metadata",
     "storable",
     "table_of",

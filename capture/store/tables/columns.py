@@ -31,9 +31,7 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         """Return `value` in UTC; a naive datetime is a programming error and raises ValueError."""
         if value is None:
             return None
-        if value.tzinfo is None:
-            raise ValueError(f"naive datetime {value!r}: times in the store are aware UTC")
-        value = value.astimezone(UTC)
+        value = in_utc(value)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
@@ -41,6 +39,15 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def in_utc(at: datetime) -> datetime:
+    """Return a time in UTC; one without a zone is a programming error and raises ValueError."""
+    if at.tzinfo is UTC:
+        return at
+    if at.tzinfo is None:
+        raise ValueError(f"naive datetime {at!r}: times in the store are aware UTC")
+    return at.astimezone(UTC)
 
 
 def utc(at: datetime) -> datetime:
