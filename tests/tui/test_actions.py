@@ -24,6 +24,7 @@ from workbench.tui.screens.dashboard import DashboardScreen
 from workbench.tui.screens.evidence import EvidenceScreen
 from workbench.tui.screens.help import help_lines
 from workbench.tui.screens.session import SessionScreen
+from workbench.tui.screens.sessions import SessionsScreen
 from workbench.tui.screens.signoff import SignOffScreen
 
 SCREENS = {
@@ -32,6 +33,7 @@ SCREENS = {
     "compare": CompareScreen,
     "dashboard": DashboardScreen,
     "session": SessionScreen,
+    "sessions": SessionsScreen,
     "evidence": EvidenceScreen,
     "signoff": SignOffScreen,
 }

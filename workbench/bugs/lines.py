@@ -49,7 +49,7 @@ _LINES = sa.select(
 # What a line takes as it is read.
 _NAMES = tuple(name for name in BugRow.__dataclass_fields__ if name in _LINES.selected_columns)
 
-_SESSIONS = sa.select(
+SESSIONS = sa.select(
     BUG.c.number.label("bug"),
     *(SESSION.c[name] for name in SessionRow.__dataclass_fields__ if name != "bug"),
 ).join(BUG, BUG.c.id == SESSION.c.bug_id)
@@ -74,7 +74,7 @@ def of_ids(
 
 def sessions(connection: Connection, condition: sa.ColumnElement[bool]) -> list[SessionRow]:
     """Return the fix sessions for which `condition` holds, the latest first."""
-    statement = _SESSIONS.where(condition).order_by(SESSION.c.started_at.desc(), SESSION.c.id.desc())
+    statement = SESSIONS.where(condition).order_by(SESSION.c.started_at.desc(), SESSION.c.id.desc())
     return [SessionRow(**row) for row in connection.execute(statement).mappings()]
 
 

@@ -16,13 +16,14 @@ from workbench.tui.key_names import shown_key
 if TYPE_CHECKING:
     from workbench.bugs.rows import BugRow, SessionRow
 
-Place = Literal["list", "bug", "compare", "dashboard", "session", "evidence", "signoff", "help", "any"]
+Place = Literal["list", "bug", "compare", "dashboard", "session", "sessions", "evidence", "signoff", "help", "any"]
 PLACES: dict[Place, str] = {
     "list": "Bug list",
     "bug": "Bug",
     "compare": "Two occurrences",
     "dashboard": "Dashboard",
     "session": "Fix session",
+    "sessions": "All fix sessions",
     "evidence": "Evidence",
     "signoff": "Sign-off",
     "help": "Help",
@@ -51,6 +52,7 @@ class Here:
     has_occurrence: bool = False  # an event is stored, and shown
     has_worktree: bool = False  # the fix that was decided on still has one
     on_parked: bool = False  # the cursor is on an owed action that was given up
+    in_review: bool = False  # the bug of the session waits for a decision
     searched: bool = False  # words are looked for in the page
     key: KeyOf = lambda name: key_of(name)
 
@@ -95,10 +97,13 @@ class Action:
 # Of the groups that act, what only marks, goes somewhere or leaves things as they are.
 _LOOKS = frozenset({"mark", "mark_all", "session", "evidence", "signoff", "decline"})
 _TEXTS: tuple[Place, ...] = ("bug", "compare", "dashboard", "session", "evidence", "signoff")  # texts to read
+_STEERED: tuple[Place, ...] = ("session", "sessions")
 _SECTIONED: tuple[Place, ...] = ("bug", "compare", "dashboard", "signoff")
 ACTIONS: tuple[Action, ...] = (
     Action("open", "enter", "open", "Look", ("list",), why.no_bug, 10),
     Action("open", "enter", "open", "Look", ("bug",), why.nothing, 10),
+    Action("open", "enter", "open", "Look", ("sessions",), why.no_session, 12),
+    Action("bug", "b", "its bug", "Look", ("sessions",), why.no_session, 40),
     Action("filter", "slash", "filter", "Look", ("list",), why.nothing, 50),
     Action("clear", "escape", "let go of the marks, or clear the filter", "Look", ("list",), why.nothing_to_clear),
     Action("search", "slash", "search in the page", "Look", _TEXTS),
@@ -145,16 +150,17 @@ ACTIONS: tuple[Action, ...] = (
     Action("only_different", "z", "only what differs", "Look", ("compare",), why.nothing, 20),
     Action("fix", "f", "fix", "Fix", ("list", "bug"), why.fix, 20),
     Action("session", "s", "session", "Fix", ("list", "bug"), why.session, 25),
-    Action("allow", "a", "allow", "Fix", ("session",), why.not_asked, 10, hides=True),
-    Action("deny", "d", "deny", "Fix", ("session",), why.not_asked, 11, hides=True),
-    Action("message", "m", "message the agent", "Fix", ("session",), why.not_at_work, 20),
-    Action("interrupt", "i", "interrupt", "Fix", ("session",), why.not_at_work, 21),
+    Action("allow", "a", "allow", "Fix", _STEERED, why.not_asked, 10, hides=True),
+    Action("deny", "d", "deny", "Fix", _STEERED, why.not_asked, 11, hides=True),
+    Action("message", "m", "message the agent", "Fix", _STEERED, why.not_at_work, 20),
+    Action("interrupt", "i", "interrupt", "Fix", _STEERED, why.not_at_work, 21),
     Action("unlock", "U", "skip the test phase, or unlock its test", "Fix", ("session",), why.no_test_phase),
     Action("send_back", "B", "send the agent back to its test, with a word", "Fix", ("session",), why.no_test_phase),
-    Action("resume", "r", "resume", "Fix", ("session", "bug", "list"), why.not_interrupted, 26, hides=True),
+    Action("resume", "r", "resume", "Fix", ("session", "sessions", "bug", "list"), why.not_interrupted, 26, hides=True),
     Action("evidence", "E,e", "evidence", "Decide", ("list", "session"), why.evidence, 30),
     Action("evidence", "E", "evidence", "Decide", ("bug",), why.evidence, 30),
     Action("signoff", "v", "sign-off", "Decide", ("list", "bug", "session", "evidence"), why.signoff, 31),
+    Action("signoff", "v", "sign-off", "Decide", ("sessions",), why.no_fix_to_decide, 30, hides=True),
     Action("sign", "y", "sign off", "Decide", ("signoff",), why.decided, 10, hides=True),
     Action("decline", "N", "leave undecided", "Decide", ("signoff",), why.decided),
     Action("note", "n", "add a note", "Decide", ("signoff",), why.decided, 12, hides=True),
@@ -167,6 +173,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy", "y", "copy: number, curl line, stack …", "Take along", ("list", "bug"), why.no_bug),
     Action("copy", "y", "copy the branch", "Take along", ("session", "evidence")),
     Action("dashboard", "d", "dashboard", "Go", ("list",), why.nothing, 60),
+    Action("sessions", "A", "all fix sessions", "Go", ("list", "bug", "session")),
+    Action("sessions", "A", "all fix sessions", "Go", ("dashboard",), why.nothing, 60),
     Action("open", "enter", "open", "Look", ("dashboard",), why.nothing, 10),
     Action("retry", "r", "retry a parked action", "Decide", ("dashboard",), why.not_parked, 20),
     Action(
@@ -174,7 +182,7 @@ ACTIONS: tuple[Action, ...] = (
         "escape",
         "back",
         "Go",
-        (*_TEXTS, "help"),
+        (*_TEXTS, "sessions", "help"),
         why.nothing,
         70,
     ),

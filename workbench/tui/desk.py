@@ -7,6 +7,7 @@ wait for SQLModel, PyGithub or GitPython.
 from __future__ import annotations
 
 import getpass
+import socket
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from workbench.bugs.filters import FilterError
     from workbench.bugs.listing import Window
     from workbench.bugs.occurrences import Edge
+    from workbench.bugs.overview import Overview
     from workbench.bugs.persons import Account
     from workbench.bugs.queries import Ledger, Watcher
     from workbench.bugs.rows import ApprovalRow, BugPage, SessionRow, SignOffRow, TranscriptRow
@@ -287,6 +289,15 @@ class Desk:
         from workbench.bugs import queries
 
         return queries.session(self.engine, session_id)
+
+    def overview(self, *, ended: int) -> tuple[Overview, float]:
+        """Return all fix sessions, of those that ended the latest, and what those of today have cost."""
+        from workbench.bugs import overview
+        from workbench.fixing import costs
+        from workbench.fixing.steering import CLAIM
+
+        found = overview.overview(self.engine, ended=ended, host=socket.gethostname(), claim=CLAIM)
+        return found, costs.of_day(self.engine, now=self.clock())
 
     def transcript(self, session_id: str, *, after: int) -> list[TranscriptRow]:
         """Return the entries of a session's transcript that came after one."""

@@ -16,10 +16,10 @@ mute = "ctrl+k"                  # wherever there is the action mute
 move.bottom = ["G", "end", "L"]
 ```
 
-An action is named as in `workbench/tui/actions.py`; its places are list, bug, compare, dashboard, session, evidence
-and signoff, and move for the keys of every pane. A key is a character, or the name of one (enter, tab, space, f5,
-pageup …), with ctrl+, alt+ or shift+ before it. Footer, `?`, palette and every sentence that names a key show what is
-in use. The numbers cannot be given away, and whatever has `esc` keeps it. An action that is not
+An action is named as in `workbench/tui/actions.py`; its places are list, bug, compare, dashboard, session, sessions,
+evidence and signoff, and move for the keys of every pane. A key is a character, or the name of one (enter, tab, space,
+f5, pageup …), with ctrl+, alt+ or shift+ before it. Footer, `?`, palette and every sentence that names a key show what
+is in use. The numbers cannot be given away, and whatever has `esc` keeps it. An action that is not
 there, what is no key, and a key that would do two things in one place end the start (exit code 3).
 """.rstrip().split("\n")
 

@@ -38,7 +38,8 @@ def bindings(place: Place) -> list[BindingType]:
         if action.id in actions.NUMBERED:
             made += [Binding(key, f"{action.id}({key})", show=False) for key in action.keys.split(",")]
         else:
-            made.append(Binding(action.keys, f"do('{action.id}')", action.label, show=False, id=f"{place}.{action.id}"))
+            name, first = f"{place}.{action.id}", action.goes_first
+            made.append(Binding(action.keys, f"do('{action.id}')", action.label, show=False, id=name, priority=first))
     return made
 
 
@@ -96,6 +97,8 @@ class PlaceScreen(Screen[None]):
         if action != "do" or not self.is_mounted:
             return True
         offered = next((each for each in actions.at(self.PLACE) if each.id == parameters[0]), None)
+        if offered is not None and offered.goes_first and isinstance(self.focused, Input):
+            return False
         return offered is None or not (offered.gives_way and offered.why_not(self.here()))
 
     def draw(self) -> None:
@@ -246,6 +249,16 @@ class PlaceScreen(Screen[None]):
     def do_back(self) -> None:
         """Go back to where we came from."""
         self.app.pop_screen()
+
+    def do_sessions(self) -> None:
+        """Show all fix sessions: go back to them where they are open already."""
+        from workbench.tui.screens.sessions import SessionsScreen
+
+        if any(isinstance(screen, SessionsScreen) for screen in self.app.screen_stack):
+            while not isinstance(self.app.screen, SessionsScreen):
+                self.app.pop_screen()
+        else:
+            self.app.push_screen(SessionsScreen())
 
     def do_help(self) -> None:
         """Show the keys of this place."""

@@ -117,6 +117,16 @@ def session(here: Here) -> str:
     return f"{here.bug.label} has no fix session yet: {here.key('fix')} launches one."
 
 
+def no_session(here: Here) -> str:
+    """Of what is done with the fix session under the cursor."""
+    return "" if here.session else "No fix session is selected."
+
+
+def no_fix_to_decide(here: Here) -> str:
+    """Of showing what the session under the cursor leaves to decide."""
+    return "" if here.in_review else no_session(here) or "The bug of this session has no fix that waits for a decision."
+
+
 def evidence(here: Here) -> str:
     """Of showing evidence."""
     if here.has_evidence or (here.bug and here.bug.session_state):
