@@ -19,7 +19,8 @@ from sqlalchemy.exc import DisconnectionError
 
 from capture.errors import StoreUnreachable
 
-_PATH, _FILE, _SHARED = "path of the file", "file that was opened", "shared memory beside it"
+_PATH, _REAL = "path of the file", "path without links"  # SQLite puts what is beside a file beside the real one
+_FILE, _SHARED = "file that was opened", "shared memory beside it"
 _File = tuple[int, int]  # its device and its inode
 
 
@@ -35,7 +36,7 @@ def watch(engine: Engine, path: Path, *, create: bool) -> None:
             raise _gone(path)
 
     def note(_connection: Any, record: Any) -> None:
-        record.info[_PATH], record.info[_FILE] = path, _file_at(path)
+        record.info.update({_PATH: path, _REAL: os.path.realpath(path), _FILE: _file_at(path)})
 
     def look(_connection: Any, record: Any, _proxy: Any) -> None:
         if not is_there(record.info):
@@ -50,13 +51,14 @@ def watch(engine: Engine, path: Path, *, create: bool) -> None:
 def begin_anew(path: Path) -> None:
     """Let a file that is about to be made share nothing with one that was at `path` and is still open somewhere."""
     # Looked at first: who makes the file has made it before its shared memory.
-    shared = _file_at(f"{path}-shm")
+    real = os.path.realpath(path)
+    shared = _file_at(f"{real}-shm")
     if shared is not None and not path.exists():
-        _set_aside(path, shared)
+        _set_aside(real, shared)
 
 
-def _set_aside(path: Path, shared: _File | None) -> None:
-    """Take away what SQLite held beside a file that is not at `path` any more: the next one would take it for its own.
+def _set_aside(real: str, shared: _File | None) -> None:
+    """Take away what SQLite held beside a file that is not at `real` any more: the next one would take it for its own.
 
     The shared memory says where the pages of the other file are; who has it open keeps it. The write-ahead log may
     hold what was written last to a file that was moved, and is kept. Nothing is done where the shared memory is not
@@ -65,13 +67,13 @@ def _set_aside(path: Path, shared: _File | None) -> None:
     if shared is None:
         return
     with suppress(OSError):
-        folder = os.open(path.parent, os.O_RDONLY)
+        folder = os.open(Path(real).parent, os.O_RDONLY)
         try:
             fcntl.flock(folder, fcntl.LOCK_EX)
-            if _file_at(f"{path}-shm") == shared:
+            if _file_at(f"{real}-shm") == shared:
                 with suppress(FileNotFoundError):
-                    Path(f"{path}-wal").replace(f"{path}-wal.aside")
-                Path(f"{path}-shm").unlink()
+                    Path(f"{real}-wal").replace(f"{real}-wal.aside")
+                Path(f"{real}-shm").unlink()
         finally:
             os.close(folder)
 
@@ -89,9 +91,10 @@ def is_there(info: dict[str, Any]) -> bool:
     if found is None:
         raise _gone(path)
     if found != info[_FILE]:
-        _set_aside(path, info.get(_SHARED))
+        if _file_at(info[_REAL]) != info[_FILE]:  # else only a link leads elsewhere now
+            _set_aside(info[_REAL], info.get(_SHARED))
         return False
-    info[_SHARED] = _file_at(f"{path}-shm")
+    info[_SHARED] = _file_at(f"{info[_REAL]}-shm")
     return True
 
 

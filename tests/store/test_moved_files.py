@@ -92,6 +92,35 @@ def test_a_backup_in_its_place_gets_nothing_of_what_was_written_before(opened: E
     other.dispose()
 
 
+def test_a_file_that_a_link_leaves_keeps_what_was_written_to_it(path: Path) -> None:
+    blue, green = path.with_name("blue.db"), path.with_name("green.db")
+    for each in (blue, green):
+        _made(each)
+    path.symlink_to(blue)
+    engine = open_engine(f"sqlite:///{path}")
+    _write(engine, "INSERT INTO said VALUES ('blue')")
+    assert _words(engine) == ["blue"]
+    path.unlink()
+    path.symlink_to(green)
+    assert _words(engine) == []
+    assert not list(path.parent.glob("*.aside")), "it is still where it was"
+    assert _words(open_engine(f"sqlite:///{blue}")) == ["blue"]
+    engine.dispose()
+
+
+def test_a_file_behind_a_link_is_replaced(path: Path) -> None:
+    real, other = path.with_name("real.db"), path.with_name("other.db")
+    for each in (real, other):
+        _made(each)
+    path.symlink_to(real)
+    engine = open_engine(f"sqlite:///{path}")
+    _write(engine, "INSERT INTO said VALUES ('before')")
+    assert _words(engine) == ["before"]
+    other.rename(real)
+    assert _words(engine) == []
+    engine.dispose()
+
+
 def test_shared_memory_stays_where_its_file_is(path: Path) -> None:
     _made(path)
     engine = open_engine(f"sqlite:///{path}", create=True)
