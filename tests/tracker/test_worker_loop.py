@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +12,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
+from capture.errors import StoreUnreachable
 from capture.store.engine import open_engine
 from workbench.errors import DatabaseError
 from workbench.tracker import doing
@@ -101,14 +104,24 @@ def test_trouble_with_the_database_in_an_action_leaves_the_row_to_be_done_again(
     assert row.state == "due"
 
 
-def test_a_mistake_of_ours_does_not_end_the_thread(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ZeroDivisionError(), "The worker failed (ZeroDivisionError); trying again."),
+        (StoreUnreachable("No answer.", cure="Start the server."), "No answer. Start the server."),
+        (OperationalError("SELECT 1", {}, sqlite3.OperationalError("disk I/O error")), "its disk failed"),
+    ],
+)
+def test_whatever_happens_is_said_in_its_own_words_and_does_not_end_the_thread(
+    site: Any, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
     def broken(*_arguments: Any) -> bool:
-        raise ZeroDivisionError
+        raise error
 
     monkeypatch.setattr(module.outbox, "is_owed", broken)
     worker = site.worker(poll_seconds=0.02)
     with running(worker) as thread:
-        wait_for(lambda: worker.status == "The worker failed (ZeroDivisionError); trying again.")
+        wait_for(lambda: said in worker.status)
         assert thread.is_alive()
 
 

@@ -46,13 +46,12 @@ class Hands:
 End = Callable[[], Outcome]
 
 
-def begin(leased: Leased, bug: OwedBug, hands: Hands) -> End:
-    """Do the action, and return what looks after it and tells what came of it. Both raise `Failure`.
+def begin(leased: Leased, bug: OwedBug, hands: Hands) -> Outcome | End:
+    """Do the action, and return what came of it, or what looks after it and tells that. Both raise `Failure`.
 
     Of several that are done together all are begun before the first is ended.
     """
-    done = _ACTIONS[leased.kind](leased, bug, hands)
-    return (lambda: done) if isinstance(done, Outcome) else done
+    return _ACTIONS[leased.kind](leased, bug, hands)
 
 
 def _write_file(leased: Leased, bug: OwedBug, hands: Hands) -> Outcome:

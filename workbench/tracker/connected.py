@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
-from workbench.tracker.failures import Failure, Temporary, Uncertain
+from workbench.tracker.failures import Failure, Temporary
 from workbench.tracker.port import Issues
 from workbench.tracker.settings import GitHubSettings
 
@@ -59,7 +59,7 @@ class Connected:
 
     def rest(self, failure: Failure, now: datetime) -> None:
         """Ask nothing for as long as GitHub said."""
-        if isinstance(failure, Temporary) and not isinstance(failure, Uncertain) and failure.after is not None:
+        if isinstance(failure, Temporary) and failure.asks_for_rest and failure.after is not None:
             self._rests_until = now + failure.after
 
     def client(self) -> Client:

@@ -19,10 +19,11 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlmodel import Session, col
 
+from capture.errors import CaptureError, EventUnreadable, StoreError
 from capture.store.outbox import Kind
 from capture.store.tables import Bug
 from workbench.config import Config
-from workbench.errors import DatabaseError
+from workbench.errors import DatabaseError, WorkbenchError
 from workbench.tracker import budget, outbox, owed_bugs
 from workbench.tracker.actions import End, Hands, Outcome, begin
 from workbench.tracker.connected import Connected
@@ -35,6 +36,11 @@ from workbench.tracker.recording import record
 # back until its lease ends.
 TOGETHER = 20
 _BEGIN_SECONDS = 2.0
+# So long it is looked after them: what is left is put back, so that no lease ends while its row is in our hands.
+_END_SECONDS = 10.0
+
+_Begun = tuple[Leased, Outcome | End]
+_Failed = tuple[Leased, Failure]
 
 _Got = TypeVar("_Got")
 
@@ -67,32 +73,33 @@ class Doing:
         self._engine = engine
         self._connected = connected
         self._now = now
+        self._left: list[Leased] = []  # not settled when the database failed
 
     def do(self, batch: list[Leased], stop: Stop | None) -> list[Done]:
         """Begin all, end what was begun, and put back what there was no time for, or no sense in after a failure."""
-        begun, failed = self._begin(batch, stop)
-        rest = batch[len(begun) + len(failed) :]
-        ended: list[tuple[Leased, Outcome]] = []
-        trouble: Failure | None = None  # what keeps one from being looked after keeps the others too
-        for leased, end in begun:
-            outcome = _tried(leased, end) if trouble is None else trouble
-            if isinstance(outcome, Outcome):
-                ended.append((leased, outcome))
-            else:
-                trouble = outcome if isinstance(outcome, Temporary) else None
-                failed.append((leased, outcome))
+        self._left = batch
+        begun, failed, rest = self._begin(batch, stop)
+        if rest:
+            outbox.put_back(self._engine, rest)  # at once: others may have time for them
+        ended, more_failed, unended = self._end(begun, failed)
+        if unended:
+            outbox.put_back(self._engine, unended)  # whoever ends them finds what was written
         done = self._settle(ended)
-        for leased, failure in failed:
+        for leased, failure in (*failed, *more_failed):
             state = self._fail(leased, failure)
             done.append(Done(leased.kind, leased.bug_id, str(failure), state))
-        if rest:
-            outbox.put_back(self._engine, rest)
+        self._left = []
         numbers = _numbers(self._engine, {one.bug for one in done})
         return [replace(one, bug=numbers.get(one.bug, 0)) for one in done]  # 0: deleted meanwhile
 
-    def _begin(
-        self, batch: list[Leased], stop: Stop | None
-    ) -> tuple[list[tuple[Leased, End]], list[tuple[Leased, Failure]]]:
+    def let_go(self) -> None:
+        """Have what the database broke off tried again after a while, and not only when its lease ends."""
+        for leased in self._left:
+            outbox.fail(self._engine, leased, Temporary("The database failed while this was done."), now=self._now())
+        self._left = []
+
+    def _begin(self, batch: list[Leased], stop: Stop | None) -> tuple[list[_Begun], list[_Failed], list[Leased]]:
+        """Begin as many as there is time for; after a failure only what does not need GitHub."""
         began, settings = time.monotonic(), self._connected.settings
         are_many = sum(leased.kind in outbox.ISSUE_KINDS for leased in batch) > 1
         hands = Hands(
@@ -103,20 +110,50 @@ class Doing:
             as_of=began if are_many else None,
         )
         bugs = self._read(batch)
-        begun: list[tuple[Leased, End]] = []
-        failed: list[tuple[Leased, Failure]] = []
+        begun: list[_Begun] = []
+        failed: list[_Failed] = []
+        rest: list[Leased] = []
         for leased in batch:
             is_late = time.monotonic() > began + _BEGIN_SECONDS or (stop is not None and stop.is_set())
-            if failed or (is_late and begun):
-                break
+            # A process that was suspended may wake up when others have its rows.
+            is_late = is_late or self._now() >= leased.until
+            if (is_late and (begun or failed)) or (failed and leased.kind in outbox.ISSUE_KINDS):
+                rest.append(leased)
+                continue
             end = _tried(leased, partial(self._begin_one, leased, bugs, hands))
             if isinstance(end, Failure):
                 failed.append((leased, end))
             else:
                 begun.append((leased, end))
-        return begun, failed
+        return begun, failed, rest
 
-    def _begin_one(self, leased: Leased, bugs: dict[int, OwedBug], hands: Hands) -> End:
+    def _end(
+        self, begun: Sequence[_Begun], failed: Sequence[_Failed]
+    ) -> tuple[list[tuple[Leased, Outcome]], list[_Failed], list[Leased]]:
+        """Look after what was begun: all of it, or as much as there is time for, but at least one."""
+        late = time.monotonic() + _END_SECONDS
+        ended = [(leased, end) for leased, end in begun if isinstance(end, Outcome)]
+        more_failed: list[_Failed] = []
+        unended: list[Leased] = []
+        # What keeps one from being looked after keeps the others too, and who is told to wait asks nothing more.
+        trouble: Failure | None = next((failure for _leased, failure in failed if failure.asks_for_rest), None)
+        have_looked = False
+        for leased, end in begun:
+            if isinstance(end, Outcome):
+                continue
+            if have_looked and trouble is None and time.monotonic() > late:
+                unended.append(leased)
+                continue
+            outcome = _tried(leased, end) if trouble is None else trouble
+            have_looked = True
+            if isinstance(outcome, Outcome):
+                ended.append((leased, outcome))
+            else:
+                trouble = outcome if isinstance(outcome, Temporary) else None
+                more_failed.append((leased, outcome))
+        return ended, more_failed, unended
+
+    def _begin_one(self, leased: Leased, bugs: dict[int, OwedBug], hands: Hands) -> Outcome | End:
         bug = bugs.get(leased.id) or owed_bugs.read(self._engine, [leased], now=self._now()).get(leased.id)
         if bug is None:
             raise Permanent("The bug was deleted meanwhile.")
@@ -126,9 +163,9 @@ class Doing:
         """Return the bugs of all, or none: one that cannot be read is then told of alone, and keeps no other back."""
         try:
             return owed_bugs.read(self._engine, batch, now=self._now())
-        except (SQLAlchemyError, DatabaseError):
-            raise
-        except Exception:
+        except Exception as error:
+            if _is_of_the_database(error):
+                raise
             logger.exception("the bugs of %d owed actions could not be read together", len(batch))
             return {}
 
@@ -178,19 +215,23 @@ class Doing:
 
 
 def _tried(leased: Leased, act: Callable[[], _Got]) -> _Got | Failure:
-    """Return what `act` returns, or what kept it from that. Raises what the database raises.
-
-    Then the lease runs out, and the row is done again once the database answers.
-    """
+    """Return what `act` returns, or what kept it from that. Raises what the database raises: see `let_go`."""
     try:
         return act()
     except Failure as failure:
         return failure
-    except (SQLAlchemyError, DatabaseError):
-        raise
     except Exception as error:
+        if _is_of_the_database(error):
+            raise
         logger.exception("owed action %s failed", leased.id)
+        if isinstance(error, CaptureError | WorkbenchError):
+            return Temporary(str(error), cure=error.cure)
         return Temporary(f"The workbench itself failed at this ({type(error).__name__}).", cure="Report it.")
+
+
+def _is_of_the_database(error: Exception) -> bool:
+    """Say whether it is the database's trouble, and not that of one row in it."""
+    return isinstance(error, SQLAlchemyError | DatabaseError | StoreError) and not isinstance(error, EventUnreadable)
 
 
 def _numbers(engine: Engine, bug_ids: Collection[int]) -> dict[int, int]:

@@ -10,6 +10,11 @@ from workbench.errors import OutsideError
 class Failure(OutsideError):
     """An action owed to the outside was not done."""
 
+    @property
+    def asks_for_rest(self) -> bool:
+        """Return whether the outside wants no requests at all for a while."""
+        return False
+
 
 class Temporary(Failure):
     """Trying again later may help. `after` is how long the outside asked us to wait, or None."""
@@ -18,9 +23,22 @@ class Temporary(Failure):
         super().__init__(message, cure=cure)
         self.after = after
 
+    @property
+    def asks_for_rest(self) -> bool:
+        """Return whether the outside wants no requests at all for a while."""
+        return self.after is not None
+
 
 class Uncertain(Temporary):
-    """A write was sent, and whether it was performed is not known: look before it is sent again."""
+    """A write was sent, and whether it was performed is not known: look before it is sent again.
+
+    `after` is how long it may still be on its way.
+    """
+
+    @property
+    def asks_for_rest(self) -> bool:
+        """Return False: only this row waits."""
+        return False
 
 
 class Permanent(Failure):

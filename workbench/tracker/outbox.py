@@ -102,6 +102,15 @@ def is_owed(engine: Engine, kinds: Collection[Kind], now: datetime) -> bool:
         return session.scalars(_next(kinds, now, 1, lock=False)).first() is not None
 
 
+def in_hands(engine: Engine, kinds: Collection[Kind], now: datetime) -> int:
+    """Return how many rows of `kinds` workers have leased."""
+    held = sa.select(sa.func.count()).where(
+        col(OutboxRow.state) == _DUE, col(OutboxRow.leased_until) > now, col(OutboxRow.kind).in_(list(kinds))
+    )
+    with Session(engine) as session:
+        return session.scalars(held).one()
+
+
 def settle(
     engine: Engine,
     outcomes: Sequence[tuple[Leased, str]],
@@ -126,8 +135,8 @@ def settle(
             ended = sa.update(_TABLE).where(_TABLE.c.id == sa.bindparam("of_id"))
             free = {"state": "done", "done_at": now, "leased_by": None, "leased_until": None}
             session.connection().execute(ended.values(outcome=sa.bindparam("said"), **free), done)
-            if also is not None:
-                also(session, mine)
+        if also is not None:
+            also(session, mine)
         session.commit()
     return mine
 

@@ -13,10 +13,13 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from capture.errors import CaptureError
+from capture.store.engine import shown_url
+from capture.store.failures import explain
 from capture.store.outbox import Kind
 from workbench.bugs.acts import wake_due
 from workbench.config import Config
-from workbench.errors import ConfigurationError, DatabaseError
+from workbench.errors import ConfigurationError, WorkbenchError
 from workbench.tracker import budget, outbox
 from workbench.tracker.connected import Connect, Connected, connect_github
 from workbench.tracker.doing import TOGETHER, Doing, Done, Stop
@@ -99,7 +102,7 @@ class Worker:
                 self.round(stop)
                 self._logins.learn(self._connected.settings, self._connected.client, now=self._now())
             except Exception as error:  # noqa: BLE001 (the thread goes on, whatever the database or a bug of ours does)
-                self._say(_trouble(error))
+                self._say(_trouble(error, shown_url(self._engine.url)))
                 wait = max(wait, _AFTER_TROUBLE_SECONDS)
             stop.wait(wait)
         self.close()
@@ -109,6 +112,7 @@ class Worker:
 
         Without `reads`, what happened on GitHub is left to `read`. Raises what the database raises.
         """
+        self._doing.let_go()
         wake_due(self._engine, now=self._now())  # whoever works at all keeps the time for muted bugs
         self._fix_releases.keep_up(now=self._now())
         kinds = self._kinds()
@@ -151,6 +155,8 @@ class Worker:
             return
         first = tuple(kind for kind in kinds if kind not in outbox.LAST_KINDS)
         spent = budget.spent(self._engine, now) if settings.hourly_writes else 0
+        if spent < settings.hourly_writes:  # what others have in their hands is as good as written
+            spent += outbox.in_hands(self._engine, outbox.ISSUE_KINDS, now)
         if settings.hourly_writes and spent >= settings.hourly_writes:
             self._problem = f"GitHub got the {settings.hourly_writes} writes of this hour; the others wait."
             yield outbox.FILE_KINDS, TOGETHER
@@ -203,9 +209,10 @@ class Worker:
         self.status = status
 
 
-def _trouble(error: Exception) -> str:
-    if isinstance(error, DatabaseError):
-        return f"{error} {error.cure}"
+def _trouble(error: Exception, database: str) -> str:
+    told = error if isinstance(error, CaptureError | WorkbenchError) else explain(error, database)
+    if told is not None:
+        return f"{str(told).rstrip('.')}. {told.cure}".strip()
     if isinstance(error, SQLAlchemyError):
         return f"The shared database cannot be used right now ({type(error).__name__}); trying again."
     return f"The worker failed ({type(error).__name__}); trying again."
