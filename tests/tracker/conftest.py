@@ -112,3 +112,11 @@ def any_site(any_engine: Engine, tmp_path: Path) -> Site:
     folder = tmp_path / "checkout"
     folder.mkdir()
     return Site(any_engine, folder)
+
+
+@pytest.fixture
+def postgres_site(postgres_engine: Engine, tmp_path: Path) -> Site:
+    """The same, on PostgreSQL alone: for what locks do."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    return Site(postgres_engine, folder)

@@ -103,7 +103,7 @@ class Inbound:
     def _claim(self, repository: str, now: datetime) -> list[_Read]:
         """Take the lists of a repository that are due, so that no other worker reads them."""
         claimed = []
-        due = sa.select(_FEED).where(_FEED.c.repository == repository, _FEED.c.next_at <= now)
+        due = sa.select(_FEED).where(_FEED.c.repository == repository, _FEED.c.next_at <= now).order_by(_FEED.c.kind)
         with writing(self._engine).begin() as connection:
             for row in connection.execute(due).all():
                 mine = sa.update(_FEED).where(
@@ -168,7 +168,8 @@ class Inbound:
         comments = [item for item in page.items if isinstance(item, Said)]
         commits = [item for item in page.items if isinstance(item, Commit)]
         numbers = {item.found.number for item in issues} | {one.number for one in comments}
-        rows = noting.linked(session, repository, numbers)
+        named = naming.named_by(session, repository, [*(item for item in issues if item.is_pull), *commits])
+        rows = noting.linked(session, repository, numbers, also=named)
         said = session.get(IssueFeed, (repository, "comments"))
         is_unlisted = said is not None and said.etag == _UNLISTED
         for item in issues:
@@ -240,16 +241,17 @@ class Inbound:
         told: dict[str, set[int]] = {}
         for row in rows:
             told.setdefault(row.repository, set()).update(() if row.number is None else (row.number,))
-        issue = table_of(Issue)
-        with writing(self._engine).begin() as connection:
-            for repository, numbers in sorted(told.items()):
+        named = {(repository, number) for repository, numbers in told.items() for number in numbers}
+        with Session(writing(self._engine)) as session:
+            bug_ids = noting.lock_linked(session, sa.tuple_(col(Issue.repository), col(Issue.number)).in_(named))
+            session.execute(sa.update(Issue).where(col(Issue.bug_id).in_(bug_ids)).values(synced_at=_LONG_AGO))
+            for repository in sorted(told):
                 due = sa.update(_FEED).where(_FEED.c.repository == repository, _FEED.c.problem == "")
-                connection.execute(due.values(next_at=now))
-                named = sa.and_(issue.c.repository == repository, issue.c.number.in_(numbers))
-                connection.execute(sa.update(issue).where(named).values(synced_at=_LONG_AGO))
+                session.execute(due.values(next_at=now))
             done = sa.update(_DELIVERY).where(_DELIVERY.c.id.in_([row.id for row in rows]))
-            connection.execute(done.values(done_at=now))
-            connection.execute(sa.delete(_DELIVERY).where(_DELIVERY.c.done_at < now - _KEPT))
+            session.execute(done.values(done_at=now))
+            session.execute(sa.delete(_DELIVERY).where(_DELIVERY.c.done_at < now - _KEPT))
+            session.commit()
 
     def _troubled(self, read: _Read, failure: Failure, now: datetime) -> None:
         wait = self._every
@@ -269,10 +271,12 @@ class Inbound:
         """Follow a repository to its new name: its linked issues are there now."""
         issue = table_of(Issue)
         taken = sa.select(issue.c.number).where(issue.c.repository == new)
-        with writing(self._engine).begin() as connection:
-            there = set(connection.scalars(taken))
-            connection.execute(
+        with Session(writing(self._engine)) as session:
+            there = set(session.scalars(taken))
+            bug_ids = noting.lock_linked(session, sa.and_(issue.c.repository == old, issue.c.number.not_in(there)))
+            session.execute(
                 sa.update(issue)
-                .where(issue.c.repository == old, issue.c.number.not_in(there))
+                .where(issue.c.bug_id.in_(bug_ids), issue.c.repository == old)
                 .values(repository=new, url=sa.func.replace(issue.c.url, f"/{old}/", f"/{new}/"))
             )
+            session.commit()

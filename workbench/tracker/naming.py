@@ -36,15 +36,23 @@ def references_in(text: str) -> set[int]:
     return found if len(found) <= _MOST_NAMED else set()
 
 
+def named_by(session: Session, repository: str, items: Iterable[Remote | Commit]) -> set[int]:
+    """Return the ids of the bugs that commits or pull requests name, to be locked before anything is noted."""
+    return {bug_id for item in items for bug_id in _named(session, repository, _text(item))}
+
+
 def note_all(session: Session, repository: str, items: Iterable[Remote | Commit], *, now: datetime) -> set[int]:
     """Note each commit or pull request at the bugs that it names; return the ids of the bugs. Nothing is committed."""
     touched: set[int] = set()
     for item in items:
-        text = item.message if isinstance(item, Commit) else f"{item.title}\n{item.body}"
-        for bug_id in sorted(_named(session, repository, text)):
+        for bug_id in sorted(_named(session, repository, _text(item))):
             if _note(session, bug_id, _facts(item)):
                 touched.add(bug_id)
     return touched
+
+
+def _text(item: Remote | Commit) -> str:
+    return item.message if isinstance(item, Commit) else f"{item.title}\n{item.body}"
 
 
 def _named(session: Session, repository: str, text: str) -> set[int]:

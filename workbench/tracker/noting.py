@@ -24,12 +24,23 @@ _FILED = ("repository", "number", "url", "closed_outside", "note")
 _COMMENT = table_of(IssueComment)
 
 
-def linked(session: Session, repository: str, numbers: Iterable[int]) -> dict[int, Issue]:
-    """Return the linked issues of a repository by number, their bugs locked in order until the transaction ends."""
-    statement = select(Issue).where(Issue.repository == repository, col(Issue.number).in_(set(numbers)))
-    rows = {row.number: row for row in session.exec(statement)}
-    lock_bugs(session, [row.bug_id for row in rows.values()])
-    return rows
+def linked(session: Session, repository: str, numbers: Iterable[int], *, also: Iterable[int] = ()) -> dict[int, Issue]:
+    """Return the linked issues of a repository by number, their bugs locked in order until the transaction ends.
+
+    `also` are the ids of further bugs that will be written to.
+    """
+    which = sa.and_(col(Issue.repository) == repository, col(Issue.number).in_(set(numbers)))
+    bug_ids = lock_linked(session, which, also=also)
+    # Read now, and not before the lock: whoever held it may have written what is newer than any list.
+    found = session.exec(select(Issue).where(which, col(Issue.bug_id).in_(bug_ids)))
+    return {row.number: row for row in found}
+
+
+def lock_linked(session: Session, which: sa.ColumnElement[bool], *, also: Iterable[int] = ()) -> list[int]:
+    """Return the ids of the bugs of issues, locked: whoever settles actions locks the bugs before their issues too."""
+    bug_ids = list(session.exec(select(Issue.bug_id).where(which)))
+    lock_bugs(session, {*bug_ids, *also})
+    return bug_ids
 
 
 def note_issue(session: Session, row: Issue, seen: Remote, *, now: datetime) -> bool:
