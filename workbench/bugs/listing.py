@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -172,8 +173,7 @@ def _at_once(
     """Return the counts by state and the ids of a window, from one reading of all bugs."""
     columns = BUG.c.id, BUG.c.number, BUG.c.state, _along(question.order, now).label("along")
     found = sa.select(*columns).where(question.condition(now)).cte("found")
-    order = [found.c.along, found.c.number]
-    ordered = [column.desc() if question.order.is_descending else column.asc() for column in order]
+    ordered = _directed(question.order.is_descending, found.c.along, found.c.number)
     window = sa.select(found.c.id).order_by(*ordered).limit(size).offset(start).subquery()
     # The lines of the window come in their order, behind what is known of the states.
     place = sa.func.row_number().over(order_by=ordered)
@@ -238,16 +238,25 @@ def _ids(connection: Connection, question: Question, start: int, size: int, tota
     from_the_end = start > total // 2
     is_descending = question.order.is_descending != from_the_end
     skipped = max(total - start - size, 0) if from_the_end else start
-    along = (_along(question.order, now), BUG.c.number)
-    statement = (
-        sa.select(BUG.c.id)
-        .where(question.condition(now))
-        .order_by(*(column.desc() if is_descending else column.asc() for column in along))
+    # Numbers first: the indexes of the list hold them, so that PostgreSQL need not look at each bug that is skipped.
+    skimmed = sa.select(BUG.c.number, _along(question.order, now).label("along")).where(question.condition(now))
+    window = (
+        skimmed.order_by(*_directed(is_descending, sa.column("along"), BUG.c.number))
         .limit(min(size, total - start))
         .offset(skipped)
+        .subquery("window_")
+    )
+    statement = (
+        sa.select(BUG.c.id)
+        .join(window, window.c.number == BUG.c.number)
+        .order_by(*_directed(is_descending, window.c.along, window.c.number))
     )
     ids = list(connection.scalars(statement))
     return ids[::-1] if from_the_end else ids
+
+
+def _directed(is_descending: bool, *columns: sa.ColumnElement[Any]) -> list[sa.ColumnElement[Any]]:  # noqa: FBT001
+    return [column.desc() if is_descending else column.asc() for column in columns]
 
 
 _KNOWN: Mapping[str, sa.ColumnElement[str]] = {

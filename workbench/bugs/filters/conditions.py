@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from capture.store.tables import Bug, BugLabel, EvidenceRow, FingerprintRow, FixSession, Issue, Note, table_of
-from workbench.bugs.filters.alike import Alike
+from workbench.bugs.filters.alike import alike
 from workbench.bugs.filters.fields import Comparison, Moment, Range, Sign, Wanted
 from workbench.bugs.filters.language import Every, Node, Not, Some, Term
 from workbench.bugs.numbers import parse_number
@@ -54,7 +54,7 @@ def condition(node: Node, whose: Whose) -> Condition:
 
 def with_word(word: str) -> Condition:
     """Return the condition for a word of free text: it is in what the list shows, or the number of the bug."""
-    found = sa.or_(*(Alike(column, _part(word)) for column in SEARCHED))
+    found = sa.or_(*(alike(column, _part(word)) for column in SEARCHED))
     with suppress(UsageError):  # most words are not the number of a bug
         found = sa.or_(found, BUG.c.number == parse_number(word))
     return found
@@ -80,7 +80,7 @@ def _like(column: Any, *, begins: bool = False, part_of_dotted: bool = False) ->
         patterns = [pattern + "%" if begins and "*" not in str(wanted) else pattern]
         if part_of_dotted:
             patterns.append(f"%.{pattern}")
-        return sa.or_(*(Alike(column, each) for each in patterns))
+        return sa.or_(*(alike(column, each) for each in patterns))
 
     return make
 
@@ -132,11 +132,11 @@ def _assigned(wanted: str, whose: Whose) -> Condition:
     if wanted.lower() == "me":
         return BUG.c.assignee == whose.me
     # People are named as git names them, "Ann Lee <ann@example.com>": a part is enough.
-    return Alike(BUG.c.assignee, _part(wanted))
+    return alike(BUG.c.assignee, _part(wanted))
 
 
 def _label(wanted: str, _whose: Whose) -> Condition:
-    return _exists(LABEL, Alike(LABEL.c.name, _escaped(wanted)))
+    return _exists(LABEL, alike(LABEL.c.name, _escaped(wanted)))
 
 
 def _exists(table: sa.Table, *conditions: Condition) -> Condition:
