@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from workbench.tui.documents.sessions import Fitted, columns, group_line, row_line
 from workbench.tui.lines import BLANK, Line
 from workbench.tui.pane import Pane
+from workbench.tui.words import age
 
 if TYPE_CHECKING:
     from workbench.bugs.overview import Overview, SessionLine
@@ -87,10 +88,13 @@ class SessionList(Pane):
             self._show_from(0)  # the heading above the first session can't have the cursor
 
     def tick(self, now: datetime) -> None:
-        """Let the times of sessions at work go on; only their lines are drawn."""
-        self.now = now
+        """Let the times go on; only the lines are drawn in which one of them reads differently now."""
+        before, self.now = self.now or now, now
         top = round(self.scroll_y)
         for index in range(top, top + max(self.size.height, 1)):
             row = self.row(index)
-            if row is not None and row.session.is_live:
+            if row is None:
+                continue
+            ended = None if row.session.is_live else row.session.ended_at
+            if ended is None or age(ended, now) != age(ended, before):
                 self.refresh_lines(index)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 GAP = 1
 TITLE, SAID = "title", "last said, or asked"
 SAID_MOST, SAID_LINES = 500, 3  # characters and lines of what was said last, below the list
+_SHARES = {TITLE: 0.2, SAID: 0.22}  # of the line, that columns of less weight leave to them
 TITLE_MOST = 44  # cells of the room that is left
 # Of a tool, the input that says most: the one that stands beside its name.
 _TELLING = ("command", "file_path", "path", "pattern", "url", "query", "description", "prompt")
@@ -79,13 +80,20 @@ def _elapsed(row: SessionLine, now: datetime, width: int) -> tuple[Span, ...]:
     return ((cell(duration(until - row.session.started_at), width, right=True), ""),)
 
 
-def _said(row: SessionLine, _now: datetime, width: int) -> tuple[Span, ...]:
+def _said(row: SessionLine, now: datetime, width: int) -> tuple[Span, ...]:
     if row.question is not None:
-        return ((cell(question(row.question.body), width), "warn"),)
+        return ((cell(_within(question(row.question.body), row), width), "warn"),)
     alarm = row.session.alarm
     if alarm:
         return ((cell(f"⚠ {alarm}", width), "bad"),)
-    return ((cell(row.session.activity, width), "" if row.session.is_live else "muted"),)
+    if row.session.ended_at is not None and not row.session.is_live:
+        return ((cell(f"{age(row.session.ended_at, now)} · {row.session.activity}", width), "muted"),)
+    return ((cell(_within(row.session.activity, row), width), ""),)
+
+
+def _within(text: str, row: SessionLine) -> str:
+    """Return `text` with paths below the worktree from there."""
+    return text.replace(f"{row.session.worktree}/", "") if row.session.worktree else text
 
 
 def _of(name: str, *, right: bool = False) -> Callable[[SessionLine, datetime, int], tuple[Span, ...]]:
@@ -109,9 +117,9 @@ def _bug(row: SessionLine, _now: datetime, width: int) -> tuple[Span, ...]:
 
 
 COLUMNS: tuple[Column, ...] = (
-    Column("state", 13, 0, _state),
+    Column("state", 14, 0, _state),
     Column("bug", 6, 0, _bug),
-    Column(TITLE, 17, 1, _title),
+    Column(TITLE, 16, 1, _title),
     Column("phase", 8, 4, _phase),
     Column("elapsed", 7, 2, _elapsed, is_right=True),
     Column("cost/cap", 10, 3, _cost, is_right=True),
@@ -125,17 +133,18 @@ COLUMNS: tuple[Column, ...] = (
 
 def columns(width: int) -> tuple[Fitted, ...]:
     """Return the columns that fit into `width` cells; title and last words share what is left."""
+    least = {column.heading: max(column.width, int(width * _SHARES.get(column.heading, 0))) for column in COLUMNS}
     kept: list[Column] = []
     left = width + GAP
     for column in sorted(COLUMNS, key=lambda column: column.weight):
-        if column.weight == 0 or column.width + GAP <= left:
+        if column.weight == 0 or least[column.heading] + GAP <= left:
             kept.append(column)
-            left -= column.width + GAP
+            left -= least[column.heading] + GAP
     spare = max(left, 0)
     has_said = any(column.heading == SAID for column in kept)
     title = min(spare * 2 // 5, TITLE_MOST) if has_said else spare
     grown = {TITLE: title, SAID: spare - title}
-    return tuple(Fitted(each, each.width + grown.get(each.heading, 0)) for each in COLUMNS if each in kept)
+    return tuple(Fitted(each, least[each.heading] + grown.get(each.heading, 0)) for each in COLUMNS if each in kept)
 
 
 def heading_line(fitted: Sequence[Fitted]) -> Line:
@@ -188,10 +197,10 @@ def head_line(found: Overview, *, places: int, today_usd: float, daily_usd: floa
     asks, queued = found.by_state.get("needs_input", 0), found.by_state.get("queued", 0)
     decide = sum(each.bug_state == "review" for each in found.needs_you)
     at_work = sum(found.by_state.get(state, 0) for state in ("starting", "working", "waiting", "quiet"))
-    cap = f" of {money(daily_usd)}" if daily_usd > 0 else ", no cap"
+    cap = f"/{daily_usd:g}" if daily_usd > 0 else ""
     is_spent = 0 < daily_usd <= today_usd
     parts: tuple[Span, ...] = (
-        (f"? {asks} {'asks' if asks == 1 else 'ask'} you", "warn" if asks else "muted"),
+        (f"? {asks} {'asks' if asks == 1 else 'ask'}", "warn" if asks else "muted"),
         (f"◇ {decide} to decide", "warn" if decide else "muted"),
         (f"▸ {at_work} at work", "accent" if at_work else "muted"),
         (f"· {queued} queued", "" if queued else "muted"),
