@@ -111,7 +111,7 @@ def _look_up(frame: FrameType, lineno: int, module: object) -> Place:
     before, line, after = source(code.co_filename, lineno, frame.f_globals)
     bare = Frame(
         module=clean(module) if isinstance(module, str) else "",
-        function=code.co_name,
+        function=clean(code.co_name),
         filename=clean(code.co_filename),
         lineno=lineno,
         context_line=line,

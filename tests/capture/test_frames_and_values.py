@@ -52,6 +52,12 @@ def outer(pet):
     return inner(pet)
 
 
+def test_a_function_may_be_called_anything():
+    named = types.FunctionType(inner.__code__.replace(co_name="a\ud800b"), {})
+    [raised] = chain_of(caught(named, "rabbit"))
+    assert whole(raised, budget=Budget()).frames[-1].function == "a\ufffdb"
+
+
 def test_frames_run_from_outermost_to_innermost():
     [raised] = chain_of(caught(outer, "rabbit"))
     info = whole(raised, budget=Budget())
