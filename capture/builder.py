@@ -212,7 +212,8 @@ class Draft:
         if where is None:
             where = next((part.value for part in self._plain.parts if part.name == "path class"), "")
             return _one_line(f"{self._failure.status} {where}, such as {self._path}", 200)
-        because = f" ({self._reason})" if self._reason else ""
+        told_apart_by = next((part.value for part in self._plain.parts if part.name == "exception"), "")
+        because = f" ({self._reason or told_apart_by})" if self._reason or told_apart_by else ""
         return _one_line(f"{self._failure.status} {self._method} {where}{because}", 200)
 
     def _fault_title(self) -> str:

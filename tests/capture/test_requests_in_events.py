@@ -56,6 +56,7 @@ def test_what_is_in_an_event(client, captured, capture_settings):
         ("/nowhere/", "404 unknown path, such as /nowhere/"),
         ("/template/", "TypeError: no weight in broken.html"),
         ("/guarded/", "403 POST /guarded/ (CSRF cookie not set.)"),
+        ("/forbidden/", "403 GET /forbidden/ (PermissionDenied)"),
     ],
 )
 def test_titles(captured, path, title):
