@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from sqlalchemy.engine import Engine
 from sqlmodel import Session, col, select
 
 from capture.event import Event
+from capture.store.engine import open_engine
 from capture.store.intake import Batch, take_in
 from capture.store.lifecycle import Actor
 from capture.store.outbox import Kind, owe
@@ -43,9 +45,14 @@ class Site:
     clock: datetime = NOW
     environ: Mapping[str, str] = field(default_factory=lambda: dict(GITHUB))
     ends: Any = field(default_factory=lambda: itertools.count(1))
+    _configs: dict[tuple[tuple[str, str], ...], Config] = field(default_factory=dict)
 
     def config(self) -> Config:
-        return configuration.load(environ=self.environ, start=self.folder)
+        """Return the configuration, read once for each environment."""
+        environ = tuple(sorted(self.environ.items()))
+        if environ not in self._configs:
+            self._configs[environ] = configuration.load(environ=self.environ, start=self.folder)
+        return self._configs[environ]
 
     def now(self) -> datetime:
         return self.clock
@@ -104,6 +111,19 @@ def site(engine: Engine, tmp_path: Path) -> Site:
     folder = tmp_path / "checkout"
     folder.mkdir()
     return Site(engine, folder)
+
+
+@pytest.fixture
+def new_site(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Site]:
+    """Makes sites that are not this test's alone, on SQLite."""
+
+    def new() -> Site:
+        folder = tmp_path_factory.mktemp("site")
+        (folder / "checkout").mkdir()
+        shutil.copyfile(sqlite_template, folder / "workbench.db")
+        return Site(open_engine(f"sqlite:///{folder / 'workbench.db'}"), folder / "checkout")
+
+    return new
 
 
 @pytest.fixture
