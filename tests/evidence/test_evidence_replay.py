@@ -136,6 +136,16 @@ def test_it_is_told_on_the_screen_and_in_markdown() -> None:
     assert any("Replay: base raised" in line for line in evidence_lines(view))
 
 
+@pytest.mark.parametrize("message", ["KeyError: 'plum'", "'plum'"])  # pytest's, Django's
+def test_the_type_of_a_failure_is_said_once(message: str) -> None:
+    failed = {"id": "t", "outcome": "failed", "exception": "KeyError", "message": message}
+    run = {"name": "new tests on base", "outcome": "failed", "tests": [failed]}
+    view = EvidenceView(1, None, "b" * 40, "f" * 40, "partial", "It says so.", (), (run,), NOW, NOW)
+    told = [line.text.strip() for line in screen_lines(view, 120)]
+    assert "fails with KeyError: 'plum'" in told
+    assert "KeyError: 'plum'" in told
+
+
 def replayed(before: TestResult, after: TestResult, *, fault: RecordedFault = FAULT, replay: Replay = REPLAY) -> Any:
     runs = {
         REPLAY_ON_BASE: Run(REPLAY_ON_BASE, "b", tests=(before,)),

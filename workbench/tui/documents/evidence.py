@@ -72,7 +72,7 @@ def red_to_green_lines(evidence: EvidenceView, width: int) -> list[Line]:
         if id_ not in after:
             marks[1] = ("–", "muted")
         out.append(line("  ", marks[0], (" → ", "muted"), marks[1], f" {plain(id_, 300)}"))
-        what = ": ".join(plain(before[id_][name], 300) for name in ("exception", "message") if before[id_].get(name))
+        what = _what(before[id_])
         if what and marks[0][1] == "bad":
             out += paragraphs([f"fails with {what}"], width, indent="        ", ink="muted")
     if len(before) > TESTS_SHOWN:
@@ -150,9 +150,17 @@ def _test(test: Mapping[str, Any], width: int) -> Iterator[Line]:
     outcome = str(test.get("outcome", ""))
     glyph, ink = _OUTCOMES.get(outcome, ("✗" if outcome == "error" else "–", "bad" if outcome == "error" else "muted"))
     yield line((f"    {glyph} ", ink), plain(test.get("id", ""), 300), (f"  {plain(outcome, 20)}", ink))
-    what = ": ".join(plain(test[name], 300) for name in ("exception", "message") if test.get(name))
+    what = _what(test)
     where = " in ".join(plain(test[name], 160) for name in ("function", "file") if test.get(name))
     if what and outcome != "passed":
         yield from paragraphs([what], width, indent="        ", ink="muted")
         if where:
             yield line((f"        {where}", "muted"))
+
+
+def _what(test: Mapping[str, Any]) -> str:
+    """Return what a test failed with: pytest begins its message with the type, Django's runner does not."""
+    kind, message = (plain(test.get(name) or "", 300) for name in ("exception", "message"))
+    if message == kind or message.startswith(f"{kind}:"):
+        return message
+    return ": ".join(words for words in (kind, message) if words)
