@@ -64,6 +64,7 @@ def test_a_test_that_shows_nothing_is_a_no(workbench, rabbits, repo):
     (one,) = ran.json
     assert (one["answer"], one["kind"]) == ("not reproduced", "call")
     assert "pass on the base" in one["reason"]
+    assert "Next: complete it" in workbench("bugs", "repro", "B-001").err
 
 
 def test_it_is_written_once(workbench, rabbits, repo):

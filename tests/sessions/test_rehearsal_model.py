@@ -98,7 +98,9 @@ def test_steps_are_played_with_the_names_filled_in():
 
 def test_what_the_scenario_does_not_have_is_said_honestly():
     other = make_event(exceptions=(), status=500)
-    assert "no script for this bug" in reply(SCENARIO, other, request(BRIEF), NAMES).text
+    said = reply(SCENARIO, other, request(BRIEF), NAMES).text
+    assert "no script for this bug" in said
+    assert "--rehearse FILE.toml" in said
     assert (
         "no answer to this message" in reply(SCENARIO, make_event(), request(BRIEF, user("a"), user("b")), NAMES).text
     )

@@ -104,6 +104,8 @@ def _tell(tried: list[Attempt], best: Attempt, *, is_written: bool) -> None:
         )
         note(plain(words, 2_000))
     note(f"wrote {best.path}" if is_written else f"With --write it is put at {best.path}.")
+    if best.outcome.answer != "reproduced":
+        note("Next: complete it, by the rows that the site had, say; its first lines tell what was not recorded")
 
 
 def _shape(attempt: Attempt) -> dict[str, Any]:

@@ -31,6 +31,7 @@ _CUT_SHORT = ("[Request interrupted", "[Tool call interrupted", "[Tool result mi
 _CUT_AFTER = 3  # pieces of a stream
 _ERRORS = {400: "invalid_request_error", 401: "authentication_error", 404: "not_found_error"}
 _ERRORS |= {429: "rate_limit_error", 529: "overloaded_error"}
+_CURE = "Those that come along are of the pet clinic of `workbench demo`; --rehearse FILE.toml plays one of yours."
 _CHUNK = 200  # characters in one piece of a stream
 
 
@@ -79,7 +80,7 @@ def reply(scenario: Scenario, event: Event | None, request: Mapping[str, Any], n
         return Step(text="Rehearsal")  # a side request, for a title, say
     script = scenario.script_for(event)
     if script is None:
-        return Step(text=f"The rehearsal {scenario.name!r} has no script for this bug. Nothing was changed.")
+        return Step(text=f"The rehearsal {scenario.name!r} has no script for this bug. Nothing was changed. {_CURE}")
     at = position(request.get("messages", ()))
     if at.turn >= len(script.turns):
         return Step(text=f"The rehearsal {scenario.name!r} has no answer to this message. Nothing was changed.")
