@@ -270,6 +270,24 @@ async def test_a_question_is_answered_and_a_session_steered_from_here(
 
 
 @pytest.mark.anyio
+async def test_nobody_says_yes_to_a_question_that_is_not_shown_whole(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    with Session(seeded) as session:
+        asked = session.exec(select(SessionRequest)).one()
+        asked.body = {"tool": "Bash", "input": {"command": "\n".join(f"line {number}" for number in range(20))}}
+        session.commit()
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(app, pilot, settle)
+        assert "enter shows the whole question" in text_of(screen)
+        await pilot.press("y")
+        await settle(pilot)
+        assert "The question has no room here" in text_of(screen)
+    assert requests(seeded) == [(WORKING, "approval", None)]
+
+
+@pytest.mark.anyio
 async def test_the_cursor_stays_on_its_session_while_others_come_and_move(
     seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any
 ) -> None:

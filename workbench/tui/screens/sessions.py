@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
@@ -14,17 +15,19 @@ from workbench.tui.bars import Bar
 from workbench.tui.document import Document
 from workbench.tui.documents.sessions import detail_lines, empty_lines, head_line, heading_line
 from workbench.tui.documents.transcript import approval_lines
-from workbench.tui.lines import line
+from workbench.tui.lines import Line, line
 from workbench.tui.pane import Pane
 from workbench.tui.place import bindings
 from workbench.tui.screens.steering import Steering
 from workbench.tui.session_list import SessionList
+from workbench.tui.words import plural
 
 if TYPE_CHECKING:
     from workbench.bugs.overview import Overview, SessionLine
     from workbench.bugs.rows import ApprovalRow, SessionRow
 
-READ_SECONDS = 0.6  # between two readings: what many agents say in a second is drawn at once
+# Between two readings: what many agents say in a second is drawn at once, and reading takes a twentieth of the time.
+SOONEST, LATEST, SHARE = 0.6, 2.0, 20
 ENDED = 200  # sessions that have ended, at first; as many more whenever the cursor comes to the last of them
 MOST_ENDED = 5_000
 Read = tuple["Overview", float]
@@ -43,6 +46,8 @@ class SessionsScreen(Steering):
         self._ended = ENDED
         self._next: Timer | None = None  # reads what has changed since
         self._has_changed = False
+        self._is_cut = False  # the question has more lines than are shown
+        self._took = 0.0  # the last reading, in seconds
         self._seconds: Timer | None = None
 
     def body(self) -> Iterable[Widget]:
@@ -90,12 +95,15 @@ class SessionsScreen(Steering):
 
     def read(self) -> Read:
         """Read all sessions, and what today cost."""
-        return self.workbench.desk.overview(ended=self._ended)
+        began = time.monotonic()
+        found = self.workbench.desk.overview(ended=self._ended)
+        self._took = time.monotonic() - began
+        return found
 
     def store_changed(self) -> None:
         """Read again, now or soon: each reading takes in all that was said since the last."""
         if self._next is None:
-            self._next = self.set_timer(READ_SECONDS, self._read_next)
+            self._next = self.set_timer(min(max(SHARE * self._took, SOONEST), LATEST), self._read_next)
             self.reload()
         else:
             self._has_changed = True
@@ -150,9 +158,18 @@ class SessionsScreen(Steering):
         asks.set_class(row is not None and row.question is not None, "-asks")
         width = self.size.width - 4
         if row is not None and row.question is not None:
-            asks.show(approval_lines(row.question, width, self.key))
+            asks.show(self._whole_or_cut(approval_lines(row.question, width, self.key)))
         elif row is not None:
             asks.show(detail_lines(row, width))
+
+    def _whole_or_cut(self, lines: Sequence[Line]) -> Sequence[Line]:
+        """Return a question in half of the screen; where it does not fit, nobody can say yes to it here."""
+        room = max(self.size.height // 2 - 1, 3)
+        self._is_cut = len(lines) > room
+        if not self._is_cut:
+            return lines
+        more = f"  … {plural(len(lines) - room + 2, 'more line')}: {self.key('open')} shows the whole question"
+        return [*lines[: room - 2], line((more, "warn")), lines[-1]]
 
     def on_pane_moved(self, event: Pane.Moved) -> None:
         """Show what this one asks, and read more where the last one was reached."""
@@ -175,6 +192,14 @@ class SessionsScreen(Steering):
     def _selected(self) -> SessionLine:
         assert self.selected is not None, "the table of actions offers nothing without a session"
         return self.selected
+
+    def _answer(self, *, allow: bool, always: bool = False) -> None:
+        if self._is_cut:
+            self.say(
+                f"The question has no room here: {self.key('open')} shows all of it, to be answered there.", "warn"
+            )
+        else:
+            super()._answer(allow=allow, always=always)
 
     def do_open(self) -> None:
         """Watch the session."""
