@@ -31,6 +31,7 @@ from workbench.tui.screens.dashboard import DashboardScreen
 from workbench.tui.screens.evidence import EvidenceScreen
 from workbench.tui.screens.launch import LaunchScreen
 from workbench.tui.screens.session import SessionScreen
+from workbench.tui.screens.sessions import SessionsScreen
 from workbench.tui.screens.signoff import SignOffScreen
 
 pytestmark = pytest.mark.anyio
@@ -194,7 +195,9 @@ async def test_the_list_and_every_page_show_it_dead(
             assert page.bug.number == number
 
 
-@pytest.mark.parametrize("make", [lambda: SessionScreen(WORKING), lambda: EvidenceScreen(3), lambda: SignOffScreen(3)])
+@pytest.mark.parametrize(
+    "make", [lambda: SessionScreen(WORKING), SessionsScreen, lambda: EvidenceScreen(3), lambda: SignOffScreen(3)]
+)
 async def test_session_evidence_and_sign_off_show_it_dead(
     poisoned: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, make: Any
 ) -> None:

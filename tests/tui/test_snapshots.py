@@ -61,12 +61,15 @@ SCREENS: dict[str, list[str]] = {
     "sign_off": ["j", "j", "v"],
     "launch": ["j", "f"],
     "help": ["question_mark"],
+    "sessions": ["A"],
 }
+# A box in front of the list, and a list in the colours of the other.
+FEWER: dict[str, tuple[str, ...]] = {"columns": ("dark",), "sessions": ("dark", "light")}
 # Every screen in three colourings and two sizes, in as few pictures as can be.
 SHOWN = [
     (name, look)
     for place, name in enumerate(SCREENS)
-    for look in ("dark", "light", "ansi wide" if place % 2 else "ansi")
+    for look in FEWER.get(name, ("dark", "light", "ansi wide" if place % 2 else "ansi"))
 ]
 
 
