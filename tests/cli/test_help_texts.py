@@ -43,6 +43,8 @@ def test_what_prints_data_takes_json(name, found):
         "bugs brief",
         "verify",
         "worktrees remove",
+        "sessions takeover",
+        "sessions shell",
         "db upgrade",
         "db downgrade",
         "init",

@@ -44,6 +44,7 @@ def test_what_changes_is_known() -> None:
     changing = {action.id for action in ACTIONS if action.changes}
     assert changing == {
         "mute", "assign", "label", "note", "link", "merge", "unmerge", "split", "close", "reopen", "delete", "undo",
-        "fix", "allow", "deny", "message", "interrupt", "unlock", "send_back", "resume",
+        "fix", "allow", "always", "deny", "message", "interrupt", "unlock", "send_back", "resume",
+        "take_over", "shell", "end",
         "sign", "reject", "worktree", "retry",
     }  # fmt: skip

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +17,12 @@ from tui.seeded_store import FINISHED, WORKING, entry
 from capture.store.tables import FixSession, SessionRequest
 from capture.testing import NOW
 from workbench.bugs.rows import ApprovalRow, TranscriptRow
+from workbench.errors import OutsideError
+from workbench.sessions import terminal
 from workbench.tui.app import WorkbenchApp
 from workbench.tui.document import TAIL, Document
 from workbench.tui.documents.transcript import approval_lines, as_text, entry_lines
+from workbench.tui.screens import editing
 from workbench.tui.screens.bugs import BugsScreen
 from workbench.tui.screens.session import SessionScreen
 
@@ -152,22 +158,192 @@ async def test_a_transcript_is_laid_out_anew_for_a_new_width(
         await eventually(lambda: max(line.width for line in document.lines if "touch" in line.text) <= 40)
 
 
-@pytest.mark.parametrize(("key", "answer"), [("a", "allow"), ("d", "deny")])
-async def test_a_and_d_answer_what_the_agent_asks(
-    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any, key: str, answer: str
+@pytest.mark.parametrize(
+    ("keys", "answer"),
+    [
+        ("y", ("allow", "")),
+        ("a", ("always", "")),
+        (("n", "enter"), ("deny", "")),
+        (("n", *"use q", "enter"), ("deny", "use q")),
+    ],
+)
+async def test_y_a_and_n_answer_what_the_agent_asks(
+    seeded: Engine,
+    make_app: Callable[..., WorkbenchApp],
+    settle: Any,
+    text_of: Any,
+    keys: tuple[str, ...],
+    answer: tuple[str, str],
 ) -> None:
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         await open_session(app, pilot, settle)
         assert "command: pip install hutch" in text_of(app.screen)
-        await pilot.press(key)
+        await pilot.press(*keys)
         await settle(pilot)
         assert "ASKS YOU" not in text_of(app.screen)
-        await pilot.press(key)
+        await pilot.press("y")
         assert "The agent asks for nothing now." in text_of(app.screen)
     with Session(seeded) as session:
         asked = session.exec(select(SessionRequest)).one()
-        assert (asked.answer, asked.answered_by) == (answer, "Ada Tester <ada@example.com>")
+        assert ((asked.answer, asked.answer_note), asked.answered_by) == (answer, "Ada Tester <ada@example.com>")
+
+
+async def test_n_answers_a_question_and_goes_from_match_to_match_where_there_is_none(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await open_session(app, pilot, settle)
+        await pilot.press("slash", *"the", "enter")
+        assert "n no" in text_of(app.screen)
+        await pilot.press("n", "escape")  # leaves the question open
+        await settle(pilot)
+        assert "ASKS YOU" in text_of(app.screen)
+        await pilot.press("y")
+        await settle(pilot)
+        assert "n next match" in text_of(app.screen)
+        await pilot.press("n")
+        assert "'the': line" in text_of(app.screen)
+
+
+class Taken:
+    """A session that was taken over, in the place of the one with a Claude Code."""
+
+    def __init__(self, ran: list[str], fails: bool, hand_back: Callable[[], Any]) -> None:
+        self.ran, self.fails, self.handed_back = ran, fails, hand_back
+
+    def play(self) -> int:
+        self.ran.append("play")
+        if self.fails:
+            raise OutsideError("claude does not start: no memory.", cure="See whether it is there.")
+        return 0
+
+    def hand_back(self) -> Any:
+        self.ran.append("hand back")
+        return self.handed_back()
+
+
+@pytest.mark.parametrize(
+    ("keys", "suspends", "fails", "ran", "told"),
+    [
+        (("t", "n"), True, False, [], ""),
+        (("t", "y"), True, False, ["take", "play", "hand back"], "The session is handed back; r lets its agent go on."),
+        (("t", "y"), True, True, ["take", "play", "hand back"], "claude does not start: no memory."),
+        (("t", "y"), False, False, ["take", "hand back"], "This terminal cannot be given to another program."),
+    ],
+)
+async def test_t_gives_the_terminal_to_claude_code_and_always_hands_the_session_back(
+    seeded: Engine,
+    make_app: Callable[..., WorkbenchApp],
+    settle: Any,
+    text_of: Any,
+    monkeypatch: Any,
+    keys: tuple[str, ...],
+    suspends: bool,
+    fails: bool,
+    ran: list[str],
+    told: str,
+) -> None:
+    here(seeded)
+    app = make_app()
+    done: list[str] = []
+
+    def interrupted() -> Any:
+        with Session(seeded) as session:
+            session.get_one(FixSession, WORKING).state = "interrupted"
+            session.commit()
+        return app.desk.session(WORKING)
+
+    def take_over(session_id: str) -> Taken:
+        assert session_id == WORKING
+        done.append("take")
+        return Taken(done, fails, interrupted)
+
+    async with app.run_test(size=(100, 30)) as pilot:
+        monkeypatch.setattr(app.desk, "take_over", take_over)
+        if suspends:
+            monkeypatch.setattr(app, "suspend", nullcontext)
+        await open_session(app, pilot, settle)
+        for key in keys:
+            await pilot.press(key)
+            await settle(pilot)
+        await settle(pilot)
+        assert done == ran
+        assert told in text_of(app.screen)
+
+
+async def test_k_ends_a_session_that_runs_after_a_yes_and_else_goes_up(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any, monkeypatch: Any
+) -> None:
+    here(seeded)
+    app = make_app()
+    ended: list[str] = []
+
+    def end(session_id: str) -> Any:
+        ended.append(session_id)
+        with Session(seeded) as session:
+            fix = session.get_one(FixSession, WORKING)
+            fix.state, fix.activity, fix.ended_at = "interrupted", "ended by Ada", NOW
+            session.commit()
+        return app.desk.session(session_id)
+
+    async with app.run_test(size=(100, 30)) as pilot:
+        monkeypatch.setattr(app.desk, "end", end)
+        document = await open_session(app, pilot, settle)
+        await pilot.press("m", "k", "escape")
+        await pilot.press("k", "n")
+        assert ended == []
+        await pilot.press("k")
+        assert f"End session {WORKING[:8]}? (y/N)" in text_of(app.screen)
+        await pilot.press("y")
+        await settle(pilot)
+        assert ended == [WORKING]
+        assert f"Session {WORKING[:8]} is over: ended by Ada." in text_of(app.screen)
+        at = document.cursor
+        await pilot.press("k")
+        assert document.cursor == at - 1
+
+
+async def test_o_opens_a_shell_and_e_the_changed_file_in_the_worktree(
+    seeded: Engine,
+    make_app: Callable[..., WorkbenchApp],
+    settle: Any,
+    text_of: Any,
+    monkeypatch: Any,
+    tmp_path: Path,
+) -> None:
+    here(seeded, worktree=str(tmp_path))
+    (tmp_path / "a.py").write_text("")
+    app = make_app()
+    ran: list[Any] = []
+    monkeypatch.setenv("EDITOR", "vim")
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setattr(editing.subprocess, "call", lambda argv: ran.append(argv) or 0)
+    monkeypatch.setattr(terminal, "open_shell", lambda folder, environ: ran.append(folder) or 0)
+    monkeypatch.setattr(app, "suspend", nullcontext)
+    with Session(seeded) as session:
+        entry(session, WORKING, "tool_use", NOW, tool="Edit", input={"file_path": "a.py", "new_string": "x = 1"})
+        session.commit()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await open_session(app, pilot, settle)
+        await pilot.press("o")
+        await settle(pilot)
+        assert "Back from the shell." in text_of(app.screen)
+        await pilot.press("e")
+        await settle(pilot)
+        assert "Opened a.py at line 1." in text_of(app.screen)
+    assert ran == [tmp_path, ["vim", "+1", str(tmp_path / "a.py")]]
+
+
+def here(seeded: Engine, **changes: str) -> None:
+    """Let the session that is at work run on this machine."""
+    with Session(seeded) as session:
+        fix = session.get_one(FixSession, WORKING)
+        fix.host = socket.gethostname()
+        for name, value in changes.items():
+            setattr(fix, name, value)
+        session.commit()
 
 
 async def test_a_message_is_typed_and_sent_and_escape_keeps_it_back(
@@ -262,7 +438,7 @@ async def test_the_clock_of_a_session_stops_with_it(
         screen.reload()
         await settle(pilot)
         assert screen._seconds is None
-        await pilot.press("y")
+        await pilot.press("Y")
         assert app.clipboard == f"workbench/B-001-{WORKING[:8]}"
 
 
@@ -272,7 +448,7 @@ async def test_a_finished_session_leads_to_its_evidence(
     app = make_app()
     async with app.run_test(size=(120, 36)) as pilot:
         await open_session(app, pilot, settle, FINISHED)
-        await pilot.press("e")
+        await pilot.press("E")
         await settle(pilot)
         text = text_of(app.screen)
         assert "✓ demonstrated" in text

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from workbench.cli import shapes
-from workbench.cli.given import given, now
-from workbench.cli.output import emit, line_width, note, say, say_lines, table
+from workbench.cli.given import Given, given, now
+from workbench.cli.opening import require_terminal
+from workbench.cli.output import agreed, emit, line_width, note, say, say_lines, table
 from workbench.cli.words import JSON, SESSION, noun, taught
+from workbench.errors import Refused
 from workbench.text import plain
 
 if TYPE_CHECKING:
@@ -123,13 +125,18 @@ def interrupt(ctx: typer.Context, session: SESSION, as_json: JSON = False) -> No
 @app.command(
     epilog=taught(
         'workbench sessions answer 4f2d1c0a no --note "not on this machine"',
-        "0 answered; 1 no such session, it asks for nothing, or refused to an agent; 2 neither yes nor no.",
+        "0 answered; 1 no such session, it asks for nothing, or refused to an agent; 2 another word.",
     )
 )
 def answer(
     ctx: typer.Context,
     session: SESSION,
-    word: Annotated[str, typer.Argument(metavar="yes|no", help="Whether the agent may.")],
+    word: Annotated[
+        str,
+        typer.Argument(
+            metavar="yes|no|always", help="Whether the agent may; always: also whenever it asks this again."
+        ),
+    ],
     words: Annotated[str, typer.Option("--note", help="A word that the agent gets with a no.")] = "",
     question: Annotated[
         int | None, typer.Option(metavar="NUMBER", help="Which question, where it asks several.")
@@ -143,8 +150,11 @@ def answer(
     from workbench.errors import NotFound, UsageError
 
     refuse_agents(os.environ)
-    if word not in ("yes", "no"):
-        raise UsageError(f"{word!r} is neither yes nor no.", cure="Say yes or no; a word for the agent goes to --note.")
+    if word not in ("yes", "no", "always"):
+        raise UsageError(
+            f"{word!r} is neither yes nor no nor always.",
+            cure="Say yes, no or always; a word for the agent goes to --note.",
+        )
     call = given(ctx)
     with call.store() as engine:
         from workbench import fixing
@@ -157,7 +167,8 @@ def answer(
                 f"Session {row.id[:8]} asks for nothing now.", cure=f"See: workbench sessions show {row.id[:8]}"
             )
         first = asked[0]
-        fixing.answer(engine, first.id, allow=word == "yes", note=words, by=call.person(), now=now())
+        allow, always = word != "no", word == "always"
+        fixing.answer(engine, first.id, allow=allow, always=always, note=words, by=call.person(), now=now())
     if as_json:
         emit({"question": first.id, "answer": word, "session": row.id, "asked": first.body})
     else:
@@ -188,6 +199,107 @@ def send_back(
 ) -> None:
     """Send the agent back to its test, with a word."""
     _steer(ctx, session, lambda fix, engine, id_, by: fix.send_back(engine, id_, words, by=by, now=now()), as_json)
+
+
+@app.command(
+    epilog=taught(
+        "workbench sessions takeover 4f2d1c0a",
+        "0 handed back; 1 no such session, you said no, or it cannot be taken over here; 2 no terminal.",
+    )
+)
+def takeover(
+    ctx: typer.Context,
+    session: SESSION,
+    yes: Annotated[bool, typer.Option("--yes", help="Interrupt an agent that is at work without asking.")] = False,
+) -> None:
+    """Go on with a session in Claude Code itself, on this terminal.
+
+    An agent at work is interrupted first. Its sandbox and its environment are kept; what it may not do by itself it
+    asks you. When you leave it, the session is handed back, and can be resumed.
+    """
+    call = _in_terminal(ctx, "Claude Code needs a terminal.")
+    with call.store() as engine:
+        from workbench import fixing
+        from workbench.bugs import queries
+
+        row = queries.session(engine, session)
+        at_work = row.is_live and row.phase != "taken over"
+        if at_work and not yes and not agreed(f"Session {row.id[:8]} is at work. Interrupt its agent first?"):
+            raise Refused("Nothing was done.")
+        if at_work:
+            note("Waiting for the agent to end its turn …")
+        fixing.stop(engine, row.id, by=call.person(), now=now())
+        taken = fixing.take_over(call.config, engine, row.id, by=call.person(), now=now())
+        try:
+            taken.play()
+        finally:
+            row = taken.hand_back()
+    say(f"{row.id[:8]} is handed back. Let its agent go on: workbench sessions resume {row.id[:8]}")
+
+
+@app.command(
+    epilog=taught(
+        "workbench sessions shell 4f2d1c0a",
+        "0 or that of the shell; 1 no such session, or no worktree of it here; 2 no terminal.",
+    )
+)
+def shell(ctx: typer.Context, session: SESSION) -> int:
+    """Open your shell in the worktree of a session."""
+    import os
+
+    call = _in_terminal(ctx, "A shell needs a terminal.")
+    with call.store() as engine:
+        from workbench import fixing
+        from workbench.bugs import queries
+        from workbench.sessions import terminal
+
+        folder = fixing.folder_of(queries.session(engine, session))
+    return terminal.open_shell(folder, os.environ)
+
+
+@app.command(
+    epilog=taught("workbench sessions end 4f2d1c0a", "0 ended; 1 no such session, it is over, or you said no.")
+)
+def end(
+    ctx: typer.Context,
+    session: SESSION,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """End all processes of a session at once. Its work stays.
+
+    For one that does not obey `interrupt`. It can be resumed.
+    """
+    import os
+
+    from workbench.bugs.persons import refuse_agents
+
+    refuse_agents(os.environ)
+    call = given(ctx)
+    with call.store() as engine:
+        from workbench import fixing
+        from workbench.bugs import queries
+
+        row = queries.session(engine, session)
+        if not yes:
+            require_terminal("Ending a session asks first: it needs a terminal.", cure="Or say --yes.")
+            if not agreed(f"End session {row.id[:8]} with all its processes?"):
+                raise Refused("Nothing was done.")
+        row = fixing.end(engine, row.id, by=call.person(), now=now())
+    if as_json:
+        emit(shapes.session(row))
+    else:
+        say(f"{row.id[:8]} is over: {plain(row.activity, 200)}. Its work is in its worktree.")
+
+
+def _in_terminal(ctx: typer.Context, message: str) -> Given:
+    import os
+
+    from workbench.bugs.persons import refuse_agents
+
+    refuse_agents(os.environ)
+    require_terminal(message, cure="Run it where you can type.")
+    return given(ctx)
 
 
 def _steer(ctx: typer.Context, session: str, act: Callable[[Any, Engine, str, str], None], as_json: bool) -> None:

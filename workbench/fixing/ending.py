@@ -31,9 +31,7 @@ def end(engine: Engine, session_id: str, *, by: str, now: datetime) -> SessionRo
         raise Refused(f"Session {row.id[:8]} runs on {row.host}.", cure="End it there, or interrupt it from here.")
     with record.transaction(engine) as session:
         fix = session.get_one(FixSession, row.id)
-    if fix.pid == os.getpid():
-        raise Refused(f"Session {row.id[:8]} is {row.activity}, right here.", cure="Leave its Claude Code.")
-    if fix.pid is not None and fix.pid_started is not None:
+    if fix.pid is not None and fix.pid_started is not None and fix.pid != os.getpid():
         end_with_children(Identity(fix.pid, fix.pid_started))
     end_leftovers_of(fix)
     _write(engine, row.id, by=by, now=now)

@@ -24,13 +24,15 @@ from workbench.errors import OutsideError, Refused
 from workbench.fixing import alarm, preparing
 from workbench.fixing.agent_options import compose, interpreter
 from workbench.fixing.claiming import check_free, reclaim
-from workbench.fixing.steering import CLAIM, TAKEN_OVER, end_leftovers_of, hand_back, sweep
+from workbench.fixing.steering import CLAIM, TAKEN_OVER, end_leftovers_of, hand_back, interrupt, sweep, wait
 from workbench.git import Repository
 from workbench.sessions import environment, interactive, recovering, scenario, terminal
 from workbench.sessions.options import AgentOptions
 from workbench.sessions.process import Identity, identity_of_us
 from workbench.sessions.record import Record, end, transaction
 from workbench.sessions.rehearsal import RehearsalModel
+
+STOP_SECONDS = 60.0  # for an interrupted turn to end; its runner takes about half of that at most
 
 
 @dataclass
@@ -47,12 +49,14 @@ class TakenOver:
 
     def play(self) -> int:
         """Give the terminal to Claude Code until the person leaves it, and return its exit code."""
-        return terminal.run(self.argv, folder=self.worktree, environ=self.environ, begun=self._begun)
+        told = f"Session {self.record.session_id[:8]}: leave Claude Code (/exit) to come back."
+        return terminal.run(self.argv, folder=self.worktree, environ=self.environ, told=told, begun=self._begun)
 
     def hand_back(self) -> SessionRow:
         """Take in what was said and what it cost, and leave the session to be resumed by its agent."""
         record, now = self.record, self.record.clock()
         self.model.close()
+        recovering.recover(record.engine, record.session_id, now=now)
         with transaction(record.engine) as session:
             fix = session.get_one(FixSession, record.session_id, with_for_update=True)
             if fix.phase == TAKEN_OVER:  # nobody else has ended it
@@ -60,7 +64,6 @@ class TakenOver:
                 text = f"{self.by} has handed the session back. Resume it to let the agent go on."
                 session.add(TranscriptEntry(session_id=fix.id, at=now, kind="notice", body={"text": text}))
                 end(session, fix.id, "interrupted", f"handed back by {self.by}", to=None, reason="", now=now)
-        recovering.recover(record.engine, record.session_id, now=now)
         alarm.check(record, self.repository, self.worktree)
         return queries.session(record.engine, record.session_id)
 
@@ -75,6 +78,28 @@ def why_not(row: SessionRow) -> str:
     if row.host != socket.gethostname():
         return f"Session {row.id[:8]} ran on {row.host}, and its worktree is there."
     return "" if Path(row.worktree).is_dir() else f"The worktree {row.worktree} is gone."
+
+
+def folder_of(row: SessionRow) -> Path:
+    """Return the worktree of a session on this machine. Raises `Refused` where nobody can go there."""
+    if why := why_not(row):
+        raise Refused(why, cure=f"Resuming a session makes its worktree again: workbench sessions resume {row.id[:8]}")
+    return Path(row.worktree)
+
+
+def stop(engine: Engine, session_id: str, *, by: str, now: datetime, timeout: float = STOP_SECONDS) -> None:
+    """Interrupt a session that is at work, if it is one to be taken over, and wait until its runner has ended."""
+    row = queries.session(engine, session_id)
+    folder_of(row)
+    if not row.is_live or row.phase == TAKEN_OVER:
+        return
+    interrupt(engine, row.id, by=by, now=now)
+    row = wait(engine, row.id, timeout=timeout)
+    if row.is_live:
+        raise Refused(
+            f"Session {row.id[:8]} has not ended its turn in {timeout:.0f} s.",
+            cure=f"End its processes: workbench sessions end {row.id[:8]}",
+        )
 
 
 def take_over(
@@ -119,8 +144,7 @@ def _check(row: SessionRow, fix: FixSession) -> None:
         raise Refused(f"Session {row.id[:8]} is {row.activity}.", cure="Only one can: wait until it is handed back.")
     if row.is_live:
         raise Refused(f"Session {row.id[:8]} is at work.", cure=f"First: workbench sessions interrupt {row.id[:8]}")
-    if why := why_not(row):
-        raise Refused(why, cure=f"Resuming it makes the worktree again: workbench sessions resume {row.id[:8]}")
+    folder_of(row)
     if not fix.options.get("conversation"):
         raise Refused(f"Session {row.id[:8]} has no conversation yet.", cure="Resume it: its agent hears the brief.")
     if not Path(fix.options["program"]).is_file():

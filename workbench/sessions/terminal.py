@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -19,12 +20,16 @@ def run(
     *,
     folder: Path,
     environ: Mapping[str, str],
+    told: str,
     begun: Callable[[Identity], None] = lambda _: None,
 ) -> int:
     """Run a program in `folder` on this terminal, and return its exit code. Call it in the main thread.
 
-    `begun` gets the process. Ctrl+c is the program's: it does not end us. Raises `OutsideError` where it cannot start.
+    `told` is said before; `begun` gets the process. Ctrl+c is the program's: it does not end us. Raises `OutsideError`
+    where it cannot start.
     """
+    sys.stdout.write(f"{told}\n")
+    sys.stdout.flush()
     before = signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN, which the program would inherit
     try:
         try:
@@ -42,15 +47,16 @@ def run(
         signal.signal(signal.SIGINT, before)
 
 
-def shell(environ: Mapping[str, str]) -> list[str]:
-    """Return the command that starts the person's shell."""
+def open_shell(folder: Path, environ: Mapping[str, str]) -> int:
+    """Run the person's shell in `folder`, and return its exit code.
+
+    Git finds the repository there by the folder alone.
+    """
     named = environ.get("SHELL", "")
-    return [named if named and shutil.which(named, path=environ.get("PATH")) else "sh"]
-
-
-def without_git(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment in which git finds the repository by the folder that it is called in."""
-    return {name: value for name, value in environ.items() if not name.startswith("GIT_")}
+    program = named if named and shutil.which(named, path=environ.get("PATH")) else "sh"
+    without_git = {name: value for name, value in environ.items() if not name.startswith("GIT_")}
+    told = f"A shell in {folder}: leave it (exit) to come back."
+    return run([program], folder=folder, environ=without_git, told=told)
 
 
 def _identity(pid: int) -> Identity:

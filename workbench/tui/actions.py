@@ -43,6 +43,8 @@ class Here:
     bug: BugRow | None = None
     session: SessionRow | None = None
     asks: bool = False  # the agent waits for an answer
+    once: str = ""  # why a yes to it counts for this once only
+    in_browser: bool = False  # there is no terminal to be given away
     has_evidence: bool = False
     decided: bool = False  # the sign-off at hand was made
     proposed: bool = True  # there is a fix to decide on
@@ -82,6 +84,7 @@ class Action:
     shown: str = ""
     hides: bool = False  # not in the footer while it can't be done
     gives_way: bool = False  # while it can't be done, its key does what it does else
+    goes_first: bool = False  # its key is not that of the pane, but it is a letter where words are typed
 
     @property
     def changes(self) -> bool:
@@ -150,15 +153,22 @@ ACTIONS: tuple[Action, ...] = (
     Action("only_different", "z", "only what differs", "Look", ("compare",), why.nothing, 20),
     Action("fix", "f", "fix", "Fix", ("list", "bug"), why.fix, 20),
     Action("session", "s", "session", "Fix", ("list", "bug"), why.session, 25),
-    Action("allow", "a", "allow", "Fix", _STEERED, why.not_asked, 10, hides=True),
-    Action("deny", "d", "deny", "Fix", _STEERED, why.not_asked, 11, hides=True),
+    Action("allow", "y", "yes", "Fix", _STEERED, why.not_asked, 10, hides=True),
+    Action("always", "a", "always", "Fix", _STEERED, why.not_always, 12, hides=True),
+    # While a question is open `n` answers it; otherwise it goes from match to match.
+    Action("deny", "n", "no", "Fix", _STEERED, why.not_asked, 11, hides=True, gives_way=True),
     Action("message", "m", "message the agent", "Fix", _STEERED, why.not_at_work, 20),
     Action("interrupt", "i", "interrupt", "Fix", _STEERED, why.not_at_work, 21),
+    Action("take_over", "t", "take over", "Fix", ("session",), why.take_over, 22),
+    Action("shell", "o", "a shell in the worktree", "Fix", ("session",), why.into_worktree),
+    Action("edit", "e", "open a changed file in your editor", "Take along", ("session",), why.into_worktree),
+    # Where the session is not running, `k` goes up a line as everywhere.
+    Action("end", "k", "end all its processes", "Fix", ("session",), why.not_running, gives_way=True, goes_first=True),
     Action("unlock", "U", "skip the test phase, or unlock its test", "Fix", ("session",), why.no_test_phase),
     Action("send_back", "B", "send the agent back to its test, with a word", "Fix", ("session",), why.no_test_phase),
     Action("resume", "r", "resume", "Fix", ("session", "sessions", "bug", "list"), why.not_interrupted, 26, hides=True),
-    Action("evidence", "E,e", "evidence", "Decide", ("list", "session"), why.evidence, 30),
-    Action("evidence", "E", "evidence", "Decide", ("bug",), why.evidence, 30),
+    Action("evidence", "E,e", "evidence", "Decide", ("list",), why.evidence, 30),
+    Action("evidence", "E", "evidence", "Decide", ("bug", "session"), why.evidence, 30),
     Action("signoff", "v", "sign-off", "Decide", ("list", "bug", "session", "evidence"), why.signoff, 31),
     Action("signoff", "v", "sign-off", "Decide", ("sessions",), why.no_fix_to_decide, 30, hides=True),
     Action("sign", "y", "sign off", "Decide", ("signoff",), why.decided, 10, hides=True),
@@ -171,7 +181,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("edit", "e", "open the frame's file in your editor", "Take along", ("bug",), why.no_occurrence),
     Action("issue", "o", "open the issue in a browser", "Take along", ("list", "bug", "signoff"), why.issue),
     Action("copy", "y", "copy: number, curl line, stack …", "Take along", ("list", "bug"), why.no_bug),
-    Action("copy", "y", "copy the branch", "Take along", ("session", "evidence")),
+    Action("copy", "y", "copy the branch", "Take along", ("evidence",)),
+    Action("copy", "Y", "copy the branch", "Take along", ("session",)),
     Action("dashboard", "d", "dashboard", "Go", ("list",), why.nothing, 60),
     Action("sessions", "A", "all fix sessions", "Go", ("list", "bug", "session")),
     Action("sessions", "A", "all fix sessions", "Go", ("dashboard",), why.nothing, 60),

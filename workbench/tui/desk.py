@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from workbench.bugs.rows import ApprovalRow, BugPage, SessionRow, SignOffRow, TranscriptRow
     from workbench.bugs.stats import Stats
     from workbench.config import Config
-    from workbench.fixing import Terms
+    from workbench.fixing import TakenOver, Terms
     from workbench.landing import Leftover
     from workbench.signoff import Proposal
     from workbench.tui.documents.figures import Figures
@@ -347,11 +347,31 @@ class Desk:
 
         fixing.interrupt(self.engine, session_id, by=self.person, now=self.clock())
 
-    def answer(self, approval_id: int, *, allow: bool) -> None:
+    def answer(self, approval_id: int, *, allow: bool, always: bool = False, note: str = "") -> None:
         """Answer what the agent asked for."""
         from workbench import fixing
 
-        fixing.answer(self.engine, approval_id, allow=allow, by=self.person, now=self.clock())
+        now = self.clock()
+        fixing.answer(self.engine, approval_id, allow=allow, always=always, note=note, by=self.person, now=now)
+
+    def end(self, session_id: str) -> SessionRow:
+        """End a session with all its processes."""
+        from workbench import fixing
+
+        return fixing.end(self.engine, session_id, by=self.person, now=self.clock())
+
+    def take_over(self, session_id: str) -> TakenOver:
+        """Claim a session for the person, whose agent ends its turn first."""
+        from workbench import fixing
+
+        fixing.stop(self.engine, session_id, by=self.person, now=self.clock())
+        return fixing.take_over(self.config, self.engine, session_id, by=self.person, now=self.clock())
+
+    def changed_files(self, row: SessionRow, wanted: str) -> list[Source]:
+        """Return `wanted`, if it is a file of a session's worktree, or else all that the session has changed there."""
+        from workbench import fixing
+
+        return [Source(Path(row.worktree), path, 1) for path in fixing.changed_files(row, wanted)]
 
     def unlock(self, session_id: str) -> None:
         """Let the agent go on without its test, or change the one that is locked."""

@@ -5,6 +5,7 @@ A sentence that names a key asks `Here.key` for it, so that it is the one that i
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -165,10 +166,44 @@ def not_asked(here: Here) -> str:
     return "" if here.asks else "The agent asks for nothing now."
 
 
+def not_always(here: Here) -> str:
+    """Of allowing for the whole of a session."""
+    return not_asked(here) or here.once
+
+
+def not_running(here: Here) -> str:
+    """Of ending the processes of a session."""
+    return "" if here.session and here.session.is_live else "The session is not running."
+
+
+def into_worktree(here: Here) -> str:
+    """Of what a person does in the worktree of a session, in this terminal."""
+    if here.session is None:
+        return "No fix session is selected."
+    if here.in_browser:
+        return "A browser has no terminal to be given away: do this in a workbench that runs in one."
+    if here.session.is_attached or here.session.phase == "claim":
+        return "This session has no worktree of ours."
+    host = here.session.host
+    return "" if host == socket.gethostname() else f"The worktree is on {host}: do this in a workbench there."
+
+
+def take_over(here: Here) -> str:
+    """Of going on with a session in Claude Code itself."""
+    if why := into_worktree(here):
+        return why
+    if here.session and here.session.is_live and here.session.phase == "taken over":
+        return f"The session is {here.session.activity}: only one can."
+    if here.bug and here.bug.state in ("review", "closed", "muted"):
+        return fix(here)
+    return ""
+
+
 def not_at_work(here: Here) -> str:
     """Of what is said to an agent at work."""
     if here.session and here.session.is_live:
-        return ""
+        taken = here.session.phase == "taken over"
+        return f"The session is {here.session.activity}: there is no agent of ours to hear it." if taken else ""
     if here.bug is None or here.bug.state != "review":
         return "The session is not at work."
     shows, rejects = here.key("signoff"), here.key("signoff.reject")
@@ -197,6 +232,8 @@ def decided(here: Here) -> str:
 
 def not_searched(here: Here) -> str:
     """Of going from match to match."""
+    if here.asks:
+        return f"The agent's question comes first: {here.key('allow')} or {here.key('deny')}."
     return "" if here.searched else f"Nothing is looked for: {here.key('search')} searches."
 
 

@@ -35,6 +35,7 @@ ANSWERS: Mapping[str, Any] = MappingProxyType(
         "sessions show": fixes.SessionPage,
         "sessions resume": (fixes.EndedSession, fixes.FixSession),
         "sessions interrupt": fixes.FixSession,
+        "sessions end": fixes.FixSession,
         "sessions answer": fixes.Answered,
         "sessions unlock": fixes.FixSession,
         "sessions send-back": fixes.FixSession,

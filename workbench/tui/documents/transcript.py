@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from workbench.text import plain, plain_lines
-from workbench.tui.lines import BLANK, Ink, Line, heading, line, paragraphs
+from workbench.tui.lines import BLANK, Ink, Line, Span, heading, line, paragraphs
 from workbench.tui.words import money, plural, verdict_mark
 
 if TYPE_CHECKING:
@@ -90,13 +90,16 @@ def _tool_use(body: Mapping[str, Any], worktree: str) -> list[Line]:
     inputs: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
     telling = next((name for name in _TELLING if inputs.get(name)), "")
     told = as_text(inputs.get(telling, ""))
+    file = str(inputs.get("file_path") or "")  # what the editor opens on these lines
     first = plain_lines(told.replace(f"{worktree}/", "") if worktree else told, most=1)[0]
     out = [
-        line(("  ▸ ", "accent"), (body.get("name") or body.get("tool") or "tool", "strong"), "  ", (first, "accent"))
-    ]
+        line(("  ▸ ", "accent"), (body.get("name") or body.get("tool") or "tool", "strong"), "  ", (first, "accent"),
+             key=file)
+    ]  # fmt: skip
     for name in ("content", "new_string"):
         if isinstance(inputs.get(name), str):
-            out += [line(("    + ", "add"), (text, "add")) for text in plain_lines(inputs[name], most=INPUT_LINES)]
+            texts = plain_lines(inputs[name], most=INPUT_LINES)
+            out += [line(("    + ", "add"), (text, "add"), key=file) for text in texts]
     return out
 
 
@@ -131,6 +134,12 @@ def _result(body: Mapping[str, Any], width: int) -> list[Line]:
     return out
 
 
+def _answers(approval: ApprovalRow, key: KeyOf) -> Line:
+    why = approval.why_not_always
+    last: list[Span] = [(why, "muted")] if why else [(key("always"), "key"), (" yes, and always in this session", "")]
+    return line((f"  {key('allow')}", "key"), " yes   ", (key("deny"), "key"), " no, with a word   ", *last)
+
+
 def approval_lines(approval: ApprovalRow, width: int, key: KeyOf | None = None) -> list[Line]:
     """Return what the agent asks for, with the exact tool and the whole of its input; with `key`, how to answer."""
     body = approval.body
@@ -147,5 +156,5 @@ def approval_lines(approval: ApprovalRow, width: int, key: KeyOf | None = None) 
         out += paragraphs([f"{plain(name, 60)}: {texts[0]}"], width, indent="  ")
         out += paragraphs(texts[1:], width, indent="    ")
     if key is not None:
-        out.append(line((f"  {key('allow')}", "key"), " allow   ", (key("deny"), "key"), " deny"))
+        out.append(_answers(approval, key))
     return out

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import SuspendNotSupported
 
@@ -24,18 +25,22 @@ WINDOW_SECONDS = 1.0  # in which an editor that cannot start has said so
 
 
 class Editing(PlaceScreen):
-    """A screen on which a frame can be opened in the editor."""
+    """A screen on which a file can be opened in the editor."""
+
+    SEVERAL: ClassVar = "The frame may be in any of these files"
 
     def edit(self, event: Event, key: str) -> None:
         """Open the file of the frame on the line `key`, or of the innermost one of the application."""
+        frame = frame_at(event, key)
+        self.edit_one(lambda: self.workbench.desk.sources(event, frame))
+
+    def edit_one(self, find: Callable[[], list[Source]]) -> None:
+        """Open the file that is found, or the one that is chosen of several."""
         words = editor.command(os.environ)
         if not words:
             self.say("No editor is set.", "warn", cure="Set $VISUAL or $EDITOR, for example: export EDITOR=vim")
             return
-        frame = frame_at(event, key)
-        self.load(
-            lambda: self.workbench.desk.sources(event, frame), lambda found: self._choose(words, found), group="edit"
-        )
+        self.load(find, lambda found: self._choose(words, found), group="edit")
 
     def _choose(self, words: list[str], found: list[Source]) -> None:
         if len(found) == 1:
@@ -43,12 +48,13 @@ class Editing(PlaceScreen):
             return
         offered = found[:MOST_OFFERED]
         choices = [(str(place), str(place + 1), source.path) for place, source in enumerate(offered)]
+        title = self.SEVERAL + (f" (the first {MOST_OFFERED} of {len(found)})" if len(found) > MOST_OFFERED else "")
 
         def chosen(place: str | None) -> None:
             if place is not None:
                 self._open(words, offered[int(place)])
 
-        self.app.push_screen(Menu("The frame may be in any of these files", choices), chosen)
+        self.app.push_screen(Menu(title, choices), chosen)
 
     def _open(self, words: list[str], source: Source) -> None:
         """Give the terminal to the editor until it is left; one with a window of its own is only started."""

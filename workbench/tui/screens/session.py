@@ -19,8 +19,8 @@ from workbench.tui.documents.transcript import approval_lines, entry_lines
 from workbench.tui.lines import Line, Span, line
 from workbench.tui.place import bindings
 from workbench.tui.screens.acts import BugActs
+from workbench.tui.screens.in_hand import InHand
 from workbench.tui.screens.searching import Searching
-from workbench.tui.screens.steering import Steering
 from workbench.tui.words import duration, money, plural, session_mark, short_count
 
 if TYPE_CHECKING:
@@ -45,14 +45,19 @@ class Progress:
     bug_read: float  # when, by the monotonic clock
 
 
-_PHASES = {"test": "phase 1: test  ", "fix": "phase 2: fix  ", "evidence": "evidence  "}
+_PHASES = {
+    "test": "phase 1: test  ",
+    "fix": "phase 2: fix  ",
+    "evidence": "evidence  ",
+    "taken over": "in a person's hands  ",
+}
 
 
 def _warnings(session: SessionRow) -> list[Span]:
     return [(" NO SANDBOX ", "rehearsal"), ("  ", "")] if session.is_sandboxed is False else []
 
 
-class SessionScreen(Steering, BugActs, Searching):
+class SessionScreen(InHand, BugActs, Searching):
     """One fix session, live."""
 
     PLACE = "session"
@@ -106,6 +111,8 @@ class SessionScreen(Steering, BugActs, Searching):
             bug=self._row,
             session=self._session,
             asks=bool(self._approvals),
+            once=self._approvals[0].why_not_always if self._approvals else "",
+            in_browser=self.app.is_web,
             has_evidence=self._progress is not None and self._progress.has_evidence,
             searched=self.is_searched,
         )
@@ -144,8 +151,10 @@ class SessionScreen(Steering, BugActs, Searching):
 
     def arrived(self, result: Progress) -> None:
         """Append what is new; what was said of a session at work goes when it ends."""
-        if self._session is not None and self._session.is_live and not result.session.is_live:
-            self.say("")
+        if not result.session.is_live:
+            if self._session is not None and self._session.is_live and not self.told_of_end:
+                self.say("")
+            self.told_of_end = False
         self._session, self._row, self._approvals = result.session, result.bug, result.approvals
         self._progress = result
         new = [entry for entry in result.entries if entry.id > self._last]

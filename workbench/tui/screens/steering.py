@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from textual.widget import Widget
@@ -21,8 +21,8 @@ class Steering(PlaceScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._addressed = ""  # the session that the words in the box are for
-        self._sends_back = False
+        self._said_then = ""
+        self._send: Callable[[str], Callable[[], object] | None] = lambda _: None  # what becomes of the words
 
     @property
     def steered(self) -> SessionRow | None:
@@ -43,19 +43,29 @@ class Steering(PlaceScreen):
         """Allow what the agent asks for."""
         self._answer(allow=True)
 
-    def do_deny(self) -> None:
-        """Deny what the agent asks for."""
-        self._answer(allow=False)
+    def do_always(self) -> None:
+        """Allow exactly what the agent asks for, now and whenever it asks for that again."""
+        self._answer(allow=True, always=True)
 
-    def _answer(self, *, allow: bool) -> None:
+    def do_deny(self) -> None:
+        """Deny what the agent asks for, once a word to it has been typed or left out."""
         asked = self.questions[0]
-        word = "Allowed" if allow else "Denied"
+        answer = self.workbench.desk.answer
+        self._open_box(
+            "no, because …; enter alone says no without a word, esc leaves it open",
+            lambda text: lambda: answer(asked.id, allow=False, note=text),
+            said=_answered("Denied", asked),
+        )
+
+    def _answer(self, *, allow: bool, always: bool = False) -> None:
+        asked = self.questions[0]
+        word = "Allowed for this session" if always else "Allowed"
 
         def answered(_: None) -> None:
-            self.say(f"{word}: {asked.body.get('tool') or 'the tool'}")
+            self.say(_answered(word, asked))
             self.reload()
 
-        self.load(lambda: self.workbench.desk.answer(asked.id, allow=allow), answered)
+        self.load(lambda: self.workbench.desk.answer(asked.id, allow=allow, always=always), answered)
 
     def do_interrupt(self) -> None:
         """Ask the session to stop; it can be resumed."""
@@ -85,14 +95,22 @@ class Steering(PlaceScreen):
 
     def do_send_back(self) -> None:
         """Let the word be typed that sends the agent back to its test."""
-        self._open_box("what is wrong with the test; enter sends the agent back to it", sends_back=True)
+        session_id, send_back = self._session_at_hand.id, self.workbench.desk.send_back
+        self._open_box(
+            "what is wrong with the test; enter sends the agent back to it",
+            lambda text: (lambda: send_back(session_id, text)) if text else None,
+        )
 
     def do_message(self) -> None:
         """Let a message be typed."""
-        self._open_box(MESSAGE, sends_back=False)
+        session_id, say = self._session_at_hand.id, self.workbench.desk.say
+        self._open_box(MESSAGE, lambda text: (lambda: say(session_id, text)) if text else None)
 
-    def _open_box(self, placeholder: str, *, sends_back: bool) -> None:
-        self._addressed, self._sends_back = self._session_at_hand.id, sends_back
+    def _open_box(
+        self, placeholder: str, send: Callable[[str], Callable[[], object] | None], *, said: str = "Sent."
+    ) -> None:
+        """Let words be typed. `send` gives what is to be done with them, or None."""
+        self._send, self._said_then = send, said
         box = self.query_one("#say", Input)
         box.placeholder = placeholder
         box.add_class("-shown")
@@ -100,12 +118,15 @@ class Steering(PlaceScreen):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Send the message."""
-        text, session_id = event.value.strip(), self._addressed
+        send, said = self._send(event.value.strip()), self._said_then
         self._close_box()
-        desk = self.workbench.desk
-        send = desk.send_back if self._sends_back else desk.say
-        if text:
-            self.load(lambda: send(session_id, text), lambda _: self.say("Sent."))
+
+        def sent(_: object) -> None:
+            self.say(said)
+            self.reload()
+
+        if send is not None:
+            self.load(send, sent)
 
     def _close_box(self) -> None:
         box = self.query_one("#say", Input)
@@ -119,3 +140,7 @@ class Steering(PlaceScreen):
             self._close_box()
         else:
             super().do_back()
+
+
+def _answered(word: str, asked: ApprovalRow) -> str:
+    return f"{word}: {asked.body.get('tool') or 'the tool'}"
