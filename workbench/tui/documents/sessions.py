@@ -120,14 +120,14 @@ COLUMNS: tuple[Column, ...] = (
     Column("state", 14, 0, _state),
     Column("bug", 6, 0, _bug),
     Column(TITLE, 16, 1, _title),
-    Column("phase", 8, 4, _phase),
+    Column("phase", 8, 5, _phase),
     Column("elapsed", 7, 2, _elapsed, is_right=True),
     Column("cost/cap", 10, 3, _cost, is_right=True),
-    Column("turns", 5, 5, _of("turns", right=True), is_right=True),
-    Column("model", 16, 6, _of("model")),
-    Column("by", 12, 7, _who),
-    Column("host", 12, 8, _of("host")),
-    Column(SAID, 20, 2, _said),
+    Column("turns", 5, 6, _of("turns", right=True), is_right=True),
+    Column("model", 16, 7, _of("model")),
+    Column("by", 12, 8, _who),
+    Column("host", 12, 9, _of("host")),
+    Column(SAID, 20, 4, _said),
 )
 
 
@@ -137,9 +137,10 @@ def columns(width: int) -> tuple[Fitted, ...]:
     kept: list[Column] = []
     left = width + GAP
     for column in sorted(COLUMNS, key=lambda column: column.weight):
-        if column.weight == 0 or least[column.heading] + GAP <= left:
-            kept.append(column)
-            left -= least[column.heading] + GAP
+        if column.weight and least[column.heading] + GAP > left:
+            break  # what says less does not take the room that this one has not found
+        kept.append(column)
+        left -= least[column.heading] + GAP
     spare = max(left, 0)
     has_said = any(column.heading == SAID for column in kept)
     title = min(spare * 2 // 5, TITLE_MOST) if has_said else spare
