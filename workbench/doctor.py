@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -140,8 +141,12 @@ def _outbox(engine: Engine, config: Config, now: datetime) -> Finding:
 def _tracker(engine: Engine, config: Config, now: datetime) -> Iterator[Finding]:
     """Yield how much of the hourly budget was written, and what of GitHub was not read."""
     from workbench.tracker.health import health
+    from workbench.tracker.routing import read_rules
 
-    found = health(engine, most=int(config["github.hourly_writes"]), now=now)
+    repositories = {str(config["github.repository"]).strip()}
+    with suppress(ConfigurationError):  # told where GitHub's settings are
+        repositories |= {rule.repository for rule in read_rules(config.github_rules)}
+    found = health(engine, repositories, most=int(config["github.hourly_writes"]), now=now)
     if found.is_spent:
         cure = "The others wait for the next hour. Raise github.hourly_writes, if GitHub takes more."
         yield Finding("GitHub writes", "note", f"all {found.most} of this hour are used up", cure)

@@ -19,6 +19,7 @@ from workbench.cli import shapes
 from workbench.errors import Refused
 from workbench.tracker.adopting import adopt_by_hand
 from workbench.tracker.failures import Permanent, Temporary
+from workbench.tracker.health import health
 from workbench.tracker.noting import GONE
 from workbench.tracker.port import Commit, Page
 from workbench.tui.documents.outside import outside_lines
@@ -389,3 +390,20 @@ def test_a_worker_that_dies_while_telling_counts_leaves_one_comment(site: Any, f
     site.work()
     (comment,) = site.tracker.repositories[CLINIC].opened[1].comments.values()
     assert "**Seen 4 times** by now" in comment
+
+
+def test_the_lists_of_a_repository_that_is_out_of_use_are_left_alone(site: Any) -> None:
+    """Its rows stay due for good: they keep no worker busy, and nobody is told to read them."""
+    site.environ = {**site.environ, "WORKBENCH_GITHUB_POLL_SECONDS": "60"}
+    with Session(site.engine) as session:
+        session.add(IssueFeed(repository="bot/old-clinic", kind="issues", next_at=site.clock - timedelta(days=9)))
+        session.commit()
+    worker = site.worker()
+    worker.round()
+    begun: list[str] = []
+    sa.event.listen(site.engine, "begin", lambda connection: begun.append(str(connection.get_execution_options())))
+    worker.round()
+    assert begun
+    assert not any("write" in options for options in begun)
+    found = health(site.engine, ["bot/clinic"], most=0, now=site.clock)
+    assert {feed.repository for feed in found.feeds} == {"bot/clinic"}

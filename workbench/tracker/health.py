@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,7 +11,7 @@ from sqlalchemy.engine import Engine
 
 from capture.store.tables import IssueFeed, table_of
 from workbench.bugs.store import reading
-from workbench.tracker import budget
+from workbench.tracker import budget, inbound
 
 # A list that nobody has taken up for so long after it was due: no worker runs, or none reaches GitHub.
 LATE = timedelta(minutes=10)
@@ -45,11 +46,12 @@ class Health:
         return 0 < self.most <= self.written
 
 
-def health(engine: Engine, *, most: int, now: datetime) -> Health:
-    """Return how it stands with GitHub, from the database alone."""
+def health(engine: Engine, repositories: Collection[str], *, most: int, now: datetime) -> Health:
+    """Return how it stands with GitHub, from the database alone; `repositories` are those that get issues."""
     feed = table_of(IssueFeed)
     with reading(engine) as connection:
-        rows = connection.execute(sa.select(feed).order_by(feed.c.repository, feed.c.kind)).all()
+        followed = sa.select(feed).where(inbound.followed(repositories))
+        rows = connection.execute(followed.order_by(feed.c.repository, feed.c.kind)).all()
     feeds = tuple(
         FeedHealth(row.repository, row.kind, max(now - row.next_at, timedelta()), row.problem) for row in rows
     )

@@ -50,6 +50,12 @@ class _Read:
     problem: str = ""
 
 
+def followed(repositories: Collection[str]) -> sa.ColumnElement[bool]:
+    """The lists that are read: of `repositories`, and of those with linked issues. Others are kept, and left alone."""
+    linked = sa.select(col(Issue.bug_id)).where(col(Issue.repository) == col(IssueFeed.repository)).exists()
+    return sa.or_(col(IssueFeed.repository).in_(repositories), linked)
+
+
 class Inbound:
     """Keeps up with what happens on GitHub. One thread at a time may use it."""
 
@@ -80,7 +86,8 @@ class Inbound:
     def _is_due(self, repositories: Collection[str], now: datetime) -> bool:
         with Session(self._engine) as session:
             known = set(session.exec(select(IssueFeed.repository)))
-            due = session.exec(select(IssueFeed.kind).where(IssueFeed.next_at <= now).limit(1)).first()
+            late = select(IssueFeed.kind).where(IssueFeed.next_at <= now, followed(repositories))
+            due = session.exec(late.limit(1)).first()
         return due is not None or bool(set(repositories) - known)
 
     def _all(self, repositories: Collection[str], now: datetime) -> list[str]:
