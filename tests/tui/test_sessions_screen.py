@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, select
 from tui.hostile import FORBIDDEN, HOSTILE
-from tui.seeded_store import FINISHED, WORKING
+from tui.seeded_store import FINISHED, WORKING, seed
 
 from capture.store.tables import Bug, FixSession, SessionRequest
 from capture.testing import NOW
@@ -86,13 +85,14 @@ def test_who_asks_comes_first_then_what_stopped_then_who_works_then_who_waits(se
     assert found.by_state == {"needs_input": 1, "done": 1, "working": 1, "queued": 1, "failed": 1}
 
 
-def test_a_question_comes_with_its_age_and_a_session_with_its_cap(seeded: Engine) -> None:
-    with Session(seeded) as session:
+def test_a_question_comes_with_its_age_and_a_session_with_its_cap(any_engine: Engine) -> None:
+    seed(any_engine)
+    with Session(any_engine) as session:
         session.get_one(FixSession, WORKING).options = {"max_cost_usd": 5}
         later = SessionRequest(session_id=WORKING, kind="approval", asked_at=NOW, asked_by="agent", body={"tool": "B"})
         session.add(later)
         session.commit()
-    asks = look(seeded).needs_you[0]
+    asks = look(any_engine).needs_you[0]
     assert asks.question is not None
     assert (asks.question.body["tool"], asks.question.asked_at, asks.cap_usd) == ("Bash", NOW - 3 * MINUTE, 5.0)
 
@@ -107,23 +107,11 @@ def test_an_interrupted_session_needs_a_person_as_long_as_it_keeps_its_bug(seede
     assert WORKING in ids(look(seeded).ended)
 
 
-@pytest.fixture
-def statements(seeded: Engine) -> Iterator[list[str]]:
-    said: list[str] = []
-
-    def heard(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        said.append(statement)
-
-    event.listen(seeded, "before_cursor_execute", heard)
-    yield said
-    event.remove(seeded, "before_cursor_execute", heard)
-
-
-def test_what_is_read_is_bounded_however_many_ended(seeded: Engine, statements: list[str]) -> None:
+def test_what_is_read_is_bounded_however_many_ended(seeded: Engine, count_statements: Any) -> None:
     for number in range(6):
         add(seeded, state="failed", started_at=NOW - 99 * MINUTE, ended_at=NOW - number * MINUTE)
-    statements.clear()
-    found = look(seeded, ended=2)
+    with count_statements(seeded) as statements:
+        found = look(seeded, ended=2)
     assert [each.session.ended_at for each in found.ended] == [NOW, NOW - MINUTE]
     assert found.earlier == 4
     assert len([each for each in statements if each.startswith("SELECT")]) == 5
