@@ -427,6 +427,25 @@ def test_time_that_a_person_takes_is_not_the_agents(play, engine, session, now):
     assert queries.session(engine, session).activity == "at work"
 
 
+def test_what_is_always_allowed_is_not_asked_again_unless_it_repeats_the_failure(play, engine, session, now):
+    def question(shared: str | None = None) -> Ask:
+        return Ask("Bash", {"command": "make"}, "may I?", "r", shared)
+
+    async def answered(fake: Fake, ask: Ask, *, always: bool) -> None:
+        asking = asyncio.create_task(fake.ask(ask))
+        while not (asked := queries.approvals(engine, session)):
+            await asyncio.sleep(0.01)
+        fixing.answer(engine, asked[0].id, allow=always, always=always, by="Ada", now=now)
+        assert await asking == (always, "")
+
+    async def ask(fake: Fake) -> None:
+        await answered(fake, question(), always=True)
+        assert await fake.ask(question()) == (True, "")
+        await answered(fake, question(shared="evil.example"), always=False)
+
+    assert play(ask, ENDED).kind == "finished"
+
+
 def test_while_a_question_is_open_it_stays_on_screen(play, engine, session, now):
     async def ask(fake: Fake) -> None:
         fake.question = asyncio.create_task(fake.ask(Ask("Bash", {}, "may I?", "r", None)))
