@@ -34,8 +34,8 @@ LOCK_SECONDS = 2.0
 # A file that was not written for as long, and is gone, was carried over long ago: its line of the ledger may have
 # been folded into the sum of all old ones (capture.store.folding), and it must not be carried again.
 PUT_BACK_SECONDS = 12 * 3600.0
-# How long a file that was in its place is taken to be there still. What a storm writes meanwhile to one that was just
-# deleted is put back with it, as what it wrote before is.
+# How long a file that was in its place, and was not deleted, is taken to be there still: a look by its path costs more.
+# What a storm writes meanwhile to one that was just moved away is put back with it.
 IN_PLACE_SECONDS = 0.02
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -251,7 +251,7 @@ class Journal:
         """Make sure that there is a file of our own to write to: it is rotated by size and replaced when deleted."""
         if self._fd is not None and self._size and self._size + length > self._rotate_bytes:
             self._close_file()
-        if self._fd is not None and time.monotonic() - self._found_at > IN_PLACE_SECONDS:
+        if self._fd is not None and not self._was_just_there(self._fd):
             self._keep_in_place()
         if self._fd is not None:
             return
@@ -280,6 +280,9 @@ class Journal:
         found = os.fstat(fd)
         self._fd, self._path, self._size, self._inode = fd, path, size, (found.st_dev, found.st_ino)
         self._written_at = self._found_at = time.monotonic()
+
+    def _was_just_there(self, fd: int) -> bool:
+        return time.monotonic() - self._found_at <= IN_PLACE_SECONDS and os.fstat(fd).st_nlink > 0
 
     def _keep_in_place(self) -> None:
         """Put our file back if it is not where it belongs. Raises OSError; then it is still ours, and tried again.
