@@ -239,7 +239,7 @@ async def test_while_words_are_typed_nothing_else_is_asked_and_the_footer_names_
         text = text_of(app.screen)
         assert "(y/N)" not in text
         assert "y sign off" not in text
-        assert text.splitlines()[-1].split() == ["enter", "done", "esc", "back"]
+        assert text.splitlines()[-1].split() == ["enter", "done", "esc", "leave"]
         await pilot.press("escape")
         await settle(pilot)
         assert "(y/N)" in text_of(app.screen)
