@@ -84,7 +84,7 @@ class Raised:
                 frames=self.frames,
                 link=self.link,
                 refuses=self.kind.refuses,
-                members=tuple(tuple(raised.info for raised in chain) for chain in self.members),
+                members=tuple(tuple(raised.info for raised in chain) for chain in self.members) if self.members else (),
                 members_in_all=len(members_of(self.error)) if self.kind.is_group else 0,
             )
         return self._info

@@ -29,8 +29,9 @@ class CaptureSettings:
 
     `breadcrumbs` is how many log records (and, with `queries`, database queries) of a request go with its event;
     `logs` makes every logged error an event. `tasks`, `commands` and `threads` say whether failed tasks (of Celery
-    and of Django), management commands and threads are captured. `transition` has events carry the fingerprint of the
-    rules before as well, so that bugs that are known by it stay the same bugs; `rules` are the site's own.
+    and of Django), management commands and threads are captured. `transition` has a fault without a bug looked for
+    under its fingerprint of the rules before as well, so that a bug that is known by it stays that bug; `rules` are
+    the site's own.
     """
 
     database_url: str
@@ -98,7 +99,7 @@ PURPOSES = {
     "THREADS": "Whether exceptions that end a thread are captured.",
     "RULES": "Rules of the site's own: another fingerprint, a level, or to ignore; see the page on grouping.",
     "FINGERPRINT": "A function, or its dotted path, that may give an event another fingerprint.",
-    "TRANSITION": "Whether events carry the fingerprint of the rules before, so that known bugs stay the same.",
+    "TRANSITION": "Whether a new fault is looked for under the rules before as well, so that known bugs stay the same.",
 }
 KEYS = tuple(PURPOSES)
 

@@ -102,6 +102,11 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=
     referer: str = ""
     view: str = ""
 
+    @property
+    def own_referer(self) -> str:
+        """The referer where it is a page of the same site, else nothing."""
+        return self.referer if self.host and self.referer.partition("://")[2].split("/", 1)[0] == self.host else ""
+
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What ran where there was no request: a `task`, a management `command` or a `thread`, by its name."""
@@ -137,7 +142,8 @@ class Fingerprint(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True,
     """The key that says two events are the same fault, and the parts that made it.
 
     `key` is a lower-case hexadecimal digest; `version` names the rules, so that rules can change side by
-    side with stored bugs. `earlier` is the key under the rules before: a bug that is known by it stays that bug.
+    side with stored bugs. `earlier` is the key under the rules before, or only their version where that key can be
+    worked out from the event (`capture.fingerprint_v1.key_of_event`): a bug that is known by it stays that bug.
     """
 
     key: str

@@ -10,7 +10,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+
+import msgspec
 
 from capture.event import ExceptionInfo, Frame, Part, TemplateFrame
 from capture.parameterise import parameterised
@@ -49,7 +50,7 @@ _HANDS_ON = re.compile(r"\*\w+, ?\*\*\w+")
 _TEMPLATE_FOLDER = re.compile(r"^.*[/\\](?:templates|jinja2)[/\\]")
 
 
-class _Line(NamedTuple):
+class _Line(msgspec.Struct, frozen=True, gc=False):
     """A line of the application as it counts, and whether it may be left out where it only called another."""
 
     text: str
@@ -69,7 +70,7 @@ def fault_parts(
         own = [line for line in _lines(cause) if line not in lines]
         parts += _line_parts(own, "cause frame", _RAISED_IN_CAUSE)
         lines += own
-    members = sorted(set(_members(surfaced)))
+    members = sorted(set(_members(surfaced))) if surfaced.members else []
     why = "one of the exceptions of the group, whatever their order and number"
     parts += [Part(name="member", value=member, why=why) for member in members[:MAX_GROUP]]
     if template is not None:
@@ -97,7 +98,12 @@ def raise_site(parts: Iterable[Part]) -> str | None:
 
 def reads_message(type_: str, frames: Sequence[Frame]) -> bool:
     """Return whether what the exception says may be a part of its fault: no line of the application tells it apart."""
-    return type_ in _SYNTAX or not any(frame.in_app for frame in reversed(frames))
+    if type_ in _SYNTAX:
+        return True
+    for frame in reversed(frames):  # noqa: SIM110  (mostly the first, for which any() would make a generator)
+        if frame.in_app:
+            return False
+    return True
 
 
 def _causes(exceptions: Sequence[ExceptionInfo]) -> list[ExceptionInfo]:
@@ -158,7 +164,7 @@ def _lines(exception: ExceptionInfo) -> list[str]:
     last = lines.pop()
     if exception.type == "RecursionError":
         lines, last = _cycle([*lines, last])
-    kept = dict.fromkeys(line.text for line in lines if not line.is_passage)
+    kept = dict.fromkeys([line.text for line in lines if not line.is_passage])
     kept.pop(last.text, None)
     return [*list(kept)[1 - MAX_FRAMES :], last.text]
 
@@ -190,7 +196,9 @@ def line_of(module: str, function: str, source: str) -> _Line:
     where = f"{_name(module)}:{_name(function)}"
     text = _without_comment(" ".join(source[: 4 * MAX_LINE].split()))[:MAX_LINE]
     # A decorator's `return view(*args, **kwargs)` belongs to every way, and the main module to how it was started.
-    is_passage = (module == "__main__" and function in _STARTING) or bool(_HANDS_ON.search(text))
+    is_passage = (module == "__main__" and function in _STARTING) or (
+        "**" in text and _HANDS_ON.search(text) is not None
+    )
     return _Line(f"{where}: {text}" if text else where, is_passage)
 
 

@@ -77,7 +77,9 @@ def fingerprint(
     """Return the key of a failure, and the parts that made it.
 
     `referer` is given where the request came from a page of the same site, and `referer_route` is that page's own
-    route; `logger` where the message was logged. `with_earlier` adds the key of the version before.
+    route; `logger` where the message was logged. `with_earlier` says that a bug which is known by its key of the
+    version before is to stay that bug: with that key, or, where the event holds all that it is made of, by its version.
+    Of thousands of events only a new fault's is asked for it, and no request waits until it is worked out.
     """
     is_fault = bool(exceptions) and not is_refusal(status, exceptions)
     plain_route = None if route is None else routes.canonical(route)
@@ -92,24 +94,15 @@ def fingerprint(
             parts.append(Part(name="logger", value=logger, why="who logged it"))
     earlier = ""
     if with_earlier:
-        earlier = fingerprint_v1.key_of(
-            exceptions=exceptions,
-            template=template,
-            message=message,
-            status=status,
-            reason=reason,
-            method=method,
-            path=path,
-            route=route,
-            referer=referer,
-            logger=logger,
-        )
+        # The event of a message has no format string, which is what this key is made of.
+        told = not exceptions and status is None
+        earlier = fingerprint_v1.key_of(message=message, logger=logger) if told else fingerprint_v1.VERSION
     return Fingerprint(key=key_from(parts), version=VERSION, parts=tuple(parts), earlier=earlier)
 
 
 def key_from(parts: Iterable[Part], *, version: str = VERSION) -> str:
     """Return the key that these parts make under this version's rules."""
-    text = "".join(f"\0{part.name}\0{part.value}" for part in parts)
+    text = "".join([f"\0{part.name}\0{part.value}" for part in parts])
     return blake2b(f"{version}{text}".encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
 
-from capture.event import ExceptionInfo, TemplateFrame
+from capture.event import Event, ExceptionInfo, TemplateFrame
 from capture.routes import ASSET, BROWSER_FILES, PROBE, shape
 
 VERSION = "1"
@@ -72,6 +72,23 @@ def key_of(
             parts.append(("logger", logger))
     text = VERSION + "".join([f"\0{name}\0{value}" for name, value in parts])
     return blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+
+def key_of_event(event: Event) -> str:
+    """Return the key that version 1 gave to the failed response or the exception of an event."""
+    request = event.request
+    if request is None:
+        return key_of(exceptions=event.exceptions, template=event.template, status=event.status, reason=event.reason)
+    return key_of(
+        exceptions=event.exceptions,
+        template=event.template,
+        status=event.status,
+        reason=event.reason,
+        method=request.method,
+        path=request.path,
+        route=request.route,
+        referer=request.own_referer,
+    )
 
 
 def _parameterised(message: str) -> str:

@@ -6,7 +6,7 @@ import linecache
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from types import CodeType, FrameType, TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from django.views.decorators.debug import coroutine_functions_to_sensitive_variables
@@ -17,50 +17,56 @@ from capture.in_app import is_in_app
 from capture.local_variables import Budget, describe_locals
 from capture.own_memory import own_dict
 from capture.scrub import clean
-from capture.scrub_source import MAX_BELOW, MAX_LINE, look_through, scrub_lines
+from capture.scrub_source import MAX_BELOW, MAX_LINE, is_harmless, scrub_lines
 
 MAX_FRAMES = 60
 CONTEXT_LINES = 5
 
 _WRAPPER = "sensitive_variables_wrapper"
+# Functions at which we look closer: Django's wrapper above, and where its templates fail.
+_KNOWN_FUNCTIONS = (_WRAPPER, "render_annotated", "compile_nodelist")
 
 _encode = msgspec.json.Encoder().encode
 
 
-class Place(NamedTuple):
+class Place(msgspec.Struct, frozen=True, gc=False):
     """A line of a function as a frame, and with the source lines around it as JSON; and what a coroutine hides.
 
     The JSON is the same in every event: to make it anew would read a hundred texts that no cache of the processor has.
     """
 
-    code: CodeType  # kept, so that its id stays its own
+    code: CodeType  # kept with the module, so that their ids stay their own
     module: object
     bare: Frame
-    whole: msgspec.Raw
-    unclosed: bytes  # without its last brace, for the locals to follow
+    unclosed: bytes  # the JSON without its last brace, for the locals to follow
     hidden: str | Sequence[str]
+    # Of `bare` what is asked of every call: its own memory lies elsewhere, and no cache has it.
+    in_app: bool
+    function: str  # one of `_KNOWN_FUNCTIONS`, or nothing
 
 
 Calls = list[tuple[FrameType, Place]]
 
 
-def whole_frames(calls: Calls, *, budget: Budget) -> tuple[msgspec.Raw, ...]:
-    """Return each frame as JSON, with the source lines around it and the locals of the application's own."""
-    frames = []
+def whole_frames(calls: Calls, *, budget: Budget) -> msgspec.Raw | tuple[()]:
+    """Return the frames as JSON, with the source lines around each and the locals of the application's own."""
+    if not calls:
+        return ()
+    pieces: list[bytes] = []
     hidden: str | Sequence[str] = ()
     for frame, place in calls:
         if place.hidden:
             hidden = _more_hidden(hidden, place.hidden)
-        variables = _locals_of(frame) if place.bare.in_app else None
-        if variables is None:
-            frames.append(place.whole)
-        else:
-            described = _encode(describe_locals(variables, budget=budget, hidden=hidden))
-            frames.append(msgspec.Raw(b'%b,"locals":%b}' % (place.unclosed, described)))
+        pieces += (b"},", place.unclosed)
+        variables = _locals_of(frame) if place.in_app else None
+        if variables is not None:
+            pieces += (b',"locals":', _encode(describe_locals(variables, budget=budget, hidden=hidden)))
         # What a function hides is hidden in all that it calls as well, as in Django's own reports.
-        if place.bare.function == _WRAPPER:
+        if place.function == _WRAPPER:
             hidden = _more_hidden(hidden, _hidden_by_wrapper(frame))
-    return tuple(frames)
+    pieces[0] = b"["
+    pieces.append(b"}]")
+    return msgspec.Raw(b"".join(pieces))
 
 
 def calls_of(traceback: TracebackType | None) -> Calls:
@@ -73,52 +79,57 @@ def calls_of(traceback: TracebackType | None) -> Calls:
         traceback = traceback.tb_next
     if len(lines) > MAX_FRAMES:  # a recursion: its beginning and its end tell the story
         lines = lines[: MAX_FRAMES // 4] + lines[-(MAX_FRAMES - MAX_FRAMES // 4) :]
-    _look_through({(id(frame.f_code), lineno): frame for frame, lineno in lines})
-    return [(frame, _place(frame, lineno)) for frame, lineno in lines]
+    places = [_places.get((id(frame.f_code), lineno, id(_module_of(frame)))) for frame, lineno in lines]
+    if not all(places):
+        _look_up(lines, places)
+    return [(frame, place) for (frame, _lineno), place in zip(lines, places, strict=True) if place is not None]
 
 
-def _look_through(calls: dict[tuple[int, int], FrameType]) -> None:
-    """Have the source around new places looked at together: around each alone it takes several times as long."""
-    new = [
-        _window(frame.f_code.co_filename, key[1], frame.f_globals)[1]
-        for key, frame in calls.items()
-        if key not in _places
-    ]
-    if len(new) > 1:
-        look_through([line[:MAX_LINE] for window in new for line in window])
-
-
-# (id of the code, line number) → what is the same in every event. A running process keeps the code that it loaded.
-_places: dict[tuple[int, int], Place] = {}
+# (id of the code, line number, id of the module's name) → what is the same in every event. A running process keeps the
+# code that it loaded.
+_places: dict[tuple[int, int, int], Place] = {}
 MAX_PLACES = 2_048
 
 
-def _place(frame: FrameType, lineno: int) -> Place:
-    code, module = frame.f_code, dict.get(frame.f_globals, "__name__")
-    found = _places.get((id(code), lineno))
-    if found is None or found.module is not module:
-        found = _look_up(frame, lineno, module)
+def _look_up(calls: Sequence[tuple[FrameType, int]], places: list[Place | None]) -> None:
+    """Put in the places of those calls that have none yet, and remember them.
+
+    The source around all of them is looked at together: around each alone it takes several times as long.
+    """
+    new = [number for number, place in enumerate(places) if place is None]
+    windows = [
+        _window(frame.f_code.co_filename, lineno, frame.f_globals) for frame, lineno in map(calls.__getitem__, new)
+    ]
+    harmless = is_harmless([line for _at, lines in windows for line in lines])
+    for number, (at, lines) in zip(new, windows, strict=True):
+        frame, lineno = calls[number]
+        place = places[number] = _place(frame, lineno, at, lines if harmless else scrub_lines(lines))
         # A file that is there and could not be read (a process may be out of descriptors) is tried again.
-        if found.bare.context_line or not os.path.exists(code.co_filename):  # noqa: PTH110  (any text may be a name)
+        if lines or not os.path.exists(place.bare.filename):  # noqa: PTH110  (any text may be a name)
             if len(_places) >= MAX_PLACES:
                 _places.clear()
-            _places[id(code), lineno] = found
-    return found
+            _places[id(place.code), lineno, id(place.module)] = place
 
 
-def _look_up(frame: FrameType, lineno: int, module: object) -> Place:
-    code = frame.f_code
-    before, line, after = source(code.co_filename, lineno, frame.f_globals)
+def _place(frame: FrameType, lineno: int, at: int, lines: Sequence[str]) -> Place:
+    """Return the place of a call, in whose source `lines`, without secrets, it is the one at `at`."""
+    code, module = frame.f_code, _module_of(frame)
     bare = Frame(
         module=clean(module) if isinstance(module, str) else "",
         function=clean(code.co_name),
         filename=clean(code.co_filename),
         lineno=lineno,
-        context_line=line,
+        context_line=lines[at] if lines else "",
         in_app=is_in_app(code.co_filename),
     )
+    before, _line, after = _shown(at, lines)
     whole = _encode(msgspec.structs.replace(bare, pre_context=before, post_context=after))
-    return Place(code, module, bare, msgspec.Raw(whole), whole[:-1], _hidden_in_coroutine(code))
+    function = code.co_name if code.co_name in _KNOWN_FUNCTIONS else ""
+    return Place(code, module, bare, whole[:-1], _hidden_in_coroutine(code), bare.in_app, function)
+
+
+def _module_of(frame: FrameType) -> object:
+    return dict.get(frame.f_globals, "__name__")
 
 
 def source(
@@ -126,14 +137,17 @@ def source(
 ) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
     """Return the source lines before, at and after a line, without literal secrets; empty where there is no source."""
     at, lines = _window(filename, lineno, module_globals)
+    return _shown(at, scrub_lines(lines))
+
+
+def _shown(at: int, lines: Sequence[str]) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
     if not lines:
         return (), "", ()
-    shown = scrub_lines(lines)
-    return tuple(shown[max(0, at - CONTEXT_LINES) : at]), shown[at], tuple(shown[at + 1 :])
+    return tuple(lines[max(0, at - CONTEXT_LINES) : at]), lines[at], tuple(lines[at + 1 :])
 
 
 def _window(filename: str, lineno: int, module_globals: dict[str, Any] | None) -> tuple[int, list[str]]:
-    """Return the lines around one as they are, and which of them it is; none where there is no source."""
+    """Return the lines around one, each bounded, and which of them it is; none where there is no source."""
     try:
         lines = linecache.getlines(filename, module_globals)
     except Exception:  # noqa: BLE001  (whatever the loader of a module raises)
@@ -142,7 +156,7 @@ def _window(filename: str, lineno: int, module_globals: dict[str, Any] | None) -
         return 0, []
     # Above what is shown may stand the key of a value that is.
     start = max(0, lineno - 1 - CONTEXT_LINES - MAX_BELOW)
-    return lineno - 1 - start, [line.rstrip("\r\n") for line in lines[start : lineno + CONTEXT_LINES]]
+    return lineno - 1 - start, [line.rstrip("\r\n")[:MAX_LINE] for line in lines[start : lineno + CONTEXT_LINES]]
 
 
 def _locals_of(frame: FrameType) -> Mapping[str, Any] | None:

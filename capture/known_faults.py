@@ -6,7 +6,7 @@ They are known by what makes them, and only where no text that a client wrote is
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -15,7 +15,7 @@ from capture.event import Fingerprint
 from capture.fault_parts import reads_message
 
 
-class Known(NamedTuple):
+class Known(msgspec.Struct, frozen=True, gc=False):
     """A fingerprint, and what goes into an event for it: the same, or its JSON where that is remembered."""
 
     fingerprint: Fingerprint
@@ -39,9 +39,10 @@ def known_or(work_out: Callable[[], Fingerprint], chain: Sequence[Raised], *fact
     if found is None:
         if len(_known) >= MAX_KNOWN:
             _known.clear()
-        fingerprint = work_out()
-        known = Known(fingerprint, msgspec.Raw(msgspec.json.encode(fingerprint)))
-        found = _known[key] = (known, [(raised.kind, raised.frames) for raised in chain])
+        found = _known[key] = (just(work_out()), [(raised.kind, raised.frames) for raised in chain])
+    elif found[0].shown is found[0].fingerprint:  # it came again, and may come a thousand times
+        fingerprint, kept = found[0].fingerprint, found[1]
+        found = _known[key] = (Known(fingerprint, msgspec.Raw(msgspec.json.encode(fingerprint))), kept)
     return found[0]
 
 

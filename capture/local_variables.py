@@ -30,9 +30,9 @@ def describe_locals(
 ) -> dict[str, str]:
     """Return each local variable by a short description; secrets and those of `hidden` ("__ALL__") are redacted."""
     described: dict[str, str] = {}
-    read = budget.described
+    read, until = budget.described, budget.until
     for name, value in islice(variables.items(), MAX_LOCALS):
-        if budget.left <= 0 or perf_counter() > budget.until:
+        if budget.left <= 0 or perf_counter() > until:
             described["…"] = "the rest is left out: the locals of this event are too long"
             break
         is_secret = (KEYS.get(name) or learn_key(name, 0))[1]

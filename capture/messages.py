@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import sys
 import types
+import weakref
 from collections.abc import Callable
 from time import thread_time
 from typing import Any
@@ -162,10 +163,17 @@ def _came_in_between(frame: types.FrameType | None) -> bool:
     """Return whether a frame runs for the garbage collector, and not for the message: nothing is raised in there."""
     callbacks = [getattr(callback, "__code__", None) for callback in gc.callbacks]
     while frame is not None and frame.f_code is not _formatted.__code__:
-        if frame.f_code.co_name == "__del__" or any(frame.f_code is code for code in callbacks):
+        if frame.f_code.co_name == "__del__" or any(frame.f_code is code for code in callbacks) or _hears(frame):
             return True
         frame = frame.f_back
     return False
+
+
+def _hears(frame: types.FrameType) -> bool:
+    """Return whether a frame is told that an object is gone: it was called with the dead reference to it."""
+    code = frame.f_code
+    arguments: list[Any] = [frame.f_locals.get(name) for name in code.co_varnames[: code.co_argcount]]
+    return any(issubclass(type(told), weakref.ref) and weakref.ref.__call__(told) is None for told in arguments)
 
 
 def _home(called: Any) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from capture.conf import CaptureSettings
 from capture.errors import StoreError
-from capture.journal import make_folder
+from capture.journal_file import make_folder
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine

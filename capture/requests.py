@@ -5,6 +5,7 @@ Nothing here may read from the client, load a session or a user, or trust a head
 
 from __future__ import annotations
 
+import re
 import uuid
 from contextlib import nullcontext
 from typing import Any
@@ -45,7 +46,14 @@ def own_referer(request: Any) -> str:
 def path_of(request: Any) -> str:
     """Return the path, with the values of secret URL parameters (`/reset/<token>/`) redacted."""
     match = getattr(request, "resolver_match", None)
-    return scrub_text(_without_secret_parts(match, str(request.path)[: MAX_PATH * 2]), limit=MAX_PATH)
+    path = _without_secret_parts(match, str(request.path)[: MAX_PATH * 2])
+    if len(path) <= MAX_PATH and _PLAIN_PATH.fullmatch(path):
+        return path
+    return scrub_text(path, limit=MAX_PATH)
+
+
+# Of small words and numbers, none of which has room for a secret that is known by its shape.
+_PLAIN_PATH = re.compile(r"(?:/[a-z0-9]{0,12})*", re.ASCII)
 
 
 def _without_secret_parts(match: Any, text: str) -> str:
@@ -63,20 +71,23 @@ def _referer_of(request: Any, match: Any) -> str:
     referer = str(request.META.get("HTTP_REFERER", ""))[: MAX_PATH * 2]
     if not referer:
         return ""
-    path = _path_in(referer)
-    if path not in ("/", request.path) and (path, urlconf := getattr(request, "urlconf", None)) not in _open_pages:
+    urlconf = getattr(request, "urlconf", None)
+    if (referer, urlconf) in _open_referers:
+        shown = _without_secret_parts(match, referer)
+        return shown if shown is referer else scrub_url(shown)
+    path, shown = _path_in(referer), referer
+    if path not in ("/", request.path):
         shown = _without_secret_parts(_match_in_its_language(path, urlconf), referer)
-        if shown == referer and len(path) <= MAX_OPEN_PAGE:
-            if len(_open_pages) >= MAX_OPEN_PAGES:
-                _open_pages.clear()
-            _open_pages.add((path, urlconf))
-        referer = shown
-    return scrub_url(_without_secret_parts(match, referer))
+        if scrub_url(shown) == referer and len(referer) <= MAX_OPEN_REFERER:
+            if len(_open_referers) >= MAX_OPEN_REFERERS:
+                _open_referers.clear()
+            _open_referers.add((referer, urlconf))
+    return scrub_url(_without_secret_parts(match, shown))
 
 
-# Paths of referers without a secret part, so that each is resolved once, and the URL configuration that said so.
-_open_pages: set[tuple[str, Any]] = set()
-MAX_OPEN_PAGES, MAX_OPEN_PAGE = 1_024, 200
+# Referers in which nothing is secret, so that the page of each is resolved once, and the URL configuration that did it.
+_open_referers: set[tuple[str, Any]] = set()
+MAX_OPEN_REFERERS, MAX_OPEN_REFERER = 1_024, 300
 
 
 def user_id_of(request: Any) -> str | None:

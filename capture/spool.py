@@ -15,7 +15,8 @@ from zlib import crc32
 import msgspec
 
 from capture.event import EncodedEvent, Event, peek
-from capture.journal import SUFFIX, Count
+from capture.journal import Count
+from capture.journal_file import SUFFIX
 
 READ_BYTES = 128 * 1024  # what a processor's cache holds: with 1 MB it takes three times as long
 # A chunk is one transaction, and each bug of it is written once: with 50 of them that costs as much as 200 events do.

@@ -23,9 +23,8 @@ def template_frame(chain: Sequence[Raised]) -> TemplateFrame | None:
         return _from_debug(debug)
     for frame, place in reversed(surfaced.calls):
         # Django annotates the exception only in debug mode; in production the node is still in its frame.
-        name = place.bare.function
-        if name in ("render_annotated", "compile_nodelist") and place.bare.module == "django.template.base":
-            return _from_node(frame, name, surfaced.error)
+        if place.function and place.bare.module == "django.template.base":
+            return _from_node(frame, place.function, surfaced.error)
     return None
 
 

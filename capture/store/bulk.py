@@ -1,13 +1,14 @@
 """Rows in bulk, by the fastest way that each database has: this is where intake spends its time.
 
-SQLite takes plain tuples in one `executemany`, PostgreSQL a binary COPY. Both go past SQLAlchemy, which would handle
-each value of each row by itself: for a row of ten columns that takes five times as long as SQLite does. What its
+SQLite takes plain tuples in one `executemany`, PostgreSQL whole columns as arrays. Both go past SQLAlchemy, which would
+handle each value of each row by itself: for a row of ten columns that takes five times as long as SQLite does. What its
 column types do to a value is therefore done here, a column at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import repeat
 from typing import Any
@@ -17,7 +18,7 @@ import sqlalchemy as sa
 
 from capture.store.tables import Row, StoredText, UtcDateTime, in_utc, storable, table_of
 
-# What PostgreSQL calls the types of our columns, for a COPY without any conversion on its side.
+# What PostgreSQL calls the types of our columns.
 _POSTGRES_TYPES: Mapping[type[Any], str] = {
     sa.Integer: "int4",
     sa.BigInteger: "int8",
@@ -33,9 +34,46 @@ _POSTGRES_TYPES: Mapping[type[Any], str] = {
 ANY_OF: Mapping[str, str] = {"sqlite": "IN (SELECT value FROM json_each({}))", "postgresql": "= ANY({})"}
 
 
-def insert(connection: sa.Connection, model: type[Row], columns: Mapping[str, Sequence[Any]], **same: Any) -> None:
+@contextmanager
+def together(connection: sa.Connection) -> Iterator[None]:
+    """Send what is written in here to PostgreSQL without waiting for each answer; at the end all are waited for.
+
+    Locks that are held meanwhile are held for one round trip: on a machine without time to spare, each one may take as
+    long as all other processes together. The driver's own errors come out, of any statement, at the end or before.
+    """
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    from psycopg import Error, Pipeline
+
+    if not Pipeline.is_supported():  # by libpq before 14
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    failed: BaseException | None = None
+    try:
+        with driver.pipeline():
+            try:
+                yield
+            except BaseException as error:  # noqa: BLE001 (raised below: the driver would log what follows from it)
+                failed = error
+    except Error:
+        if failed is None:
+            raise
+    if failed is not None:
+        raise failed
+
+
+def insert(
+    connection: sa.Connection,
+    model: type[Row],
+    columns: Mapping[str, Sequence[Any]],
+    computed: Mapping[str, str] | None = None,
+    **same: Any,
+) -> None:
     """Insert rows, given by their columns; `same` are the columns that are the same in all of them.
 
+    `computed` are columns that PostgreSQL computes itself, in SQL that may name a row's place as `place`, from 1.
     A column that is not given is NULL, or what the database gives it, such as the next id.
     The driver's own errors come out as they are.
     """
@@ -51,14 +89,8 @@ def insert(connection: sa.Connection, model: type[Row], columns: Mapping[str, Se
     if is_sqlite:
         connection.exec_driver_sql(_sqlite_insert(table.name, names), list(zip(*ready, strict=True)))
         return
-    cursor = connection.connection.cursor()
-    try:
-        with cursor.copy(_postgres_copy(table.name, names)) as copy:
-            copy.set_types([_POSTGRES_TYPES[type(table.c[name].type)] for name in names])
-            for row in zip(*ready, strict=True):
-                copy.write_row(row)
-    finally:
-        cursor.close()
+    statement = _postgres_insert(table, names, tuple((computed or {}).items()))
+    connection.connection.cursor().execute(statement, [list(each) for each in ready])
 
 
 def next_ids(connection: sa.Connection, model: type[Row], number: int) -> Sequence[int]:
@@ -89,7 +121,7 @@ def _ready(column: sa.Column[Any], values: Sequence[Any], *, is_sqlite: bool) ->
     kind = type(column.type)
     if kind is StoredText:
         return [value if value is None else storable(value) for value in values]
-    if is_sqlite and (change := _SQLITE.get(kind)) is not None:
+    if (change := (_SQLITE if is_sqlite else _POSTGRES).get(kind)) is not None:
         return [value if value is None else change(value) for value in values]
     return values
 
@@ -103,6 +135,7 @@ def _iso(at: Any) -> str:
 
 
 _SQLITE: Mapping[type[Any], Callable[[Any], str]] = {sa.JSON: _json, UtcDateTime: _iso}
+_POSTGRES: Mapping[type[Any], Callable[[Any], Any]] = {sa.JSON: _json, UtcDateTime: in_utc}
 
 
 @lru_cache(maxsize=64)
@@ -111,8 +144,12 @@ def _sqlite_insert(table: str, names: tuple[str, ...]) -> str:
 
 
 @lru_cache(maxsize=64)
-def _postgres_copy(table: str, names: tuple[str, ...]) -> str:
-    return f"COPY {table} ({_quoted(names)}) FROM STDIN (FORMAT BINARY)"
+def _postgres_insert(table: sa.Table, names: tuple[str, ...], computed: tuple[tuple[str, str], ...]) -> str:
+    arrays = ", ".join(f"%b::{_POSTGRES_TYPES[type(table.c[name].type)]}[]" for name in names)
+    into = _quoted((*names, *(name for name, _sql in computed)))
+    values = ", ".join([*(f'"{name}"' for name in names), *(computed_sql for _name, computed_sql in computed)])
+    rows = f'unnest({arrays}) WITH ORDINALITY AS given ({_quoted(names)}, "place")'
+    return f"INSERT INTO {table.name} ({into}) SELECT {values} FROM {rows}"  # noqa: S608 (names and words of ours)
 
 
 def _quoted(names: tuple[str, ...]) -> str:

@@ -16,6 +16,9 @@ from capture.store.engine import shown_url
 _BUSY_STATES = frozenset({"55P03", "57014", "40P01"})
 # insufficient_privilege, read_only_sql_transaction
 _FORBIDDEN_STATES = frozenset({"42501", "25006"})
+# idle_in_transaction_session_timeout, transaction_timeout: the server ended the connection of a machine that was slow.
+# The driver has them among the errors of what was asked, and an event would be dropped for it.
+_ENDED_STATES = frozenset({"25P03", "25P04"})
 _BUSY_WORDS = ("database is locked", "database table is locked", "database schema is locked")
 
 
@@ -50,7 +53,9 @@ def explain(error: BaseException, shown: str) -> StoreError | None:
             cure="Use a role that may (`workbench db roles` lists what each needs), or only look.",
         )
     # By name, because psycopg is not there for everybody and slow to import.
-    if any(kind.__name__ in ("OperationalError", "InterfaceError") for kind in type(original).__mro__):
+    if getattr(original, "sqlstate", None) in _ENDED_STATES or any(
+        kind.__name__ in ("OperationalError", "InterfaceError") for kind in type(original).__mro__
+    ):
         first = words.splitlines()[0] if words else type(original).__name__
         return StoreUnreachable(
             f"The database {shown} does not answer: {first}",

@@ -19,7 +19,7 @@ from capture.store.failures import store_errors
 from capture.store.tables import JournalRow, table_of
 
 # Lines of the folder that is carried, whose files are gone; twice what a process waits before it gives up a file
-# of its own that was deleted (capture.journal.PUT_BACK_SECONDS).
+# of its own that was deleted (capture.journal_file.PUT_BACK_SECONDS).
 OWN_AGE = timedelta(days=1)
 # Lines of other folders, whose files cannot be seen from here: of machines and containers that are no more.
 OTHER_AGE = timedelta(days=30)

@@ -6,22 +6,21 @@ event's id is stored once, a fingerprint has one bug.
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlmodel import Session
 
-from capture.errors import EventUnreadable, StoreBusy
+from capture.errors import StoreBusy
 from capture.event import EncodedEvent, Event, encode, peek
-from capture.store import bulk, figures, newcomers, payloads, releases
+from capture.store import bulk, creation, figures, newcomers, payloads, releases
 from capture.store.engine import upsert, writing
 from capture.store.failures import store_errors
 from capture.store.figures import Known
@@ -98,16 +97,17 @@ def take_in(engine: Engine, batch: Batch, *, now: datetime) -> Intake:
     fingerprint without a bug ("unknown_fingerprint"). Raises `capture.errors.StoreError` when the database is
     locked or gone; then nothing was written and the batch may be given again.
     """
-    for _ in range(_TRIES):
+    for attempt in range(_TRIES):
         with store_errors(engine), Session(writing(engine)) as session:
             try:
-                return _take_in(session, batch, now)
+                return _take_in(session, batch, now, is_alone=attempt > 0)
             except _Overtaken:
                 continue  # begun anew, with what is there now
     raise StoreBusy("Others change the same bugs and events at the same time.", cure="It is tried again by itself.")
 
 
-def _take_in(session: Session, batch: Batch, now: datetime) -> Intake:
+def _take_in(session: Session, batch: Batch, now: datetime, *, is_alone: bool) -> Intake:
+    connection = session.connection()
     journal = _locked_journal(session, batch, now)
     if journal.offset != batch.start:
         return Intake(stale=True)
@@ -115,7 +115,9 @@ def _take_in(session: Session, batch: Batch, now: datetime) -> Intake:
     fresh = _fresh(session, arrived)
     events = [(key, one) for key, one in fresh if isinstance(one, EncodedEvent)]
     keys = {key for key, _one in fresh}
-    new = newcomers.find(session, _first(events), keys)
+    with _unless_overtaken():
+        new = newcomers.find(session, _first(events), keys, is_alone=is_alone)
+    packed = _packed(connection, events)
     known = _locked_fingerprints(session, keys - new.known.keys()) | new.known
     if any(key not in known for key, _event in events):
         raise _Overtaken
@@ -124,23 +126,26 @@ def _take_in(session: Session, batch: Batch, now: datetime) -> Intake:
         bug = new.bugs.get(bug_id) or bugs[bug_id]
         if bug.level != level:
             bug.level = level
-    releases.note(session.connection(), _releases(arrived))
     seen = list(_sightings(fresh, known))
-    reopened = count_up(session, bugs, [one for one in seen if one.bug_id in bugs], now=now)
+    counts = count_up(session, bugs, [one for one in seen if one.bug_id in bugs], now=now)
     new.note(one for one in seen if one.bug_id in new.bugs)
-    new.store(session, by=CAPTURE, reason="first seen", now=now)
-    _store(session, events, known)
-    add_tallies(session, seen)
     outcome = Intake(
         stored=len(events),
         counted=sum(one.times for one in seen if one.event is None),
         duplicates=sum(isinstance(one, EncodedEvent) for one in arrived) - len(events),
-        new_bugs=tuple(bug.number for bug in new.bugs.values()),
-        reopened=reopened,
+        reopened=counts.reopened,
     )
-    _enter(session, journal, batch, outcome, now)
+    session.flush()
+    with _unless_overtaken(), bulk.together(connection):
+        counts.save(session, now=now)
+        new.store(session, by=CAPTURE, reason="first seen", now=now)
+        _store(connection, events, known, packed)
+        add_tallies(session, seen)
+        releases.note(connection, _releases(arrived))
+        _enter(connection, journal, batch, outcome, now)
+        numbers = creation.numbers(connection, new.bugs.values())
     session.commit()
-    return outcome
+    return replace(outcome, new_bugs=numbers())
 
 
 def record(session: Session, event: Event, *, by: Actor, reason: str, now: datetime) -> Bug:
@@ -153,24 +158,10 @@ def record(session: Session, event: Event, *, by: Actor, reason: str, now: datet
     seen = list(_sightings([(key, arrived)], new.known))
     new.note(seen)
     new.store(session, by=by, reason=reason, now=now)
-    _store(session, [(key, arrived)], new.known)
+    connection = session.connection()
+    _store(connection, [(key, arrived)], new.known, _packed(connection, [(key, arrived)]))
     add_tallies(session, seen)
     return session.get_one(Bug, new.known[key].bug_id)
-
-
-def open_event(payload: bytes) -> Event:
-    """Return the event of an occurrence's payload. Raises `capture.errors.EventUnreadable`."""
-    try:
-        return payloads.unpack(payload)
-    except msgspec.ValidationError as error:
-        raise EventUnreadable(
-            f"This event was stored by a later version of capture, and this one cannot read it: {error}.",
-            cure="Upgrade this program: pip install --upgrade bug-workbench.",
-        ) from error
-    except (msgspec.DecodeError, zlib.error) as error:
-        raise EventUnreadable(
-            f"This stored event is damaged: {error}.", cure="Check the disk of the database, or restore a backup of it."
-        ) from error
 
 
 def _locked_journal(session: Session, batch: Batch, now: datetime) -> sa.Row[Any]:
@@ -213,10 +204,20 @@ def _locked_fingerprints(session: Session, keys: Collection[Key]) -> dict[Key, K
     return {key: known for key, known in found.items() if key in keys}
 
 
-def _store(session: Session, events: Sequence[tuple[Key, EncodedEvent]], known: Mapping[Key, Known]) -> None:
-    """Store the events. Raises `_Overtaken` where another journal brought one of them at this very moment."""
-    pack = None if payloads.come_plain(session.connection()) else payloads.pack
-    columns: dict[str, list[Any]] = {
+def _packed(connection: sa.Connection, events: Iterable[tuple[Key, EncodedEvent]]) -> list[bytes]:
+    """Return the payloads of events as this database takes them."""
+    if payloads.come_plain(connection):
+        return [event.encoded for _key, event in events]
+    return [payloads.pack(event.encoded) for _key, event in events]
+
+
+def _store(
+    connection: sa.Connection,
+    events: Sequence[tuple[Key, EncodedEvent]],
+    known: Mapping[Key, Known],
+    packed: Sequence[bytes],
+) -> None:
+    columns: dict[str, Sequence[Any]] = {
         "id": [event.id for _key, event in events],
         "bug_id": [known[key].bug_id for key, _event in events],
         "fingerprint_id": [known[key].id for key, _event in events],
@@ -226,12 +227,19 @@ def _store(session: Session, events: Sequence[tuple[Key, EncodedEvent]], known: 
         "release": [word(event.release) for _key, event in events],
         "path": [event.request.path[:PATH] if event.request else "" for _key, event in events],
         "user_id": [word(event.user_id) for _key, event in events],
-        "payload": [event.encoded if pack is None else pack(event.encoded) for _key, event in events],
+        "payload": packed,
     }
+    bulk.insert(connection, Occurrence, columns)
+
+
+@contextmanager
+def _unless_overtaken() -> Iterator[None]:
+    """Raise `_Overtaken` where somebody else stored one of the events, or began one of the bugs, at this moment."""
     try:
-        bulk.insert(session.connection(), Occurrence, columns)
+        yield
     except Exception as error:
-        if getattr(error, "sqlstate", None) == _UNIQUE_VIOLATION:
+        original = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        if getattr(original, "sqlstate", None) == _UNIQUE_VIOLATION:
             raise _Overtaken from error
         raise
 
@@ -258,7 +266,7 @@ def _sightings(fresh: Iterable[Keyed], known: Mapping[Key, Known]) -> Iterator[S
             yield Sighting(one.id, one.bug_id, at, 1, release, where, seen.id)
 
 
-def _enter(session: Session, journal: sa.Row[Any], batch: Batch, outcome: Intake, now: datetime) -> None:
+def _enter(connection: sa.Connection, journal: sa.Row[Any], batch: Batch, outcome: Intake, now: datetime) -> None:
     """Enter the batch in the journal's part of the ledger."""
     dropped = Counter(journal.dropped)
     dropped.update(batch.dropped)
@@ -276,7 +284,7 @@ def _enter(session: Session, journal: sa.Row[Any], batch: Batch, outcome: Intake
         "dropped": {reason: number for reason, number in sorted(dropped.items()) if number},
         "updated_at": now,
     }
-    session.connection().execute(_ENTER, row)
+    connection.execute(_ENTER, row)
 
 
 def _key(seen: Event | Arrived) -> Key:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from sqlmodel import Session
 
@@ -54,7 +54,7 @@ class IllegalTransition(Exception):
 
 def begin(session: Session, bug_ids: Sequence[int], *, by: Actor, reason: str, now: datetime) -> None:
     """Write the first line of each new bug's history, in one statement. Nothing is committed."""
-    begun = {"at": now, "actor_kind": by.kind, "actor": by.name, "to_state": "open", "reason": reason}
+    begun: dict[str, Any] = {"at": now, "actor_kind": by.kind, "actor": by.name, "to_state": "open", "reason": reason}
     bulk.insert(session.connection(), Transition, {"bug_id": bug_ids}, **begun)
 
 

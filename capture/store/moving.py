@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 from contextlib import suppress
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -72,16 +73,23 @@ def _set_aside(real: str, shared: _File | None) -> None:
             fcntl.flock(folder, fcntl.LOCK_EX)
             if _file_at(f"{real}-shm") == shared:
                 with suppress(FileNotFoundError):
-                    Path(f"{real}-wal").replace(f"{real}-wal.aside")
+                    Path(f"{real}-wal").rename(_free_name(f"{real}-wal.aside"))
                 Path(f"{real}-shm").unlink()
         finally:
             os.close(folder)
 
 
+def _free_name(name: str) -> str:
+    """Return the name, or with the first number behind it that no file has."""
+    names = chain([name], (f"{name}.{number}" for number in count(2)))
+    return next(free for free in names if not os.path.lexists(free))
+
+
 def is_there(info: dict[str, Any]) -> bool:
     """Return whether the file of a connection with this `info` is still the one at its path.
 
-    True for a database that is no file. Where another is there, nothing of the one that was opened is left beside it.
+    True for a database that is no file. Where another is there, or may come since ours was deleted, nothing of the one
+    that was opened is left beside it.
     Raises `StoreUnreachable` where nothing is there.
     """
     path = info.get(_PATH)
@@ -89,6 +97,8 @@ def is_there(info: dict[str, Any]) -> bool:
         return True
     found = _file_at(path)
     if found is None:
+        if _is_deleted(info[_FILE]):  # one that was moved may come back, and its log is what it is not yet in itself
+            _set_aside(info[_REAL], info.get(_SHARED))
         raise _gone(path)
     if found != info[_FILE]:
         if _file_at(info[_REAL]) != info[_FILE]:  # else only a link leads elsewhere now
@@ -104,6 +114,20 @@ def _file_at(path: Path | str) -> _File | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _is_deleted(file: _File) -> bool:
+    """Return whether a file that this process has open has no name any more; False where the system does not tell.
+
+    It is not opened for this: to close any descriptor of it would give up the locks that SQLite holds.
+    """
+    with suppress(OSError):
+        for descriptor in Path("/proc/self/fd").iterdir():
+            with suppress(OSError):  # such as that of this very listing
+                found = descriptor.stat()
+                if (found.st_dev, found.st_ino) == file:
+                    return found.st_nlink == 0
+    return False
 
 
 def _gone(path: Path) -> StoreUnreachable:

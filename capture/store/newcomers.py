@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -18,6 +18,7 @@ from capture.store.sightings import Sighting
 from capture.store.tables import FingerprintRow, table_of, utc
 
 Key = tuple[str, str]  # project and fingerprint
+Give = Callable[[Session, Sequence[NewBug]], None]
 
 # The longest text of each kind that goes into a column of its own. The whole event is in the payload.
 TITLE, WORD, PATH = 300, 200, 2_000
@@ -48,28 +49,43 @@ class Newcomers:
         for id_, bug in self.bugs.items():
             bug.figures = figures.total(of_bug[id_])
         creation.store(session, list(self.bugs.values()), by=by, reason=reason, now=now)
-        figures.insert(session, [(known, self.events[key].fingerprint) for key, known in self.known.items()])
+        # In one order: of two who store the same ones, the later waits at the first, and holds none the other wants.
+        figures.insert(session, [(self.known[key], self.events[key].fingerprint) for key in sorted(self.known)])
 
 
-def find(session: Session, first: Mapping[Key, EncodedEvent], keys: Collection[Key]) -> Newcomers:
+def find(
+    session: Session, first: Mapping[Key, EncodedEvent], keys: Collection[Key], *, is_alone: bool = False
+) -> Newcomers:
     """Return the new ones among the fingerprints whose first events of the batch are `first`, with their bugs.
 
-    `keys` are all of the batch. One whose bug is known by its earlier key is none of the new: that is written at
-    once. Where there are new ones, nobody else can begin a bug until this transaction ends.
+    `keys` are all of the batch. One whose bug is known by its key under other rules is none of the new: that is written
+    at once. Somebody else may find the same ones new, and then who stores them later meets those of the other; with
+    `is_alone` nobody else can begin a bug until this transaction ends.
     """
     wanted = first.keys() - _stored(session, first)
     if not wanted:
         return Newcomers()
-    if creation.lock_numbers(session):  # somebody else may have been first while we waited for the lock
-        wanted -= _stored(session, wanted)
-    missing = {key: event.decoded() for key, event in first.items() if key in wanted}
+    missing = {key: transition.worked_out(event.decoded()) for key, event in first.items() if key in wanted}
+    olds = {old for key, event in missing.items() if (old := transition.earlier(key, event)) is not None}
+    # Who brings a fault under the rules before must not miss the bug that a site of today begins for it at this moment.
+    if is_alone or _stored(session, olds) or any(map(transition.is_of_before, missing.values())):
+        creation.lock_numbers(session)
+        stored = _stored(session, missing)  # by whoever was first while we waited for the lock
+        missing = {key: event for key, event in missing.items() if key not in stored}
+    else:
+        creation.share_numbers(session)
     for key in transition.attach(session, missing, {key: begun(event) for key, event in missing.items()}, keys):
         del missing[key]
-    return begin(session, missing)
+    return begin(
+        session, missing, creation.number if session.get_bind().dialect.name == "sqlite" else creation.identify
+    )
 
 
-def begin(session: Session, missing: Mapping[Key, Event]) -> Newcomers:
-    """Return a bug for each of these fingerprints, none of which is stored, with ids and numbers of their own."""
+def begin(session: Session, missing: Mapping[Key, Event], give: Give = creation.number) -> Newcomers:
+    """Return a bug for each of these fingerprints, none of which is stored, with an id of its own.
+
+    `give` gives the bugs what they are called by: see `capture.store.creation`.
+    """
     if not missing:
         return Newcomers()
     bugs: dict[Key, NewBug] = {}
@@ -80,7 +96,7 @@ def begin(session: Session, missing: Mapping[Key, Event]) -> Newcomers:
         if oldest not in bugs:
             bugs[oldest] = _bug(missing[oldest])
         of_key[key] = bugs[oldest]
-    creation.number(session, list(bugs.values()))
+    give(session, list(bugs.values()))
     ids = bulk.next_ids(session.connection(), FingerprintRow, len(missing))
     known = {
         key: Known(id_, key[0], key[1], of_key[key].id, of_key[key].id, begun(event))
@@ -91,6 +107,8 @@ def begin(session: Session, missing: Mapping[Key, Event]) -> Newcomers:
 
 def _stored(session: Session, keys: Collection[Key]) -> set[Key]:
     """Return those of `keys` that have a bug, and perhaps a few more."""
+    if not keys:
+        return set()
     connection = session.connection()
     found = connection.execute(_KEYS.where(figures.having(connection, keys)))
     return {(project, key) for project, key in found}

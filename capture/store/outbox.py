@@ -17,7 +17,7 @@ from capture.store.tables import OutboxRow
 Kind = Literal["write_file", "open_issue", "comment_issue", "close_issue", "reopen_issue", "open_pull", "status_issue"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 # What is the same for all that nobody has begun.
-_BLANK = {"body": {}, "state": "due", "attempts": 0, "outcome": ""}
+_BLANK: dict[str, Any] = {"body": {}, "state": "due", "attempts": 0, "outcome": ""}
 
 
 def owe(

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import zlib
 
+import msgspec
 import sqlalchemy as sa
 
+from capture.errors import EventUnreadable
 from capture.event import Event, decode
 
 LEVEL = 1
@@ -30,6 +32,21 @@ def pack(encoded: bytes) -> bytes:
 def unpack(payload: bytes) -> Event:
     """Return the event of a payload, however it was packed. An encoded event is an object of JSON."""
     return decode(payload if payload[:1] == PLAIN else zlib.decompress(payload))
+
+
+def open_event(payload: bytes) -> Event:
+    """Return the event of an occurrence's payload. Raises `capture.errors.EventUnreadable`."""
+    try:
+        return unpack(payload)
+    except msgspec.ValidationError as error:
+        raise EventUnreadable(
+            f"This event was stored by a later version of capture, and this one cannot read it: {error}.",
+            cure="Upgrade this program: pip install --upgrade bug-workbench.",
+        ) from error
+    except (msgspec.DecodeError, zlib.error) as error:
+        raise EventUnreadable(
+            f"This stored event is damaged: {error}.", cure="Check the disk of the database, or restore a backup of it."
+        ) from error
 
 
 def come_plain(connection: sa.Connection) -> bool:

@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from capture.store.engine import upsert
-from capture.store.tables import FixRelease, Release, table_of
+from capture.store.tables import Bug, FixRelease, Release, table_of
 
 RELEASE, FIX_RELEASE = table_of(Release), table_of(FixRelease)
+_BUG = table_of(Bug)
 
 
 def note(connection: Connection, seen: Mapping[tuple[str, str], datetime]) -> None:
@@ -34,10 +35,24 @@ def known(connection: Connection, commits: Iterable[str], names: Collection[str]
 
 
 def answer(connection: Connection, answers: Mapping[tuple[str, str], bool], *, now: datetime) -> None:
-    """Keep answers by commit and release. What was answered before is left as it is. Nothing is committed."""
+    """Keep answers by commit and release. What was answered before is left as it is. Nothing is committed.
+
+    Bugs that came back and whose fix a release lacks are marked as changed: their pages say so now.
+    """
     rows = [
         {"commit": commit, "release": name, "holds": holds, "judged_at": now}
         for (commit, name), holds in sorted(answers.items())
     ]
-    if rows:
-        connection.execute(upsert(connection, FIX_RELEASE).on_conflict_do_nothing(), rows)
+    if not rows:
+        return
+    connection.execute(upsert(connection, FIX_RELEASE).on_conflict_do_nothing(), rows)
+    if lacking := {commit for (commit, _name), holds in answers.items() if not holds}:
+        back = sa.select(_BUG.c.id).where(_BUG.c.is_recurrence, _BUG.c.fix_commit.in_(lacking)).order_by(_BUG.c.id)
+        ids = connection.scalars(back.with_for_update(key_share=True)).all()  # in the order that everybody locks them
+        connection.execute(sa.update(_BUG).where(_BUG.c.id.in_(ids)).values(changed_at=now))
+
+
+def seen_again(release: str | None, *, holds: bool | None) -> str:
+    """Return what the history says of a bug that came back: in which release, and whether git said so of it."""
+    where = f"in release {release}" if release else "in a release without a name"
+    return f"seen again {where}, which holds the fix" if holds else f"seen again {where}"

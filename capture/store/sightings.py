@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from sqlmodel import Session
 
 from capture.store import figures, lifecycle, outbox, releases, waking
 from capture.store.engine import insert_of
+from capture.store.figures import Figures, Known
 from capture.store.tables import Bug, Occurrence, Tally, Transition, table_of
 
 # Made once: to put a statement together takes longer than to run it.
@@ -48,15 +50,27 @@ def lock_bugs(session: Session, ids: Iterable[int]) -> dict[int, Bug]:
     return {bug.id: bug for bug in found if bug.id is not None}
 
 
-def count_up(
-    session: Session, bugs: dict[int, Bug], sightings: Sequence[Sighting], *, now: datetime
-) -> tuple[int, ...]:
-    """Enter the sightings, in order, into their locked bugs; return the numbers of those that came back.
+@dataclass(frozen=True)
+class Counted:
+    """What sightings make of the figures of bugs and their fingerprints, and the numbers of bugs that came back."""
+
+    bugs: Sequence[tuple[Bug, Figures]] = ()
+    fingerprints: Sequence[Known] = ()
+    reopened: tuple[int, ...] = ()
+
+    def save(self, session: Session, *, now: datetime) -> None:
+        """Write the figures. Nothing is read for it, and nothing is committed."""
+        figures.save_bugs(session, self.bugs, changed_at=now)
+        figures.save(session, self.fingerprints)
+
+
+def count_up(session: Session, bugs: dict[int, Bug], sightings: Sequence[Sighting], *, now: datetime) -> Counted:
+    """Enter the sightings, in order, into their locked bugs; return the figures that have to be saved then.
 
     Tallies are for `add_tallies`. Nothing is committed.
     """
     if not sightings:
-        return ()
+        return Counted()
     earlier = _Earlier(session, bugs, sightings)
     of_bug = {bug_id: {one.id: one for one in all_} for bug_id, all_ in figures.of_bugs(session, bugs).items()}
     reopened: list[int] = []
@@ -75,10 +89,12 @@ def count_up(
             figures.show(bug, figures.total([one.figures for one in fingerprints.values()]))
     touched = {sighting.fingerprint_id: sighting.bug_id for sighting in sightings}
     sums = {bug_id: figures.total([one.figures for one in of_bug[bug_id].values()]) for bug_id in touched.values()}
-    figures.save_bugs(session, [(bugs[bug_id], sums[bug_id]) for bug_id in sorted(sums)], changed_at=now)
-    figures.save(session, [of_bug[bug_id][fingerprint_id] for fingerprint_id, bug_id in sorted(touched.items())])
     session.flush()
-    return tuple(reopened)
+    return Counted(
+        [(bugs[bug_id], sums[bug_id]) for bug_id in sorted(sums)],
+        [of_bug[bug_id][fingerprint_id] for fingerprint_id, bug_id in sorted(touched.items())],
+        tuple(reopened),
+    )
 
 
 def add_tallies(session: Session, sightings: Iterable[Sighting]) -> None:
@@ -189,10 +205,8 @@ class _Earlier:
 
 
 def _reopen(session: Session, bug: Bug, sighting: Sighting, *, holds: bool | None, now: datetime) -> None:
-    where = f"in release {sighting.release}" if sighting.release else "in a release without a name"
-    if holds:
-        where += ", which holds the fix"
-    transition = lifecycle.move(session, bug, "open", by=CAPTURE, reason=f"seen again {where}", now=now)
+    reason = releases.seen_again(sighting.release, holds=holds)
+    transition = lifecycle.move(session, bug, "open", by=CAPTURE, reason=reason, now=now)
     session.flush()
     assert bug.id is not None
     occasion = f"recurrence {transition.id}"

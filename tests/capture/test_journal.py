@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from capture import spool
 from capture.event import encode
-from capture.journal import Count, Journal, folder_bytes, make_folder
+from capture.journal import Count, Journal
+from capture.journal_file import folder_bytes, make_folder
 from capture.testing import make_event
 
 COUNT = Count("clinic", "a1b2", 1_795_000_000.0)
@@ -32,7 +33,7 @@ def journal(tmp_path):
 @pytest.fixture
 def looking_each_time(monkeypatch):
     """However soon one record follows the other, look whether the file is still in its place."""
-    monkeypatch.setattr("capture.journal.IN_PLACE_SECONDS", -1)
+    monkeypatch.setattr("capture.journal_file.IN_PLACE_SECONDS", -1)
 
 
 def chunks(path, **options):
@@ -79,6 +80,13 @@ def test_drops_at_the_end_are_told_on_closing(journal, read_records):
     assert read_records(journal.folder)[-1] == spool.Record(
         end=folder_bytes(journal.folder), seen=2, drops={"internal_error": 1}
     )
+
+
+def test_what_a_process_dropped_that_kept_nothing_is_told_on_closing(journal, read_records):
+    journal.drop("ignored")
+    journal.close()
+    (record,) = read_records(journal.folder)
+    assert (record.seen, record.drops) == (1, {"ignored": 1})
 
 
 def test_a_full_disk_drops_and_leaves_no_half_record(journal, read_records, monkeypatch):
@@ -138,7 +146,7 @@ def test_a_file_that_cannot_be_put_in_place_drops(journal, read_records, monkeyp
 @pytest.mark.parametrize("how", ["file deleted", "folder deleted", "folder moved", "replaced by another"])
 def test_a_file_that_went_away_is_put_back_as_it_was(journal, read_records, tmp_path, monkeypatch, how):
     """A deleted one with the very next record, another once its place is looked at again."""
-    monkeypatch.setattr("capture.journal.IN_PLACE_SECONDS", 3_600 if "deleted" in how else -1)
+    monkeypatch.setattr("capture.journal_file.IN_PLACE_SECONDS", 3_600 if "deleted" in how else -1)
     journal.append_event(EVENT, count=COUNT)
     path = journal.path
     take_away(journal, tmp_path, how)
@@ -167,7 +175,7 @@ def test_a_file_that_went_away_is_put_back_without_another_record(
     journal, read_records, tmp_path, monkeypatch, then, followed
 ):
     """With all that was written to it, and be it after it went, by a record that followed too closely to look."""
-    monkeypatch.setattr("capture.journal.IN_PLACE_SECONDS", 3_600)
+    monkeypatch.setattr("capture.journal_file.IN_PLACE_SECONDS", 3_600)
     journal.append_count(COUNT)
     take_away(journal, tmp_path, "folder moved")
     if followed:
@@ -199,7 +207,7 @@ def test_a_file_that_cannot_be_put_back_is_kept_open_until_it_can(journal, read_
 def test_a_file_that_went_away_long_after_it_was_written_is_begun_anew(journal, read_records, monkeypatch):
     journal.append_count(COUNT)
     journal.path.unlink()
-    monkeypatch.setattr("capture.journal.PUT_BACK_SECONDS", -1)
+    monkeypatch.setattr("capture.journal_file.PUT_BACK_SECONDS", -1)
     journal.append_count(COUNT)
     assert [record.seen for record in read_records(journal.folder)] == [1]
 

@@ -6,6 +6,7 @@ import gc
 import sys
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,40 @@ def test_what_the_collector_runs_meanwhile_is_left_alone(monkeypatch):
         gc.callbacks.remove(callback)
     assert looked
     assert unraisable == []
+
+
+def test_what_hears_that_the_collector_took_something_is_left_alone(monkeypatch):
+    class Thing:
+        pass
+
+    heard, unraisable = [], []
+
+    class Ear:
+        def hear(self, reference):
+            time.sleep(0)
+            heard.append(reference)
+
+    things = [Thing() for _ in range(20)]
+    for thing in things:
+        thing.itself = thing
+    kept = [weakref.ref(thing, Ear().hear) for thing in things]
+    del thing
+
+    class Litters(Exception):
+        def __str__(self):
+            things.clear()
+            return "".join(f"{[]}" for _ in [[] for _ in range(200)])
+
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    thresholds = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        assert message_of(Litters()) == "[]" * 200
+    finally:
+        gc.set_threshold(*thresholds)
+    gc.collect()
+    assert unraisable == []
+    assert len(heard) == len(kept)
 
 
 def test_a_message_of_100_mb_is_cut():

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 
@@ -56,10 +57,8 @@ def manage(site_environment, tmp_path):
 
 
 def rows(database, query="SELECT count(*) FROM occurrence"):
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-        found = connection.execute(query).fetchone()[0]
-    connection.close()
-    return found
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        return connection.execute(query).fetchone()[0]
 
 
 def test_the_middleware_loads_no_database_package_and_starts_no_thread(python):

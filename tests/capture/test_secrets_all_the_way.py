@@ -19,8 +19,8 @@ import capture
 from capture import surroundings
 from capture.carrier import Carrier
 from capture.event import Event, encode
-from capture.store.intake import open_event
 from capture.store.packing import Packer
+from capture.store.payloads import open_event
 from capture.store.tables import EvidenceRow, table_of
 from capture.testing import NOW
 from workbench.bugs import files, queries

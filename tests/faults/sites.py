@@ -252,7 +252,7 @@ def journals(site: Site) -> list[Path]:
 
 
 def _numbers(connection: sa.Connection) -> list[int]:
-    from capture.store.intake import open_event
+    from capture.store.payloads import open_event
 
     messages = [
         open_event(payload).message for payload in connection.scalars(sa.select(table_of(Occurrence).c.payload))

@@ -21,7 +21,7 @@ def storm(place):
     while not stop.is_set():
         pipeline.capture(Failure(message="from the parent"))
         told[place] += 1
-threads = [threading.Thread(target=storm, args=(place,)) for place in range(2)]
+threads = [threading.Thread(target=storm, args=(place,), daemon=True) for place in range(2)]
 for thread in threads:
     thread.start()
 warnings.simplefilter("ignore", DeprecationWarning)  # what newer Pythons say about forking with threads

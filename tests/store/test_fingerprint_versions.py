@@ -8,12 +8,17 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+import pytest
+import sqlalchemy as sa
 from sqlalchemy.engine import Engine
+from sqlmodel import Session
 
 from capture import fingerprint_v1
-from capture.event import Event, Fingerprint, new_event_id
+from capture.event import Event, Fingerprint, Part, Request, new_event_id
 from capture.fingerprint import fingerprint
+from capture.store import creation
 from capture.store.intake import Batch, Counted, Intake, take_in
+from capture.store.tables import Bug, table_of
 from capture.testing import NOW, make_event
 
 Rows = Callable[..., list[Any]]
@@ -49,6 +54,80 @@ def test_both_releases_may_run_at_the_same_time(carry: Carry, rows: Rows) -> Non
     carry(first_release(make_event()), this_release(make_event()), first_release(make_event()))
     carry(first_release(make_event()), this_release(make_event()))
     assert [bug["count"] for bug in rows("bug")] == [5]
+
+
+def test_what_a_site_of_the_first_release_left_is_no_second_bug(carry: Carry, rows: Rows) -> None:
+    """Its journal is carried after a site of today met the fault: nothing in its events says what is their key now."""
+    carry(this_release(make_event()))
+    assert carry(first_release(make_event()), first_release(make_event())) == Intake(stored=2)
+    assert [bug["count"] for bug in rows("bug")] == [3]
+    assert sorted(rows("fingerprint", "version")) == ["1", "2"]
+
+
+@pytest.mark.parametrize("order", [(first_release, this_release), (this_release, first_release)])
+def test_both_releases_may_begin_a_bug_in_one_batch(carry: Carry, rows: Rows, order: Any) -> None:
+    assert carry(*[release(make_event()) for release in order]) == Intake(stored=2, new_bugs=(1,))
+    assert [bug["count"] for bug in rows("bug")] == [2]
+
+
+def with_a_comment(event: Event) -> Event:
+    """The event after a line got a comment: another key under the rules of the first release, the same one today."""
+    (error,) = event.exceptions
+    *others, last = error.frames
+    frames = (*others, msgspec.structs.replace(last, context_line=f"{last.context_line}  # whatever it is"))
+    return msgspec.structs.replace(event, exceptions=(msgspec.structs.replace(error, frames=frames),))
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("swapped", [True, False])
+def test_several_old_keys_of_one_new_key_are_one_bug(carry: Carry, rows: Rows, known: bool, swapped: bool) -> None:
+    one, other = make_event(), with_a_comment(make_event())
+    one, other = (other, one) if swapped else (one, other)
+    assert first_release(one).fingerprint.key != first_release(other).fingerprint.key
+    assert this_release(one).fingerprint.key == this_release(other).fingerprint.key
+    if known:
+        carry(first_release(msgspec.structs.replace(one, id=new_event_id())))
+    later = [this_release(msgspec.structs.replace(one, id=new_event_id())), first_release(other)]
+    carry(*later, *([] if known else [first_release(one)]))
+    assert [bug["count"] for bug in rows("bug")] == [3]
+
+
+@pytest.mark.parametrize("part", ["rule", "function"])
+def test_what_a_rule_of_the_site_grouped_stays_by_itself(carry: Carry, rows: Rows, part: str) -> None:
+    ruled = Fingerprint(key="ab12", version="1", parts=(Part(name=part, value="money"),))
+    carry(this_release(make_event()), make_event(fingerprint=ruled))
+    assert len(rows("bug")) == 2
+
+
+def test_a_broken_link_of_the_first_release_is_not_taken_for_one_from_nowhere(carry: Carry, rows: Rows) -> None:
+    """Today its page's route is a part of the key, and no event has it."""
+    request = Request(method="GET", path="/gone/", host="clinic.example", referer="https://clinic.example/pets/")
+    event = make_event(status=404, exceptions=(), request=request)
+    old = Fingerprint(key=fingerprint_v1.key_of_event(event), version="1")
+    new = fingerprint(status=404, method="GET", path="/gone/", referer=request.referer, with_earlier=False)
+    carry(msgspec.structs.replace(event, id=new_event_id(), fingerprint=new))
+    carry(msgspec.structs.replace(event, fingerprint=old))
+    assert len(rows("bug")) == 2
+
+
+@pytest.mark.postgres
+def test_two_hosts_may_find_the_old_key_of_one_fault_at_the_same_time(
+    postgres_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both waited for whoever began its bug; then each gives that the new key, and the later one begins anew."""
+    share = creation.share_numbers
+
+    def others_first(session: Session) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(creation, "share_numbers", share)
+            for journal, event in (("old", first_release(make_event())), ("theirs", this_release(make_event()))):
+                take_in(postgres_engine, Batch(journal, 0, 1, 1, [event]), now=NOW)
+        share(session)
+
+    monkeypatch.setattr(creation, "share_numbers", others_first)
+    take_in(postgres_engine, Batch("ours", 0, 1, 1, [this_release(make_event())]), now=NOW)
+    with postgres_engine.connect() as connection:
+        assert connection.scalars(sa.select(table_of(Bug).c.count)).all() == [3]
 
 
 def test_counts_of_a_new_key_go_to_the_old_bug(carry: Carry, rows: Rows) -> None:

@@ -14,7 +14,8 @@ from capture.errors import StoreBusy
 from capture.event import Fingerprint, Part, Request
 from capture.store import intake, releases, sightings
 from capture.store.engine import writing
-from capture.store.intake import Batch, Counted, Intake, open_event, take_in
+from capture.store.intake import Batch, Counted, Intake, take_in
+from capture.store.payloads import open_event
 from capture.store.tables import Bug, OutboxRow, table_of
 from capture.testing import NOW, make_event
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
+from sqlmodel import Session, col, select
 
+from capture.errors import StoreError
+from capture.store import creation, newcomers, releases
 from capture.store.engine import open_engine
 from capture.store.intake import Batch, take_in
+from capture.store.tables import Bug
 from capture.testing import NOW, make_event
 
 Rows = Callable[..., list[Any]]
@@ -130,3 +135,101 @@ def test_the_same_events_in_two_journals_at_once_are_stored_once(postgres_engine
 
     assert sum(stored for stored, _ in counts) == 60
     assert sum(duplicates for _, duplicates in counts) == 60
+
+
+@pytest.mark.postgres
+def test_who_meets_what_another_stores_at_this_moment_begins_anew_in_silence(
+    postgres_engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Between our look at what is known and our writing, another host begins the same bug, and one before it."""
+    find = newcomers.find
+
+    def others_first(*given: Any, is_alone: bool = False) -> Any:
+        found = find(*given, is_alone=is_alone)
+        if not is_alone:
+            theirs = [make_event(key="other"), make_event(key="same")]
+            with monkeypatch.context() as patch:
+                patch.setattr(newcomers, "find", find)
+                assert take_in(postgres_engine, Batch("theirs", 0, 1, 2, theirs), now=NOW).new_bugs == (1, 2)
+        return found
+
+    monkeypatch.setattr(newcomers, "find", others_first)
+    ours = [make_event(key="same"), make_event(key="ours")]
+    outcome = take_in(postgres_engine, Batch("ours", 0, 1, 2, ours), now=NOW)
+    assert (outcome.stored, outcome.new_bugs) == (2, (3,))
+    with Session(postgres_engine) as session:
+        bugs = session.exec(select(Bug.number, Bug.count).order_by(col(Bug.number))).all()
+    assert bugs == [(1, 1), (2, 2), (3, 1)]
+    assert caplog.records == []
+
+
+@pytest.mark.postgres
+def test_a_host_that_begins_bugs_keeps_no_other_from_beginning_its_own(postgres_engine: Engine) -> None:
+    """Numbers are given with the last statements: a host that has no processor meanwhile holds nobody up."""
+    with Session(postgres_engine) as begun:
+        creation.share_numbers(begun)
+        assert newcomers.begin(begun, {("clinic", "a"): make_event(key="a")}, creation.identify).bugs
+        events = [make_event(key="b")]
+        assert take_in(postgres_engine, Batch("theirs", 0, 1, 1, events), now=NOW).new_bugs == (1,)
+
+
+@pytest.mark.postgres
+def test_a_connection_that_is_lost_while_a_batch_is_written_is_told_and_given_up(
+    postgres_engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    note = releases.note
+
+    def lose(connection: sa.Connection, *given: Any) -> None:
+        pid = connection.connection.driver_connection.info.backend_pid
+        with postgres_engine.connect() as other:
+            other.execute(sa.select(sa.func.pg_terminate_backend(pid, 5_000)))
+        note(connection, *given)
+
+    batch = Batch("ours", 0, 1, 1, [make_event()])
+    with monkeypatch.context() as patch:
+        patch.setattr(releases, "note", lose)
+        with pytest.raises(StoreError, match="does not answer"):
+            take_in(postgres_engine, batch, now=NOW)
+    assert caplog.records == []
+    assert take_in(postgres_engine, batch, now=NOW).new_bugs == (1,)
+
+
+@pytest.mark.postgres
+def test_a_server_that_is_gone_after_the_commit_takes_nothing_back(
+    postgres_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = Session.commit
+
+    def commit_and_lose(session: Session) -> None:
+        commit(session)
+        monkeypatch.setattr(postgres_engine.pool, "connect", lose)
+
+    def lose() -> None:
+        raise sa.exc.OperationalError("", {}, Exception("the server is restarted"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "commit", commit_and_lose)
+        outcome = take_in(postgres_engine, Batch("ours", 0, 1, 2, [make_event(key="a"), make_event(key="b")]), now=NOW)
+    assert (outcome.stored, outcome.new_bugs) == (2, (1, 2))
+
+
+@pytest.mark.postgres
+def test_a_server_that_ends_a_slow_transaction_is_no_fault_of_its_events(
+    postgres_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taken for one, each event that is slow to store would be dropped."""
+    find = newcomers.find
+
+    def slowly(session: Session, *given: Any, **more: Any) -> Any:
+        pid = session.connection().connection.driver_connection.info.backend_pid  # type: ignore[union-attr]
+        session.connection().execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 1"))
+        ended = sa.text("SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = :pid")
+        with postgres_engine.connect() as connection:
+            other = connection.execution_options(isolation_level="AUTOCOMMIT")
+            while not other.scalar(ended, {"pid": pid}):
+                time.sleep(0.01)
+        return find(session, *given, **more)
+
+    monkeypatch.setattr(newcomers, "find", slowly)
+    with pytest.raises(StoreError, match="does not answer"):
+        take_in(postgres_engine, Batch("ours", 0, 1, 1, [make_event()]), now=NOW)

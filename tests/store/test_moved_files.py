@@ -56,6 +56,14 @@ def _words(engine: Engine) -> list[str]:
         return list(connection.exec_driver_sql("SELECT word FROM said").scalars())
 
 
+def _words_at(path: Path) -> list[str]:
+    engine = open_engine(f"sqlite:///{path}")
+    try:
+        return _words(engine)
+    finally:
+        engine.dispose()
+
+
 @pytest.mark.parametrize("connected", [True, False])
 def test_a_file_that_is_gone_is_told_and_not_made_anew(opened: Engine, path: Path, connected: bool) -> None:
     away = _moved(path, path.with_name("away.db"))
@@ -65,7 +73,7 @@ def test_a_file_that_is_gone_is_told_and_not_made_anew(opened: Engine, path: Pat
         with pytest.raises(StoreUnreachable, match="moved away or deleted"):
             _write(opened, "INSERT INTO said VALUES ('lost')")
     assert not path.exists()
-    assert _words(open_engine(f"sqlite:///{away}")) == ["first"]
+    assert _words_at(away) == ["first"]
     _moved(away, path)
     assert _words(opened) == ["first"], "it is back"
 
@@ -74,7 +82,7 @@ def test_another_file_in_its_place_is_opened(opened: Engine, path: Path) -> None
     path.rename(path.with_name("away.db"))
     _made(path)
     _write(opened, "INSERT INTO said VALUES ('second')")
-    assert _words(open_engine(f"sqlite:///{path}")) == ["second"]
+    assert _words_at(path) == ["second"]
 
 
 def test_a_backup_in_its_place_gets_nothing_of_what_was_written_before(opened: Engine, path: Path) -> None:
@@ -92,6 +100,42 @@ def test_a_backup_in_its_place_gets_nothing_of_what_was_written_before(opened: E
     other.dispose()
 
 
+def test_a_backup_in_the_place_of_a_deleted_file_gets_nothing_of_what_was_written_to_that(
+    opened: Engine, path: Path
+) -> None:
+    backup = path.with_name("backup.db")
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(backup)) as target:
+        source.backup(target)
+    _write(opened, "INSERT INTO said VALUES ('after the backup')")
+    path.unlink()
+    for _ in range(2):
+        with pytest.raises(StoreUnreachable, match="moved away or deleted"):
+            _words(opened)
+    backup.rename(path)
+    assert _words(opened) == ["first"]
+    assert b"after the backup" in Path(f"{path}-wal.aside").read_bytes()
+
+
+def test_what_was_set_aside_before_is_kept(opened: Engine, path: Path) -> None:
+    new = path.with_name("new.db")
+    for words in ("the log of one", "the log of two", "the log of three"):
+        _made(new)
+        _write(opened, f"INSERT INTO said VALUES ('{words}')")  # noqa: S608
+        new.rename(path)
+        assert _words(opened) == []
+    kept = sorted(path.parent.glob(f"{path.name}-wal.aside*"))
+    assert [b"the log of one" in kept[0].read_bytes(), b"the log of three" in kept[2].read_bytes()] == [True, True]
+
+
+def test_a_file_that_was_only_moved_keeps_its_log_and_may_come_back(opened: Engine, path: Path) -> None:
+    away = path.rename(path.with_name("away.db"))
+    with pytest.raises(StoreUnreachable):
+        _words(opened)
+    away.rename(path)
+    assert _words(opened) == ["first"], "it stood in the log"
+    assert not list(path.parent.glob("*.aside"))
+
+
 def test_a_file_that_a_link_leaves_keeps_what_was_written_to_it(path: Path) -> None:
     blue, green = path.with_name("blue.db"), path.with_name("green.db")
     for each in (blue, green):
@@ -104,7 +148,7 @@ def test_a_file_that_a_link_leaves_keeps_what_was_written_to_it(path: Path) -> N
     path.symlink_to(green)
     assert _words(engine) == []
     assert not list(path.parent.glob("*.aside")), "it is still where it was"
-    assert _words(open_engine(f"sqlite:///{blue}")) == ["blue"]
+    assert _words_at(blue) == ["blue"]
     engine.dispose()
 
 
@@ -139,6 +183,7 @@ def test_a_file_that_is_made_anew_shares_nothing_with_the_one_that_is_still_open
     _write(new, "INSERT INTO said VALUES ('new')")
     assert Path(f"{path}-shm").stat().st_ino != shared, "it says where the other file's pages are"
     assert (_words(new), _words(opened)) == (["new"], ["new"])
+    new.dispose()
 
 
 def test_a_folder_may_be_changed_under_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,3 +193,4 @@ def test_a_folder_may_be_changed_under_a_relative_path(tmp_path: Path, monkeypat
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir("elsewhere")
     assert _words(engine) == []
+    engine.dispose()

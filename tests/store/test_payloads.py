@@ -13,7 +13,8 @@ from sqlalchemy.engine import Engine
 from capture.errors import EventUnreadable
 from capture.event import encode
 from capture.store import packing, payloads
-from capture.store.intake import Batch, open_event, take_in
+from capture.store.intake import Batch, take_in
+from capture.store.payloads import open_event
 from capture.store.tables import Bug, FingerprintRow, Occurrence, OutboxRow, Transition, UtcDateTime, table_of
 from capture.testing import NOW, make_event
 

@@ -67,3 +67,17 @@ def test_any_text_can_be_stored_and_stays_what_it_is_once_it_can(text: str) -> N
 
 def test_our_tables_are_not_among_those_of_a_site_with_tables_of_its_own() -> None:
     assert not set(tables.metadata.tables) & set(SQLModel.metadata.tables)
+
+
+@pytest.mark.postgres
+def test_what_is_sent_ahead_is_given_up_in_silence(postgres_engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    """The driver would log, into the site's own log, that statements were left out after one that failed."""
+
+    def give_up(connection: sa.Connection) -> None:
+        with bulk.together(connection):
+            connection.connection.cursor().execute("SELECT 1 / 0")
+            raise KeyError
+
+    with postgres_engine.connect() as connection, pytest.raises(KeyError):
+        give_up(connection)
+    assert caplog.records == []
