@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from bugs.hearing import heard
 from sqlalchemy.engine import Engine
 from sqlmodel import Session
 
@@ -31,16 +32,6 @@ from capture.store.intake import Batch, take_in
 from capture.testing import NOW, make_event
 take_in(open_engine(sys.argv[1]), Batch("another process", 0, 1, 1, [make_event()]), now=NOW)
 """
-
-
-def heard(watcher: Watcher) -> bool:
-    """Whether the watcher notices within a moment: PostgreSQL sends word a little after the commit."""
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        if watcher.changed():
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def test_nothing_changed_when_nobody_wrote(any_engine: Engine) -> None:

@@ -90,10 +90,25 @@ def test_all_bugs_in_figures(seen: Engine) -> None:
     assert (found.outbox.parked, found.outbox.given_up[0].outcome) == (1, "no rights")
 
 
+def test_each_site_in_figures(seen: Engine, carry_into: Carry) -> None:
+    carry_into(seen, make_event(key="d" * 16, at=NOW - HOUR, project="shop", environment="live"))
+    with Session(writing(seen)) as session:
+        session.get_one(Bug, 1).is_recurrence = True
+        session.add(Bug(id=9, number=9, title="x", kind="message", project="shop", environment="live", merged_into=3,
+                        first_seen=NOW, last_seen=NOW, changed_at=NOW))  # fmt: skip
+        session.commit()
+    found = stats.stats(seen, now=NOW).sites
+    figures = [(each.project, each.environment, each.bugs, each.new, each.recurring, each.events) for each in found]
+    assert figures == [("clinic", "production", 1, 0, 1, 7), ("shop", "live", 1, 1, 0, 1)]
+    assert found[1].last_seen == NOW - HOUR
+    assert found[1].filter == "!state:closed project:shop env:live"
+
+
 def test_figures_of_nothing(any_engine: Engine) -> None:
     found = stats.stats(any_engine, now=NOW)
     assert (found.bugs, found.new, sum(found.hours.counts), found.routes, found.to_sign_off) == (0, 0, 0, (), None)
     assert found.ledger.balanced
+    assert found.sites == ()
 
 
 def test_occurrences_a_window_at_a_time(any_engine: Engine, carry_into: Carry) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,10 +15,10 @@ from sqlmodel import Session
 from capture.store.engine import writing
 from capture.store.tables import Bug, BugLabel, Issue, Note
 from capture.testing import NOW
-from workbench.bugs.filters import Candidate, FilterError, Whose, candidates, condition, fields, parse
+from workbench.bugs.filters import Candidate, FilterError, Whose, candidates, condition, parse
 from workbench.bugs.filters.conditions import BUG
 from workbench.bugs.filters.fields import FIELDS, Comparison, Moment, Range
-from workbench.bugs.filters.language import Every, Node, Not, Some, Term, tokens
+from workbench.bugs.filters.language import Every, Node, Not, Some, Term, term, tokens
 
 
 def shape(node: Node) -> Any:
@@ -237,10 +236,6 @@ FOUND: list[tuple[str, set[int]]] = [
 ]
 
 
-def test_the_fields_in_the_documentation_are_those_of_the_table() -> None:
-    assert fields.markdown() in (Path(__file__).parents[2] / "docs" / "filter.md").read_text()
-
-
 def test_finds_the_same_on_both_databases(stored: Engine) -> None:
     whose = Whose(me="ann", now=NOW)
     with stored.connect() as connection:
@@ -249,3 +244,13 @@ def test_finds_the_same_on_both_databases(stored: Engine) -> None:
             for text, _ in FOUND
         }
     assert found == dict(FOUND)
+
+
+@pytest.mark.parametrize("value", ["shop", "pet shop", "a,b", "a(b)", "!a", "[x]", "or"])
+def test_a_value_of_a_field_is_asked_for_as_it_is(value: str) -> None:
+    assert shape(parse(term("project", value))) == ("project", value)
+
+
+@pytest.mark.parametrize("value", ["", " ", 'a "b"', "a*"])
+def test_a_value_that_no_filter_can_name_has_no_term(value: str) -> None:
+    assert term("project", value) == ""

@@ -116,8 +116,8 @@ def database():
 def test_slow(database):
     time.sleep(60)
 """
-    found = run(tmp_path, {"test_slow.py": text}, timeout=3)
-    assert found.note == "ended by us after 3 seconds"
+    found = run(tmp_path, {"test_slow.py": text}, timeout=8)  # to begin takes seconds where the machine is busy
+    assert found.note == "ended by us after 8 seconds"
     assert (tmp_path / "tree" / "dropped").exists()
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from capture.event import Event, ExceptionInfo, Fingerprint, Frame, Request
@@ -70,6 +70,7 @@ def test_everything_below_a_package_that_shadows_another_goes_with_it() -> None:
 
 
 @given(st.lists(st.sampled_from(["A", "M", "D"]).flatmap(lambda s: st.text(min_size=1).map(lambda p: Change(s, p)))))
+@example([Change("A", ".")])
 def test_every_path_is_in_exactly_one_part(changes: list[Change]) -> None:
     split = Split.of(changes)
     found = [*split.tests, *split.gone_tests, *split.harness, *split.source]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workbench.evidence.changed import Changed
 from workbench.evidence.fault import Raised, RecordedFault, Response
 from workbench.evidence.report import (
     BASE,
@@ -22,7 +23,7 @@ from workbench.evidence.report import (
     Run,
     TestResult,
 )
-from workbench.evidence.verdict import NEEDED, Changed, decide
+from workbench.evidence.verdict import NEEDED, decide
 
 FAULT = RecordedFault("KeyError", "/srv/clinic/pricing.py", "price_of", 500, "GET", "/price/", "/price/")
 RIGHT = Raised("KeyError", "'rabbit'", "clinic/pricing.py", "price_of", "clinic/pricing.py", "price_of")

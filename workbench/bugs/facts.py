@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from capture.event import Event, Part
-from capture.store.intake import open_event
+from capture.store.payloads import open_event
 from capture.store.tables import ActRow, EvidenceRow, Note, Occurrence, SignOff, Transition, table_of
 from workbench.bugs import lines, related
 from workbench.bugs.rows import ActView, BugFacts, EvidenceView, NoteRow, OccurrenceRow, SignOffRow, TransitionRow

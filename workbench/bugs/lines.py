@@ -72,9 +72,11 @@ def of_ids(
     return _lines(connection, [found[id_] for id_ in ids if id_ in found], now, days=days, with_users=users)
 
 
-def sessions(connection: Connection, condition: sa.ColumnElement[bool]) -> list[SessionRow]:
-    """Return the fix sessions for which `condition` holds, the latest first."""
-    statement = SESSIONS.where(condition).order_by(SESSION.c.started_at.desc(), SESSION.c.id.desc())
+def sessions(
+    connection: Connection, condition: sa.ColumnElement[bool], *, limit: int | None = None
+) -> list[SessionRow]:
+    """Return the fix sessions for which `condition` holds, the latest first, and of these no more than `limit`."""
+    statement = SESSIONS.where(condition).order_by(SESSION.c.started_at.desc(), SESSION.c.id.desc()).limit(limit)
     return [SessionRow(**row) for row in connection.execute(statement).mappings()]
 
 
@@ -133,13 +135,12 @@ def _days(connection: Connection, ids: Sequence[int], now: datetime) -> dict[int
 
 def _users(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
     """Return how many different users met each bug, by bug id, along the index of those events that have one."""
-    statement = (
-        sa.select(OCCURRENCE.c.bug_id, sa.func.count(sa.distinct(OCCURRENCE.c.user_id)))
-        .where(OCCURRENCE.c.user_id.is_not(None))
-        .group_by(OCCURRENCE.c.bug_id)
-    )
+    # Made different first and counted then: PostgreSQL sorts what it counts as different, in twice the time.
+    users = sa.select(OCCURRENCE.c.bug_id, OCCURRENCE.c.user_id).where(OCCURRENCE.c.user_id.is_not(None)).distinct()
     if len(ids) <= _NAMED:
-        statement = statement.where(OCCURRENCE.c.bug_id.in_(ids))
+        users = users.where(OCCURRENCE.c.bug_id.in_(ids))
+    each = users.subquery()
+    statement = sa.select(each.c.bug_id, sa.func.count()).group_by(each.c.bug_id)
     return {row[0]: row[1] for row in connection.execute(statement)}
 
 

@@ -174,11 +174,12 @@ def _at_once(
     columns = BUG.c.id, BUG.c.number, BUG.c.state, _along(question.order, now).label("along")
     found = sa.select(*columns).where(question.condition(now)).cte("found")
     ordered = _directed(question.order.is_descending, found.c.along, found.c.number)
-    window = sa.select(found.c.id).order_by(*ordered).limit(size).offset(start).subquery()
-    # The lines of the window come in their order, behind what is known of the states.
-    place = sa.func.row_number().over(order_by=ordered)
+    window = sa.select(found).order_by(*ordered).limit(size).offset(start).subquery("window_")
+    # The lines of the window come with their places in it, behind what is known of the states. They are not looked up
+    # among all again: PostgreSQL, which expects a single one, would go through the window for each that was found.
+    place = sa.func.row_number().over(order_by=_directed(question.order.is_descending, window.c.along, window.c.number))
     states = sa.select(found.c.state, sa.func.count().label("count"), sa.literal(0)).group_by(found.c.state)
-    ids = sa.select(sa.literal(""), found.c.id, place).where(found.c.id.in_(sa.select(window.c.id)))
+    ids = sa.select(sa.literal(""), window.c.id, place)
     rows = connection.execute(states.union_all(ids)).all()
     in_window = sorted((row[2], row[1]) for row in rows if row[2])
     return {row[0]: row[1] for row in rows if not row[2]}, [id_ for _place, id_ in in_window]

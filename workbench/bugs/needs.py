@@ -1,4 +1,4 @@
-"""What waits for a person: sessions that ask or have ended, and bugs whose evidence arrived in review."""
+"""What waits for a person: sessions that ask or have ended, evidence that arrived in review, and false alarms."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy.engine import Engine
 
 from capture.store.labels import label
 from capture.store.tables import Bug, FixSession, table_of
+from workbench.bugs.false_alarms import false_alarms
 from workbench.bugs.store import reading
 
 ASKS = "needs_input"
@@ -20,14 +21,18 @@ _BUG, _SESSION = table_of(Bug), table_of(FixSession)
 
 @dataclass(frozen=True)
 class Needs:
-    """How the latest sessions and the bugs in review stand. `sessions` maps ids to a bug's number and the state."""
+    """How the latest sessions and the bugs in review stand. `sessions` maps ids to a bug's number and the state.
+
+    `false_alarms` are bugs that came back, of which git says that nothing was wrong with their fix.
+    """
 
     sessions: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     review: frozenset[int] = frozenset()
+    false_alarms: frozenset[int] = frozenset()
 
 
 def needs(engine: Engine) -> Needs:
-    """Return how they stand now, in two statements."""
+    """Return how they stand now, in three statements, and some more for each bug that may be a false alarm."""
     latest = (
         sa.select(_SESSION.c.id, _BUG.c.number, _SESSION.c.state)
         .join(_BUG, _BUG.c.id == _SESSION.c.bug_id)
@@ -37,7 +42,7 @@ def needs(engine: Engine) -> Needs:
     with reading(engine) as connection:
         sessions = {row.id: (row.number, row.state) for row in connection.execute(latest)}
         review = frozenset(connection.scalars(sa.select(_BUG.c.number).where(_BUG.c.state == "review")))
-    return Needs(sessions, review)
+        return Needs(sessions, review, false_alarms(connection))
 
 
 def news(before: Needs, now: Needs) -> Sequence[str]:
@@ -51,4 +56,6 @@ def news(before: Needs, now: Needs) -> Sequence[str]:
             said.setdefault(number, f"{label(number)}: the fix session is {state}; s shows it.")
     for number in now.review - before.review:
         said[number] = f"{label(number)}: a fix waits for your decision; v shows it."
+    for number in now.false_alarms - before.false_alarms:
+        said.setdefault(number, f"{label(number)}: git says that it came back by a false alarm; x closes it again.")
     return [said[number] for number in sorted(said)]

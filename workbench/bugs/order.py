@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(NamedTuple):
     """The name of a column, see `workbench.bugs.listing.ORDERS`. Equal ones stand in the order of their numbers."""
 
     by: str = "last"

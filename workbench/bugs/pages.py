@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from capture.store import releases
 from capture.store.tables import IssueComment, Mention, OutboxRow, table_of
 from workbench.bugs import facts, lines, related
+from workbench.bugs.false_alarms import FalseAlarm, false_alarm
 from workbench.bugs.rows import BugPage, CommentRow, MentionRow, OccurrenceRow, OwedRow
 
 
@@ -33,6 +34,7 @@ def page(connection: Connection, number: int, *, now: datetime) -> BugPage | Non
         mentions=tuple(mentions[bug.id]),
         fix_releases=_fix_releases(connection, bug.fix_commit, told.occurrences),
         quiet_until=bug.quiet_until,
+        false_alarm=_false_alarm(connection, bug.id) if told.row.is_recurrence else None,
         alike=related.raised_alike(connection, bug.id),
     )
 
@@ -43,3 +45,8 @@ def _fix_releases(
     names = dict.fromkeys(seen.release for seen in occurrences if seen.release)
     holds = releases.known(connection, [commit], list(names)) if commit and names else {}
     return tuple((name, holds[commit, name]) for name in names if commit and (commit, name) in holds)
+
+
+def _false_alarm(connection: Connection, bug_id: int) -> FalseAlarm | None:
+    found = false_alarm(connection, bug_id)
+    return found if isinstance(found, FalseAlarm) else None

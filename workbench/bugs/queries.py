@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from capture.event import Event
-from capture.store.intake import open_event
 from capture.store.lifecycle import label
+from capture.store.payloads import open_event
 from capture.store.tables import JournalRow, Occurrence, SessionRequest, TranscriptEntry, table_of
 from workbench.bugs import lines, pages
 from workbench.bugs.filters.conditions import LIVE, with_word
@@ -115,11 +115,15 @@ def event(engine: Engine, occurrence_id: str) -> Event:
         return open_event(payload)
 
 
-def sessions(engine: Engine, *, bug: int | None = None) -> list[SessionRow]:
-    """Return all fix sessions, or those of the bug with this number, the latest first."""
+def sessions(
+    engine: Engine, *, bug: int | None = None, states: Sequence[str] | None = None, limit: int | None = None
+) -> list[SessionRow]:
+    """Return fix sessions, the latest first: all, those of a bug or in some states, and no more than `limit`."""
     condition = sa.true() if bug is None else lines.BUG.c.number == bug
+    if states is not None:
+        condition &= lines.SESSION.c.state.in_(states)
     with reading(engine) as connection:
-        return lines.sessions(connection, condition)
+        return lines.sessions(connection, condition, limit=limit)
 
 
 def has_session_at_work(engine: Engine) -> bool:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from capture.event import Event, Part
 from capture.store.lifecycle import label
+
+if TYPE_CHECKING:
+    from workbench.bugs.false_alarms import FalseAlarm
 
 
 @dataclass(frozen=True)
@@ -325,6 +328,7 @@ class BugPage(BugFacts):
     quiet_until: datetime | None = None  # until then an event without a release is no recurrence
     comments: tuple[CommentRow, ...] = ()  # what people wrote on its issue
     mentions: tuple[MentionRow, ...] = ()  # commits and pull requests that name it
+    false_alarm: FalseAlarm | None = None  # of a recurrence of which git says now that it was none
     alike: tuple[RelatedBug, ...] = ()  # other bugs that were raised at the same place: candidates for a merge
 
     @property

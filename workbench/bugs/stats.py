@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 from capture.store.tables import OutboxRow, SignOff, table_of
 from workbench.bugs import over_time, queries
 from workbench.bugs.lines import BUG, FINGERPRINT, SESSION, TALLY
+from workbench.bugs.sites import Site, sites
 from workbench.bugs.store import reading
 
 ROUTES = 8
@@ -71,6 +72,7 @@ class Stats:
     recurring: int
     hours: over_time.Span
     routes: tuple[Route, ...]
+    sites: tuple[Site, ...]
     signed_off: int
     to_sign_off: timedelta | None  # the median, from first seen
     cost: Cost
@@ -94,6 +96,7 @@ def stats(engine: Engine, *, now: datetime) -> Stats:
             recurring=recurring,
             hours=over_time.by_hour(connection, now=now),
             routes=_routes(connection, now),
+            sites=sites(connection, now=now),
             signed_off=signed_off,
             to_sign_off=to_sign_off,
             cost=_cost(connection, now),

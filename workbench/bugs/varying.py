@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from capture.store.intake import open_event
+from capture.store.payloads import open_event
 from capture.store.tables import Occurrence, table_of
 from workbench.bugs.differing import COLUMNS, FIELDS
 from workbench.bugs.lines import BUG

@@ -9,12 +9,13 @@ from typing import get_args
 from workbench.errors import ConfigurationError
 from workbench.evidence import flags as tamper
 from workbench.evidence import replaying
+from workbench.evidence.changed import Changed
 from workbench.evidence.costs import Estimate
 from workbench.evidence.report import BASE, SUITE_ON_FIX, EvidenceReport, EvidenceRequest, Flag, Network, Run, Verdict
 from workbench.evidence.series import Progress, Series, cache_of, estimated
 from workbench.evidence.split import Split
 from workbench.evidence.unsaid import with_command
-from workbench.evidence.verdict import Changed, decide
+from workbench.evidence.verdict import decide
 from workbench.git import Repository
 from workbench.suite import NotSupported, TestCommand
 

@@ -275,7 +275,8 @@ def _why_not_started(output: Path, exit_code: int, command: TestCommand) -> str:
     told = next((line for line in reversed(lines) if "rror" in line), lines[-1] if lines else "nothing was printed")
     if kind == "django" and _RUNS_PYTEST.search(printed):
         return f"`{' '.join(command.program)}` calls pytest: set tests.command to `python -m pytest`"
-    if kind == "django" and not command.takes_labels and exit_code in (0, 1) and _RAN_TESTS.search(printed):
+    # 5 is unittest's own from Python 3.12 on: no test was run.
+    if kind == "django" and not command.takes_labels and exit_code in (0, 1, 5) and _RAN_TESTS.search(printed):
         return (
             f"`{' '.join(command.program)}` ran tests without asking Django for its runner in its own process: set"
             " tests.command to what it starts, such as `python -m django test --settings=…`"

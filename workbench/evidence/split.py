@@ -114,7 +114,7 @@ def _kind(path: str, status: str) -> str:
 def _shadowing(path: str) -> str:
     """Return the module or package that a new file makes in front of an installed one, or an empty string."""
     parts = PurePosixPath(path).parts
-    top = parts[1:] if parts[0] == "src" else parts
+    top = parts[1:] if parts[:1] == ("src",) else parts
     name = top[0].partition(".")[0] if top else ""
     makes_module = (len(top) == 1 and top[0].endswith((".py", ".so", ".pyc"))) or (
         len(top) == 2 and top[1] == "__init__.py"

@@ -11,11 +11,12 @@ not run        something other than the fix kept the tests from running
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
-from workbench.evidence.comparison import always_red, asks_the_same, claimed, ids_in, newly_red
+from workbench.evidence.changed import Changed
+from workbench.evidence.comparison import claimed, ids_in, newly_red
 from workbench.evidence.fault import RecordedFault
+from workbench.evidence.proof import Decision, proof, shows
 from workbench.evidence.report import (
     BASE,
     BASE_AGAIN,
@@ -26,53 +27,16 @@ from workbench.evidence.report import (
     NEW_ON_FIX,
     NEW_ON_FIX_AGAIN,
     OLD_ON_FIX,
-    REACHES_RUNNER,
     SUITE_ON_FIX,
     Flag,
     Run,
     TestResult,
-    Verdict,
 )
+from workbench.evidence.wording import ids, listed, verb
 
-_TAKES_HOLD = re.compile(
-    r"\bgc\b|\bctypes\b|/proc/|_getframe|f_locals|f_back|workbench_evidence|__closure__|\b_pytest\b|\bpluggy\b|hookimpl"
-)
 _NO_MODULE = re.compile(r"No module named '?([\w.]+)")
 
 NEEDED = (NEW_ON_BASE, NEW_ON_FIX, BASE, SUITE_ON_FIX, OLD_ON_FIX)
-
-
-@dataclass(frozen=True)
-class Changed:
-    """Which parts the agent changed: its new or changed test files, its test files that are gone, its harness.
-
-    `beside` is all that is laid over the base with the new tests; `source` says whether anything else was changed;
-    `packages` are the changed files that say which packages are installed.
-    """
-
-    anything: bool
-    test_files: tuple[str, ...] = ()
-    gone_tests: tuple[str, ...] = ()
-    harness: tuple[str, ...] = ()
-    beside: tuple[str, ...] = ()
-    source: bool = True
-    packages: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Doubts:
-    """Tests that keep a red to green from being proof.
-
-    `unsure` fail now and then on the base and always on the fix, `elsewhere` ask for something else on the fix,
-    `still` fail on the fix with the recorded fault.
-    """
-
-    unsure: Sequence[str]
-    elsewhere: Collection[str]
-    still: Sequence[str]
-
-
-Decision = tuple[Verdict, str]
 
 
 def decide(fault: RecordedFault | None, changed: Changed, runs: Mapping[str, Run], flags: Sequence[Flag]) -> Decision:
@@ -85,7 +49,7 @@ def decide(fault: RecordedFault | None, changed: Changed, runs: Mapping[str, Run
         or _unsteady(runs)
         or _still_red(fault, changed, runs)
         or _broke(changed, runs)
-        or _proof(fault, changed, runs, flags)
+        or proof(fault, changed, runs, flags)
     )
 
 
@@ -102,7 +66,7 @@ def _unsound(changed: Changed, runs: Mapping[str, Run]) -> Decision | None:
             return "inconclusive", f"The results of “{name}” cannot be trusted: {run.note}."
     new = runs.get(NEW_ON_FIX)
     if new is not None and new.trouble:
-        return "inconclusive", f"No test was found in {_names(changed.test_files)}."
+        return "inconclusive", f"No test was found in {listed(changed.test_files)}."
     return None
 
 
@@ -116,7 +80,7 @@ def _not_installed(changed: Changed, runs: Mapping[str, Run]) -> Decision | None
             if (missing := _missing(test)) and missing not in on_base:
                 return "not run", (
                     f"The fix needs {missing}, which is not installed where the tests run; the session changed"
-                    f" {_names(changed.packages)}."
+                    f" {listed(changed.packages)}."
                 )
     return None
 
@@ -150,14 +114,14 @@ def _still_red(fault: RecordedFault | None, changed: Changed, runs: Mapping[str,
     red = [test for test in claimed(runs) if test.is_red]
     if not red:
         return None
-    if fault is not None and (same := [test for test in red if _shows(test, fault, changed) == "recorded fault"]):
-        return "refuted", f"{_names(_ids(same))} still {_s('fails', same)} on the fix with {fault.words}."
+    if fault is not None and (same := [test for test in red if shows(test, fault, changed) == "recorded fault"]):
+        return "refuted", f"{listed(ids(same))} still {verb('fails', same)} on the fix with {fault.words}."
     if changed.harness:
         return "inconclusive", (
-            f"{_names(_ids(red))} {_s('fails', red)} on the fix under the base's harness;"
-            f" the session changed {_names(changed.harness)}."
+            f"{listed(ids(red))} {verb('fails', red)} on the fix under the base's harness;"
+            f" the session changed {listed(changed.harness)}."
         )
-    return "refuted", f"{_names(_ids(red))} {_s('fails', red)} on the fix: {red[0].message or red[0].phase}"
+    return "refuted", f"{listed(ids(red))} {verb('fails', red)} on the fix: {red[0].message or red[0].phase}"
 
 
 def _broke(changed: Changed, runs: Mapping[str, Run]) -> Decision | None:
@@ -170,146 +134,17 @@ def _broke(changed: Changed, runs: Mapping[str, Run]) -> Decision | None:
     unstable = sorted(broken & ids_in(runs, BROKEN_AGAIN, "passed"))
     broken -= frozenset(unstable)
     if not broken:
-        return "inconclusive", f"{_names(unstable)} failed on the fix once and passed once, so it proves nothing."
+        return "inconclusive", f"{listed(unstable)} failed on the fix once and passed once, so it proves nothing."
     # Where the agent edited the test file itself, an old test that fails may have asserted the fault.
     edited = {*changed.test_files, *changed.gone_tests}
     elsewhere = sorted(id_ for id_ in broken if id_.partition("::")[0] not in edited)
     if elsewhere and not changed.harness:
-        return "refuted", f"{_names(elsewhere)} passed on the base and {_s('fails', elsewhere)} on the fix."
+        return "refuted", f"{listed(elsewhere)} passed on the base and {verb('fails', elsewhere)} on the fix."
     if changed.harness:
         return "inconclusive", (
-            f"{_names(sorted(broken))} {_s('fails', broken)} on the fix under the base's harness;"
-            f" the session changed {_names(changed.harness)}."
+            f"{listed(sorted(broken))} {verb('fails', broken)} on the fix under the base's harness;"
+            f" the session changed {listed(changed.harness)}."
         )
     return "inconclusive", (
-        f"{_names(sorted(broken))} {_s('fails', broken)} on the fix as the base has it; the session edited that file."
+        f"{listed(sorted(broken))} {verb('fails', broken)} on the fix as the base has it; the session edited that file."
     )
-
-
-def _proof(fault: RecordedFault | None, changed: Changed, runs: Mapping[str, Run], flags: Sequence[Flag]) -> Decision:
-    """Return the decision where all is green on the fix, by what that proves."""
-    tests = claimed(runs)
-    if not tests:
-        return "inconclusive", "The session added no test, so nothing shows that the fault is gone."
-    green = [test for test in tests if test.outcome == "passed"]
-    if len(green) < len(tests):
-        skipped = [test for test in tests if test not in green]
-        return "inconclusive", f"{_names(_ids(skipped))} {_s('is', skipped)} skipped on the fix."
-    on_base = runs[NEW_ON_BASE]
-    before = [(test, on_base.test(test.id)) for test in green]
-    turned = [found for _, found in before if found is not None and _failed_in_call(found)]
-    if not turned:
-        return _never_red(before, on_base)
-    if not changed.source:
-        return "inconclusive", (
-            f"{_names(_ids(turned))} {_s('fails', turned)} on the base and {_s('passes', turned)} later, though the"
-            " session changed nothing but tests, so no fix made the difference."
-        )
-    elsewhere = {test.id for test, found in before if found is not None and not asks_the_same(found, test)}
-    still = {
-        test.id
-        for name in (SUITE_ON_FIX, OLD_ON_FIX)
-        for test in runs[name].tests
-        if fault is not None and test.is_red and _shows(test, fault, changed) == "recorded fault"
-    }
-    return _compared(fault, changed, turned, flags, _Doubts(always_red(runs), elsewhere, sorted(still)))
-
-
-def _never_red(before: Sequence[tuple[TestResult, TestResult | None]], on_base: Run) -> Decision:
-    skipped = [found for _, found in before if found is not None and found.outcome == "skipped"]
-    if skipped:
-        return "inconclusive", f"{_names(_ids(skipped))} {_s('is', skipped)} skipped on the base, which shows no fault."
-    passing = [found for _, found in before if found is not None and found.outcome == "passed"]
-    if passing:
-        return "inconclusive", (
-            f"{_names(_ids(passing))} {_s('passes', passing)} on the base as well, so it shows no fault."
-        )
-    stopped = [found for _, found in before if found is not None] or [
-        test for test in on_base.tests if test.phase == "collect"
-    ]
-    if not stopped:
-        return "inconclusive", f"{_names(_ids([test for test, _ in before]))} did not run on the base."
-    where = {"collect": "is imported", "setup": "is set up", "teardown": "is torn down"}.get(stopped[0].phase, "runs")
-    return "inconclusive", (
-        f"{_names(_ids(stopped))} fails on the base while it {where}, which shows nothing of the fault:"
-        f" {stopped[0].message}"
-    )
-
-
-def _compared(
-    fault: RecordedFault | None,
-    changed: Changed,
-    turned: Sequence[TestResult],
-    flags: Sequence[Flag],
-    doubts: _Doubts,
-) -> Decision:
-    names = f"{_names(_ids(turned))} {_s('fails', turned)} on the base and {_s('passes', turned)} on the fix"
-    if fault is None:
-        return "partial", f"{names}, but there is no recorded fault to compare that with."
-    right = [test for test in turned if _shows(test, fault, changed) == "recorded fault"]
-    if not right:
-        if _shows(turned[0], fault, changed) == "not comparable":
-            return "partial", f"{names}, but what was recorded says too little to compare that with."
-        return "partial", f"{names}, but not with the recorded {fault.words}: {_what(turned[0])}."
-    proven = f"{_names(_ids(right))} {_s('fails', right)} on the base with the recorded {fault.words}"
-    proven += f", {_s('passes', right)} on the fix, and nothing that passed before fails"
-    if doubts.still:
-        return (
-            "partial",
-            f"{proven}; but {_names(doubts.still)} {_s('fails', doubts.still)} on the fix with it, as before.",
-        )
-    if all(test.id in doubts.elsewhere for test in right):
-        return "partial", f"{proven}; but on the fix it no longer makes the request that failed on the base."
-    if doubts.unsure:
-        fails = _s("fails", doubts.unsure)
-        return "partial", (
-            f"{proven}; but {_names(doubts.unsure)}, which {fails} on the base now and then, {fails} on the fix in"
-            " each run."
-        )
-    if reaching := sorted({flag.path for flag in flags if _takes_hold(flag)}):
-        return "inconclusive", (
-            f"{proven}, if the results are to be believed: {_names(reaching)} may have written them, as"
-            " code that runs beside the test runner and takes hold of it can."
-        )
-    if flags:
-        kinds = sorted({flag.kind for flag in flags})
-        return "partial", f"{proven}; but look first at: {', '.join(kinds)}."
-    return "demonstrated", f"{proven}."
-
-
-def _takes_hold(flag: Flag) -> bool:
-    """Say whether a flag shows code that takes hold of the recorder or of the test runner's own objects."""
-    return flag.kind == REACHES_RUNNER and any(_TAKES_HOLD.search(line) for line in flag.lines)
-
-
-def _shows(test: TestResult, fault: RecordedFault, changed: Changed) -> str:
-    # What the session's own test code raises is not the site's fault, even from a file of the same name.
-    met = (raised for raised in (*test.chain, *test.raised) if raised.file not in changed.beside)
-    return fault.is_shown_by(met, test.responses)
-
-
-def _failed_in_call(test: TestResult) -> bool:
-    return test.outcome == "failed" and test.phase == "call"
-
-
-def _what(test: TestResult) -> str:
-    if not test.chain:
-        return test.message
-    surfaced = test.chain[0]
-    return f"{surfaced.type} in {surfaced.function}" if surfaced.function else surfaced.type
-
-
-def _ids(tests: Sequence[TestResult]) -> list[str]:
-    return [test.id for test in tests]
-
-
-def _names(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:3])
-    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
-
-
-_PLURAL = {"fails": "fail", "passes": "pass", "is": "are"}
-
-
-def _s(verb: str, subjects: Sequence[object] | frozenset[str]) -> str:
-    return verb if len(subjects) == 1 else _PLURAL[verb]

@@ -1,6 +1,6 @@
 """What people do to bugs from a screen or a command, beside fixing them and signing them off."""
 
-from workbench.bugs.acts.closing import close, reopen
+from workbench.bugs.acts.closing import close, close_false_alarm, reopen
 from workbench.bugs.acts.deleting import delete
 from workbench.bugs.acts.filing import change_state, new_bug
 from workbench.bugs.acts.linking import link, unlink
@@ -18,6 +18,7 @@ __all__ = [
     "assign",
     "change_state",
     "close",
+    "close_false_alarm",
     "delete",
     "label",
     "last_act",

@@ -22,6 +22,7 @@ from workbench.bugs.acts.record import (
     refuse_merged,
     step,
 )
+from workbench.bugs.false_alarms import false_alarm
 from workbench.errors import Refused, UsageError
 
 WAYS: tuple[ClosedAs, ...] = ("not a bug", "duplicate", "fixed")
@@ -66,6 +67,31 @@ def close(
         comment = f"Closed by {by} as {said}."
         rows = enter(session, "close", bugs, was, by=by, reason=said, now=now, comment=comment)
     return changed(rows, was, f"{named(was)} closed: {what}.", "")
+
+
+def close_false_alarm(engine: Engine, numbers: Iterable[int], *, by: str, reason: str = "", now: datetime) -> Done:
+    """Close bugs again that a release brought back which git says lacks their fix: the sign-off stands, and is watched.
+
+    Raises `NotFound`, and `Refused` with the reason where git does not say so of one.
+    """
+    with acting(engine) as session:
+        bugs = locked(session, numbers)
+        was = pictures(session, bugs)
+        said = {}
+        for bug in bugs:
+            assert bug.id is not None
+            found = false_alarm(session.connection(), bug.id)
+            if isinstance(found, str):
+                raise Refused(found, cure=f"See its history: workbench bugs show {label(bug.number)}.")
+            said[bug.number] = f"false alarm: {found.said}" + (f"; {reason.strip()}" if reason.strip() else "")
+            step(session, bug, "closed", by=by, reason=said[bug.number], now=now)
+        rows = tuple(
+            row
+            for bug in bugs
+            for row in enter(session, "close", [bug], was, by=by, reason=said[bug.number], now=now,
+                             comment=f"Closed again by {by}, a {said[bug.number]}.")
+        )  # fmt: skip
+    return changed(rows, was, f"{named(was)} closed again: a false alarm. The sign-off stands.", "")
 
 
 def reopen(engine: Engine, numbers: Iterable[int], *, reason: str, by: str, now: datetime) -> Done:

@@ -22,8 +22,8 @@ from capture.event import Event
 from capture.store import creation, figures
 from capture.store.creation import NewBug
 from capture.store.figures import Figures, Known
-from capture.store.intake import open_event
 from capture.store.lifecycle import Actor, label
+from capture.store.payloads import open_event
 from capture.store.tables import ActRow, Bug, FingerprintRow, Note, Occurrence, Tally, table_of
 from workbench.bugs.acts import merging
 from workbench.bugs.acts.record import REASON, Done, acting, enter, locked, picture, pictures, refuse_merged

@@ -19,6 +19,22 @@ def alike(column: sa.ColumnElement[Any], pattern: str) -> sa.ColumnElement[bool]
     return (_AlikeInAscii if pattern.isascii() else _Alike)(column, pattern)
 
 
+def holding(column: sa.ColumnElement[Any], words: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a text has these words in it, as `alike` compares them.
+
+    PostgreSQL finds words in two thirds of the time that it needs to be like a pattern around them.
+    """
+    pattern = f"%{literal(words)}%"
+    return _HoldingAscii(column, words, pattern) if words.isascii() else alike(column, pattern)
+
+
+def literal(words: str) -> str:
+    """Return the pattern that only these words are like."""
+    for special in ("\\", "%", "_"):
+        words = words.replace(special, f"\\{special}")
+    return words
+
+
 class _Alike(FunctionElement[bool]):
     type = sa.Boolean()
     inherit_cache = True
@@ -28,6 +44,23 @@ class _AlikeInAscii(_Alike):
     """Where the pattern has no other letters, those of a text may stay as they are: they are not like any of its."""
 
     inherit_cache = True
+
+
+class _HoldingAscii(FunctionElement[bool]):
+    type = sa.Boolean()
+    inherit_cache = True
+
+
+@compiles(_HoldingAscii)
+def _by_place(element: _HoldingAscii, compiler: Any, **words: Any) -> str:
+    column, wanted, _pattern = (compiler.process(clause, **words) for clause in element.clauses)
+    return f'(strpos(lower({column} COLLATE "C"), lower({wanted})) > 0)'
+
+
+@compiles(_HoldingAscii, "sqlite")
+def _by_pattern(element: _HoldingAscii, compiler: Any, **words: Any) -> str:
+    column, _wanted, pattern = element.clauses
+    return _like_of_sqlite(_Alike(column, pattern), compiler, **words)
 
 
 @compiles(_Alike)

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from capture.store.tables import Bug, BugLabel, EvidenceRow, FingerprintRow, FixSession, Issue, Note, table_of
-from workbench.bugs.filters.alike import alike
+from workbench.bugs.filters.alike import alike, holding, literal
 from workbench.bugs.filters.fields import Comparison, Moment, Range, Sign, Wanted
 from workbench.bugs.filters.language import Every, Node, Not, Some, Term
 from workbench.bugs.numbers import parse_number
@@ -54,7 +54,7 @@ def condition(node: Node, whose: Whose) -> Condition:
 
 def with_word(word: str) -> Condition:
     """Return the condition for a word of free text: it is in what the list shows, or the number of the bug."""
-    found = sa.or_(*(alike(column, _part(word)) for column in SEARCHED))
+    found = sa.or_(*(holding(column, word) for column in SEARCHED))
     with suppress(UsageError):  # most words are not the number of a bug
         found = sa.or_(found, BUG.c.number == parse_number(word))
     return found
@@ -86,17 +86,7 @@ def _like(column: Any, *, begins: bool = False, part_of_dotted: bool = False) ->
 
 
 def _escaped(wanted: str) -> str:
-    return _literal(wanted).replace("*", "%")
-
-
-def _part(wanted: str) -> str:
-    return f"%{_literal(wanted)}%"
-
-
-def _literal(wanted: str) -> str:
-    for special in ("\\", "%", "_"):
-        wanted = wanted.replace(special, f"\\{special}")
-    return wanted
+    return literal(wanted).replace("*", "%")
 
 
 def _number(column: Any) -> Make:
@@ -132,7 +122,7 @@ def _assigned(wanted: str, whose: Whose) -> Condition:
     if wanted.lower() == "me":
         return BUG.c.assignee == whose.me
     # People are named as git names them, "Ann Lee <ann@example.com>": a part is enough.
-    return alike(BUG.c.assignee, _part(wanted))
+    return holding(BUG.c.assignee, wanted)
 
 
 def _label(wanted: str, _whose: Whose) -> Condition:

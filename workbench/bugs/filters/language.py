@@ -125,6 +125,13 @@ def parse(text: str) -> Node:
     return node
 
 
+def term(field: str, value: str) -> str:
+    """Return the text that asks for one value of a field; "" where the language has none for it."""
+    if not value.strip() or '"' in value or "*" in value:
+        return ""
+    return f'{field}:"{value}"' if re.search(r"[\s(),]", value) else f"{field}:{value}"
+
+
 def fields_of(node: Node) -> frozenset[str]:
     """Return the fields that a filter asks for; "" stands for words of free text."""
     match node:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from dataclasses import fields
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.engine import Engine
@@ -20,63 +19,15 @@ from capture.store.tables import Bug, EvidenceRow, FixSession, SignOff, Transcri
 from workbench.bugs.acts import decisions
 from workbench.bugs.acts.record import picture
 from workbench.bugs.persons import Account, refuse_agents, refuse_sessions
-from workbench.bugs.queries import bug_page
 from workbench.bugs.queries import session as session_row
-from workbench.bugs.rows import BugRow, EvidenceView, SessionRow, SignOffRow
+from workbench.bugs.rows import SessionRow, SignOffRow
 from workbench.bugs.store import database_errors
 from workbench.config import Config
 from workbench.errors import NotFound, Refused
-from workbench.git import Repository
 from workbench.sessions.process import Identity
+from workbench.signoff.proposals import Seen, not_in_review, nothing_to_sign
 
 NOBODY = Account()  # nothing is known beside the name
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What a person had before their eyes when they decided: the fix's commit, and its evidence if there was any."""
-
-    commit: str
-    evidence_id: int | None
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """What a person is asked to sign: the fix, what it changes, and what shows that it works.
-
-    `evidence` is None where nothing was run on exactly this `commit`. Where the session proposes that there is no
-    bug, nothing is changed, and `commit` is the one that it looked at.
-    """
-
-    row: BugRow
-    session: SessionRow
-    evidence: EvidenceView | None
-    diff: str
-    commit: str
-    branch: str
-
-    @property
-    def seen(self) -> Seen:
-        """What a person sees who is shown this proposal."""
-        return Seen(self.commit, self.evidence.id if self.evidence else None)
-
-
-def proposal(engine: Engine, number: int, *, now: datetime | None = None) -> Proposal:
-    """Return the fix of a bug that waits for a decision. Raises `Refused` when there is none."""
-    page = bug_page(engine, number, now=now or datetime.now(UTC))
-    if page.row.state != "review":
-        raise _not_in_review(number, page.row.state)
-    # An earlier session may have been resumed after a later one: the last to end brought the bug to review.
-    ended = sorted(page.sessions, key=lambda session: session.ended_at or session.started_at, reverse=True)
-    session = next((session for session in ended if session.result_commit or session.not_a_bug), None)
-    if session is not None and session.not_a_bug:
-        return Proposal(page.row, session, None, "", session.base_commit, session.branch)
-    if session is None or session.result_commit is None:
-        raise _nothing_to_sign(number)
-    commit = session.result_commit
-    evidence = page.evidence if page.evidence is not None and page.evidence.result_commit == commit else None
-    diff = Repository.open(Path(session.repository)).diff(session.base_commit, commit)
-    return Proposal(page.row, session, evidence, diff, commit, session.branch)
 
 
 def verify(
@@ -185,7 +136,7 @@ def _deciding(engine: Engine, number: int, by: str) -> Iterator[tuple[Session, B
         if bug is None:
             raise NotFound(f"There is no bug {label(number)}.", cure="`workbench bugs list` names them all.")
         if bug.state != "review":
-            raise _not_in_review(number, bug.state)
+            raise not_in_review(number, bug.state)
         fix = session.exec(
             select(FixSession)
             .where(
@@ -199,7 +150,7 @@ def _deciding(engine: Engine, number: int, by: str) -> Iterator[tuple[Session, B
             )
         ).first()
         if fix is None:
-            raise _nothing_to_sign(number)
+            raise nothing_to_sign(number)
         _refuse_own(session, fix, by)
         evidence = session.exec(
             select(EvidenceRow)
@@ -300,16 +251,3 @@ def _back_to_review(engine: Engine, number: int, error: Exception, *, now: datet
             reason = f"the agent could not be resumed: {error}"
             lifecycle.move(session, bug, "review", by=Actor("system", "sign-off"), reason=reason, now=now)
             session.commit()
-
-
-def _not_in_review(number: int, state: str) -> Refused:
-    return Refused(
-        f"{label(number)} is {state}, not in review.",
-        cure="A fix is decided on once its session and evidence are done.",
-    )
-
-
-def _nothing_to_sign(number: int) -> Refused:
-    return Refused(
-        f"No session has left a result for {label(number)}.", cure=f"Launch one: workbench fix {label(number)}."
-    )
