@@ -2,25 +2,26 @@
 
 Lowest first: defaults, `[tool.workbench]` of the repository's pyproject.toml, `workbench.toml`, `WORKBENCH_*`
 variables, flags. Secrets are never configured here: the GitHub token is looked up when it is used.
+
+In a repository of several projects the nearest folder with such a file counts, from the current one up to the top.
 """
 
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import platformdirs
 
 from workbench.errors import ConfigurationError
+from workbench.project_folder import database_below, in_repository, project_folder, run_in
 from workbench.settings import SETTINGS
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(NamedTuple):
     """A setting's value and where it came from: default, a file's name, a variable's name, or a flag."""
 
     value: Any
@@ -29,13 +30,17 @@ class Value:
 
 @dataclass(frozen=True)
 class Config:
-    """All settings, resolved. `repo` is the absolute path of the checkout, `state_dir` where our own files live."""
+    """All settings, resolved. `repo` is the absolute path of the checkout, `state_dir` where our own files live.
+
+    `folder` is that of the project in it, "" for the whole.
+    """
 
     repo: Path
     state_dir: Path
     values: Mapping[str, Value] = field(repr=False)
     views: Mapping[str, Value] = field(default_factory=dict, repr=False)  # of the bug list, as they are written
     keys: Mapping[str, Value] = field(default_factory=dict, repr=False)  # of the screen, as they are written
+    folder: str = ""
     github_rules: tuple[Value, ...] = ()  # which bugs' issues go to another repository, as they are written
 
     @property
@@ -81,17 +86,21 @@ def load(
     flags = {key: value for key, value in (flags or {}).items() if value is not None}
     start = (start or Path.cwd()).resolve()
     named = flags.get("repository") or environ.get("WORKBENCH_REPO")
-    repo = _checkout(start / named) if named else _checkout(start)
+    start = (start / named).resolve() if named else start
+    repo = _checkout(start)
+    folder = project_folder(start, repo)
 
     values: dict[str, Value] = {setting.key: Value(setting.default, "default") for setting in SETTINGS}
     views: dict[str, Value] = {}
     keys: dict[str, Value] = {}
     rules: tuple[Value, ...] = ()
-    for path, table in _files(repo):
+    for path, table in _files(repo / folder):
         views |= _views(table, path)
         keys |= _keys(table, path)
         rules = _rules(table, path) or rules
         values |= {key: Value(_typed(key, raw, str(path)), path.name) for key, raw in _flat(table, path)}
+    if folder:
+        _place(values, folder)
     for setting in SETTINGS:
         if environ.get(setting.variable):
             values[setting.key] = Value(
@@ -99,7 +108,10 @@ def load(
             )
     for key, raw in flags.items():
         values[key] = Value(_typed(key, raw, "the command line"), "flag")
-    return Config(repo=repo, state_dir=state_dir(environ), values=values, views=views, keys=keys, github_rules=rules)
+    if folder:
+        command, source = values["tests.command"]
+        values["tests.command"] = Value(_tests_of(repo, folder, command), source)
+    return Config(repo, state_dir(environ), values, views, keys, folder, rules)
 
 
 def state_dir(environ: Mapping[str, str] | None = None) -> Path:
@@ -117,12 +129,28 @@ def _checkout(start: Path) -> Path:
     return next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)
 
 
+def _place(values: dict[str, Value], folder: str) -> None:
+    """Let what the files of a project's folder say of places be meant from there."""
+    url, bugs = values["database_url"], values["bugs.directory"]
+    values["database_url"] = url._replace(value=database_below(folder, url.value))
+    values["bugs.directory"] = bugs._replace(value=in_repository(folder, bugs.value))
+
+
+def _tests_of(repo: Path, folder: str, command: str) -> str:
+    from workbench.suite import is_understood  # here: most repositories are one project
+    from workbench.suite_found import found_in
+
+    return run_in(folder, command or found_in(repo / folder, is_understood).command)
+
+
 def _files(repo: Path) -> list[tuple[Path, dict[str, Any]]]:
     tables = []
     for name, below in (("pyproject.toml", ("tool", "workbench")), ("workbench.toml", ())):
         path = repo / name
         if not path.is_file():
             continue
+        import tomllib  # here: without a file, the first paint need not wait for it
+
         try:
             table: Any = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

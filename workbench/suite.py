@@ -112,22 +112,31 @@ def _parsed(command: str, root: Path) -> TestCommand:
         words = shlex.split(command)
     except ValueError as error:
         raise NotSupported(f"the test command cannot be read: {error}") from error
-    folder = ""
-    if len(words) > 3 and words[0] == "cd" and words[2] == "&&":
-        folder, words = words[1].rstrip("/"), words[3:]
-        if PurePosixPath(folder).is_absolute() or ".." in PurePosixPath(folder).parts:
-            raise NotSupported(f"`{command}` leaves the repository")
+    folder, words = folder_of(words)
     variables = {}
     while words and _ASSIGNMENT.match(words[0]):
         name, _, value = words.pop(0).partition("=")
         variables[name] = value
-    python, flags, rest = _interpreted(_without_front(words), root)
+    python, flags, rest = _interpreted(_without_front(words), root, folder)
     program = _program(rest)
     if not program:
         raise NotSupported(
             f"`{command}` runs neither pytest nor Django's tests, and evidence is recorded with these only"
         )
     return TestCommand(python, tuple(rest[len(program) :]), variables, program, flags, folder)
+
+
+def folder_of(words: list[str]) -> tuple[str, list[str]]:
+    """Return the folder that a command runs in, and the command itself: what stands behind `cd FOLDER &&`.
+
+    Raises `NotSupported` where that is not below the repository.
+    """
+    if len(words) < 4 or words[0] != "cd" or words[2] != "&&":
+        return "", words
+    folder = PurePosixPath(words[1])
+    if folder.is_absolute() or ".." in folder.parts:
+        raise NotSupported(f"`{' '.join(words)}` leaves the repository")
+    return words[1].rstrip("/"), words[3:]
 
 
 def _without_front(words: list[str]) -> list[str]:
@@ -152,18 +161,19 @@ def _is_script(word: str) -> bool:
     return word.endswith(".py") and not word.startswith("-")
 
 
-def _interpreted(words: list[str], root: Path) -> tuple[str, tuple[str, ...], list[str]]:
+def _interpreted(words: list[str], root: Path, folder: str = "") -> tuple[str, tuple[str, ...], list[str]]:
     """Return the interpreter, its options, and what it is told to run."""
     first = PurePosixPath(words[0]) if words else PurePosixPath()
     short = {"pytest": ["-m", "pytest"], "py.test": ["-m", "pytest"], "django-admin": ["-m", "django"]}
     if first.name in short or first.suffix == ".py" or (words and words[0].startswith("./")):
         if first.name not in short:
-            return interpreter(root), (), [str(first), *words[1:]]
-        neighbour = str(Path(root, first.parent, "python")) if len(first.parts) > 1 else interpreter(root)
+            return interpreter(root, folder), (), [str(first), *words[1:]]
+        is_placed, beside = len(first.parts) > 1, str(first.parent / "python")
+        neighbour = _named(root, folder, beside) if is_placed else interpreter(root, folder)
         return neighbour, (), [*short[first.name], *words[1:]]
     if not _PYTHON.fullmatch(first.name):
         return "", (), []
-    python = str(Path(root, first)) if len(first.parts) > 1 else interpreter(root)
+    python = _named(root, folder, str(first)) if len(first.parts) > 1 else interpreter(root, folder)
     count = 1
     while count < len(words) and words[count].startswith("-") and words[count] not in ("-m", "-c", "-"):
         count += 2 if words[count] in _WITH_VALUE else 1
@@ -188,7 +198,13 @@ def _program(words: list[str]) -> tuple[str, ...]:
     return (words[0],) if words and script.suffix in ("", ".py") and _TEST_SCRIPT.fullmatch(words[0]) else ()
 
 
-def interpreter(root: Path) -> str:
-    """Return the repository's own interpreter, or ours where it has none."""
-    own = root / ".venv" / "bin" / "python"
-    return str(own) if own.exists() else sys.executable
+def interpreter(root: Path, folder: str = "") -> str:
+    """Return the own interpreter of a folder of the repository, that of the repository, or ours where it has none."""
+    own = [Path(root, each, ".venv", "bin", "python") for each in dict.fromkeys((folder, ""))]
+    return next((str(path) for path in own if path.exists()), sys.executable)
+
+
+def _named(root: Path, folder: str, program: str) -> str:
+    """Return the interpreter that a command names: from the folder that it runs in, or from the top."""
+    there = Path(root, folder, program)
+    return str(there if there.exists() else Path(root, program))

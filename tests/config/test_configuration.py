@@ -111,3 +111,43 @@ def test_a_bad_variable_is_named(repo: Path) -> None:
 def test_a_repository_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"There is no folder .*nowhere"):
         config.load(flags={"repository": "nowhere"}, environ={}, start=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("workbench.toml", 'tests.command = "pytest -x"'),
+        ("pyproject.toml", '[tool.workbench]\ntests.command="pytest -x"'),
+    ],
+)
+def test_the_nearest_folder_with_settings_is_the_project(repo: Path, file: str, text: str) -> None:
+    (repo / "workbench.toml").write_text('tests.command = "make test"')
+    (repo / "app" / "inner").mkdir()
+    (repo / "app" / "inner" / "pyproject.toml").write_text("[project]\nname = 'x'\n")
+    (repo / "app" / file).write_text(text)
+
+    loaded = config.load(environ={}, start=repo / "app" / "inner")
+
+    assert (loaded.repo, loaded.folder) == (repo, "app")
+    assert loaded.values["tests.command"] == config.Value("cd app && pytest -x", file)
+    assert loaded.bugs_directory == repo / "app" / "bugs"
+    assert loaded.database_url == f"sqlite:///{repo}/app/workbench.db"
+    assert config.load(environ={}, start=repo)["tests.command"] == "make test"
+    assert config.load(flags={"repository": "app"}, environ={}, start=repo).folder == "app"
+
+
+@pytest.mark.parametrize(
+    ("said", "run"),
+    [
+        ("cd 'my tests' && pytest", "cd 'app/my tests' && pytest"),
+        ("A='b c' make test && true", "cd app && A='b c' make test && true"),
+        ("pytest 'x", "cd app && pytest 'x"),
+        ("", "cd app && python manage.py test"),
+    ],
+)
+def test_the_tests_of_a_project_in_a_folder_run_there(repo: Path, said: str, run: str) -> None:
+    (repo / "app" / "workbench.toml").write_text("")
+    (repo / "app" / "manage.py").write_text("")
+    environ = {"WORKBENCH_TESTS_COMMAND": said}
+    assert config.load(environ=environ, start=repo / "app")["tests.command"] == run
+    assert config.load(environ=environ, start=repo)["tests.command"] == said

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from workbench.errors import ConfigurationError, NotFound, OutsideError
 from workbench.git import Change, Repository
+from workbench.git.process import _gitpython
 
 
 def test_a_folder_inside_the_checkout_opens_it(checkout, repository):
@@ -64,9 +67,24 @@ def test_a_missing_git_says_so(checkout, monkeypatch, tmp_path):
 
 
 def test_a_gitpython_that_cannot_start_git_says_so(checkout, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "git.cmd", None)
+    monkeypatch.setitem(sys.modules, "git.cmd", None)
+    _gitpython.cache_clear()
     with pytest.raises(OutsideError, match="no git on the PATH"):
         Repository.open(checkout)
+
+
+def test_what_gitpython_has_besides_is_not_loaded_and_is_whole_for_whoever_wants_it(checkout):
+    program = """
+import sys
+from pathlib import Path
+from workbench.git import Repository
+ours = Repository.open(Path(sys.argv[1])).head()
+print({"git", "git.objects", "gitdb.pack"} & set(sys.modules))
+import git
+print(git.Repo(sys.argv[1]).head.commit.hexsha == ours)
+"""
+    done = subprocess.run([sys.executable, "-c", program, checkout], capture_output=True, text=True, check=False)
+    assert (done.stdout.split("\n"), done.stderr) == (["set()", "True", ""], "")
 
 
 def test_revisions_resolve_to_commit_ids(repository, run_git):

@@ -26,7 +26,8 @@ from workbench.sessions.commands import Decision
 from workbench.sessions.options import AgentOptions, permission_mode
 from workbench.sessions.record import Record
 from workbench.sessions.said import Ask, Entry, Reply, Started, TurnEnded, Waiting
-from workbench.sessions.turn import Outcome, Spent, Turn
+from workbench.sessions.spending import Spent
+from workbench.sessions.turn import Outcome, Turn
 
 ENDED = TurnEnded(ok=True, interrupted=False, reason="done", cost_usd=0.5, turns=1)
 
@@ -73,6 +74,14 @@ def ended(**changes):
         (
             sdk.RateLimitEvent(sdk.RateLimitInfo("rejected", rate_limit_type="five_hour"), "u", "s"),
             [Waiting("the limit five_hour is reached")],
+        ),
+        (
+            sdk.RateLimitEvent(sdk.RateLimitInfo("rejected", 1_789_222_260, "five_hour"), "u", "s"),
+            [Waiting("until 12 Sep 14:11 UTC: the limit five_hour is reached")],
+        ),
+        (
+            sdk.RateLimitEvent(sdk.RateLimitInfo("rejected", 10**20), "u", "s"),
+            [Waiting("the limit of the API is reached")],
         ),
         (sdk.RateLimitEvent(sdk.RateLimitInfo("allowed"), "u", "s"), []),
         (ended(result="done", total_cost_usd=1.0), [TurnEnded(True, False, "done", 1.0, 2)]),

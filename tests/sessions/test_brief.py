@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import unicodedata
 
 import pytest
@@ -143,3 +144,12 @@ def test_the_folder_that_the_tests_run_in_is_part_of_their_command(tmp_path):
         12, None, title="", tests=["python", "manage.py", "test"], event_file=tmp_path / "e.json", folder="my site"
     )
     assert "run with: cd 'my site' && python manage.py test" in made.prompt
+
+
+def test_a_variable_in_front_of_the_test_command_is_one_to_a_shell(tmp_path):
+    tests = ["OPTIONS=-x 'y'", "EMPTY=", "my python", "-m", "pytest"]
+    said = compose(12, None, title="", tests=tests, event_file=tmp_path / "e.json").prompt.partition("run with: ")[2]
+    shown = 'printf "%s|" "$OPTIONS" "${EMPTY-unset}" "$@"'
+    line = said.replace("'my python' -m pytest", f"sh -c '{shown}' 'my python' -m pytest")
+    printed = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, check=True).stdout
+    assert printed == "-x 'y'||-m|pytest|"

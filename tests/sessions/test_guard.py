@@ -161,6 +161,29 @@ def test_a_test_command_with_variables_runs_with_them(make_guard):
     assert bash(guard, "pytest") == "ask"
 
 
+@pytest.mark.parametrize("program", ["python -m pytest", "python3 -m pytest", "pytest", f"{sys.executable} -m pytest"])
+def test_the_test_command_of_a_project_that_sets_variables_runs_unasked(make_guard, program):
+    """By each of its names, and also where the failure tells of the very same command."""
+    own = ["DJANGO_SETTINGS_MODULE=clinic.settings_for_the_tests", "A=1", sys.executable, "-m", "pytest"]
+    command = f"DJANGO_SETTINGS_MODULE=clinic.settings_for_the_tests A=1 {program}"
+    for guard in (make_guard(own), make_guard(own, message=f"{' '.join(own)} failed, and {command} too")):
+        assert bash(guard, f"{command} -q tests/test_pricing.py") == "allow"
+        assert bash(guard, f"B=2 {command}") == "ask"
+        assert bash(guard, f"A=1 {program}") == "ask", "not what the project sets"
+        # A variable may be what keeps the tests from a database that is in use.
+        without = guard.decide("Bash", {"command": program})
+        assert (without.verdict, own[0] in without.reason) == ("ask", True)
+
+
+def test_a_variable_with_a_space_is_one_only_as_a_shell_takes_it(make_guard):
+    own = ["PYTEST_ADDOPTS=-x --disable-warnings", sys.executable, "-m", "pytest"]
+    guard = make_guard(own, message="PYTEST_ADDOPTS='-x --disable-warnings' python -m pytest failed")
+    assert bash(guard, "PYTEST_ADDOPTS='-x --disable-warnings' python -m pytest -q") == "allow"
+    # With quotes around the name, the shell looks for a program of that name, which an agent could have written.
+    assert bash(guard, "'PYTEST_ADDOPTS=-x --disable-warnings' python -m pytest -q") == "ask"
+    assert bash(guard, r"PYTEST_ADDOPTS\=-x\ --disable-warnings python -m pytest -q") == "ask"
+
+
 def test_a_test_command_of_a_folder_runs_in_it(make_guard, worktree):
     (worktree / "site").mkdir()
     guard = make_guard(tests=[sys.executable, "manage.py", "test"])

@@ -41,7 +41,8 @@ from workbench.sessions.order import First, Order
 from workbench.sessions.process import Detached, Identity
 from workbench.sessions.record import Record
 from workbench.sessions.sandbox import NoSandbox
-from workbench.sessions.turn import Outcome, Spent
+from workbench.sessions.spending import Spent
+from workbench.sessions.turn import Outcome
 from workbench.sessions.worktrees import create
 
 REHEARSED = fixing.LaunchOptions(rehearse=str(Path(__file__).parent / "scenarios" / "price.toml"))
@@ -583,17 +584,41 @@ def test_a_conversation_that_the_client_lost_begins_anew_with_the_brief(
     assert "begins anew" in queries.transcript(engine, fix.id)[-1].body["text"]
 
 
+def test_a_session_that_a_person_ends_in_its_first_phase_leaves_nothing_running(
+    config, engine, make_session, monkeypatch, opening
+):
+    """Whatever its last test said: that may be anybody's words."""
+    ended = []
+
+    def until_told(_loop, turn, _prompt):
+        assert not ended
+        turn._steps.given_up = "ended by a person: the name is already in use"
+        return Outcome("finished", "the test is there")
+
+    monkeypatch.setattr(agent_part, "until_told", until_told)
+    monkeypatch.setattr(agent_part, "end_ours", lambda **_: ended.append("all"))
+    fix = make_session(options={"prompt": "p", "program": "claude"})
+    folder = config.state_dir / "sessions" / fix.id
+    folder.mkdir(parents=True)
+    (folder / "event.json").write_text('{"fields": []}')
+    outcome = AgentPart(Known.of(config, Record(engine, fix.id)), opening).play()
+    assert (outcome.kind, ended) == ("failed", ["all"])
+
+
 def test_what_an_agent_said_before_its_runner_attends_to_it_is_told_once(
     config, engine, make_session, monkeypatch, opening
 ):
     """It is in the client's file by then; its turn hears it as well."""
-    monkeypatch.setattr(agent_part, "until_told", lambda _loop, turn, _prompt: Outcome("finished", str(turn._spent)))
+    monkeypatch.setattr(
+        agent_part, "until_told", lambda _loop, turn, _prompt: Outcome("finished", str(turn._spending._spent))
+    )
     monkeypatch.setattr(agent_part.recovering, "recover", lambda *_, **__: pytest.fail("it was read from the file"))
     fix = make_session(options={"prompt": "p", "program": "claude"})
     folder = config.state_dir / "sessions" / fix.id
     folder.mkdir(parents=True)
     (folder / "event.json").write_text('{"fields": []}')
-    begun = SimpleNamespace(options=SimpleNamespace(environ={}, resume=False))
+    given = SimpleNamespace(environ={}, resume=False, max_turns=None, max_cost_usd=None)
+    begun = SimpleNamespace(options=given)
     monkeypatch.setattr(opening, "take", lambda: (begun, None))
     played = AgentPart(Known.of(config, Record(engine, fix.id)), opening).play()
     assert played == Outcome("finished", str(Spent()))
@@ -722,6 +747,21 @@ def test_what_a_failed_or_interrupted_turn_left_is_kept(run, engine, bug, clinic
         _, fix = run(Outcome(kind, "why"))
         assert (fix.state, fix.activity, state_of(engine, bug)) == (kind, "why", state)
         assert repository.read(f"refs/workbench/{fix.id}/work", "pricing.py") == b"changed\n"
+
+
+@pytest.mark.usefixtures("idle")
+@pytest.mark.parametrize("outcome", ["interrupted", "finished"])
+def test_a_worktree_that_is_made_again_holds_what_was_left_last(run, engine, bug, config, now, outcome, monkeypatch):
+    """Not what an earlier runner has left, nor the base."""
+    monkeypatch.setattr(evidence, "collect", lambda *_, **__: (_ for _ in ()).throw(OutsideError("no evidence here")))
+    _, fix = run(Outcome(outcome, "why"))
+    repository, tree = Repository.open(Path(fix.repository)), Path(fix.worktree)
+    assert fix.options["left_at"]
+    older = repository.resolve(fix.base_commit)
+    repository.keep(older, f"refs/workbench/{fix.id}/work")
+    repository.remove_worktree(tree, discard=True)
+    fixing.resume(config, engine, fix.id, by="Ada", now=now)
+    assert (tree / "pricing.py").read_text() == "changed\n"
 
 
 def test_a_runner_that_falls_over_says_so(run, engine, bug):

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
 from capture.testing import NOW
+from workbench.bugs import queries
 from workbench.config import Value
 from workbench.evidence.fault import Raised, RecordedFault
 from workbench.evidence.report import NEW_ON_BASE, Run, TestResult
 from workbench.evidence.reproducing import Reproduction, judge
 from workbench.evidence.split import Split
+from workbench.fixing.left_as_is import find_before_a_person, leave, work_ref
 from workbench.fixing.phases import LOCKED_FLAG, Locked, Phases, not_a_bug
 from workbench.git import Change, Repository
 from workbench.sessions import brief
@@ -121,6 +125,8 @@ EARLY = answered(f"Edit pricing.py: {brief.ONLY_TESTS}: there is no new or chang
         ([call(0), answered(), call(1), EARLY, words("done"), user(brief.try_again("no"))], Position(0, 3)),
         # A call whose client was killed before it had a result is made again.
         ([call(0), answered(), call(1), answered("[Tool result missing due to internal error]")], Position(0, 1)),
+        # So is one that waited for the decision of a runner that was killed.
+        ([call(0), answered("The user doesn't want to take this action right now. STOP what you are")], Position(0, 0)),
         # A person's words begin a turn of their own.
         ([call(0), answered(), words("written"), user("no, do better")], Position(1, 0)),
     ],
@@ -135,7 +141,6 @@ def phases(config, engine, bug, clinic, now):
     import uuid
 
     from capture.store.tables import FixSession
-    from workbench.bugs import queries
     from workbench.sessions import record as records
     from workbench.sessions.worktrees import create
 
@@ -211,6 +216,73 @@ def test_source_that_a_command_has_changed_in_phase_one_has_to_be_put_back(phase
     (tree / "tests" / "test_rabbits.py").write_text(SHOWS)
     (tree / "pricing.py").write_text("PRICES = {}\n")
     assert "put back: pricing.py" in asyncio.run(gate.after(ENDED))
+
+
+def test_source_that_a_person_has_changed_meanwhile_stays_as_they_left_it(phases):
+    """Whether it was found before the last runner or after; what the agent does to it later is not theirs."""
+    gate, record, tree = phases
+    leave(record, gate._repository.freeze(tree, work_ref(record.session_id), "kept: interrupted"))
+    (tree / "pricing.py").write_text("PRICES = {}\n")
+    (tree / "conftest.py").write_text("")
+    event = queries.bug_page(record.engine, 1, now=NOW).event
+    told = gate.leave_as_is()
+    assert told == brief.left_as_is(["pricing.py", "conftest.py"])
+    (tree / "tests" / "test_rabbits.py").write_text(SHOWS)
+    resumed = Phases(gate._config, record, gate._repository, tree, None)
+    (tree / "pricing.py").write_text("PRICES = {'rabbit': 20}\n")
+    assert "put back: pricing.py\n" in (asyncio.run(resumed.after(ENDED)) or "")
+    (tree / "pricing.py").write_text("PRICES = {}\n")
+    resumed = Phases(gate._config, record, gate._repository, tree, event)
+    assert asyncio.run(resumed.let_through()) is None
+    assert (tree / "pricing.py").read_text() == "PRICES = {}\n"
+    last = queries.transcript(record.engine, record.session_id)[-1].body["text"]
+    assert "left as a person changed it: pricing.py, conftest.py" in last
+
+
+def test_what_a_killed_runner_left_passes_for_nobodys_and_is_kept(phases):
+    """The agent may have written it, so that it is put back; a person may have, so that it can be brought back."""
+    gate, record, tree = phases
+    (tree / "tests" / "test_rabbits.py").write_text(SHOWS)
+    (tree / "pricing.py").write_text("PRICES = {}\n")
+    assert gate.leave_as_is() == ""
+    assert "put back: pricing.py\n" in asyncio.run(gate.after(ENDED))
+    told = next(
+        entry.body["text"]
+        for entry in queries.transcript(record.engine, record.session_id)
+        if "nobody knows who has changed pricing.py" in entry.body["text"]
+    )
+    (tree / "pricing.py").write_text(gate._repository.read(gate._base, "pricing.py").decode())
+    assert asyncio.run(gate.let_through()) is None
+    subprocess.run(shlex.split(told.partition("brings it back: ")[2]), cwd=tree, check=True)
+    assert (tree / "pricing.py").read_text() == "PRICES = {}\n"
+
+
+def test_an_agents_source_is_no_persons_after_a_later_kill(phases):
+    """What an earlier runner wrote down in order says nothing of what a later one has left."""
+    gate, record, tree = phases
+    leave(record, gate._repository.freeze(tree, work_ref(record.session_id), "kept: interrupted"))
+    assert gate.leave_as_is() == ""
+    (tree / "pricing.py").write_text("PRICES = {}\n")  # by a command of the agent; then its runner is killed
+    assert gate.leave_as_is() == ""
+    assert "put back: pricing.py" in asyncio.run(gate.let_through())
+
+
+def test_in_the_second_phase_source_is_for_everybody(phases):
+    gate, record, tree = phases
+    assert asyncio.run(gate.steer("unlock", "", "Bob")) == brief.SKIPPED
+    (tree / "pricing.py").write_text("PRICES = {}\n")
+    assert gate.leave_as_is() == ""
+    assert [entry.kind for entry in queries.transcript(record.engine, record.session_id)] == ["phase"]
+
+
+def test_what_a_person_writes_after_a_killed_runner_was_taken_over_is_theirs(phases):
+    gate, record, tree = phases
+    (tree / "pricing.py").write_text("PRICES = {}\n")
+    find_before_a_person(record, gate._repository, tree)
+    (tree / "conftest.py").write_text("")
+    assert gate.leave_as_is() == brief.left_as_is(["conftest.py"])
+    (tree / "tests" / "test_rabbits.py").write_text(SHOWS)
+    assert "put back: pricing.py" in asyncio.run(gate.let_through())
 
 
 def test_a_locked_test_is_compared_by_its_content(phases, clinic):

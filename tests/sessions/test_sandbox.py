@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,27 @@ def test_what_a_killed_client_leaves_is_taken_out_and_nothing_of_the_repository(
     (tmp_path / ".zshrc").write_text("somebody's own")
     sandbox.clear_placeholders(tmp_path, kept=[".profile"])
     assert sorted(path.name for path in tmp_path.iterdir()) == [".profile", ".zshrc"]
+
+
+def test_only_sockets_that_a_killed_client_left_are_taken_away(tmp_path, monkeypatch):
+    """Named after a process that is gone, and without anybody who listens, be it in another namespace of processes."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    left, file = tmp_path / f"srt-mux-{ended.pid}-0.sock", tmp_path / f"srt-mux-{ended.pid}-1.sock"
+    ours, heard = tmp_path / f"srt-mux-{os.getpid()}-0.sock", tmp_path / f"srt-mux-{ended.pid}-2.sock"
+    file.touch()
+    listening = []
+    for path in (left, ours, heard):
+        listening.append(socket.socket(socket.AF_UNIX))
+        listening[-1].bind(str(path))
+    listening[-1].listen()
+    try:
+        sandbox.clear_sockets()
+        assert sorted(tmp_path.iterdir()) == sorted([file, ours, heard])
+    finally:
+        for each in listening:
+            each.close()
 
 
 def test_links_are_resolved_so_that_nothing_stays_open_under_another_name(tmp_path):

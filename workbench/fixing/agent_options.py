@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,7 +79,7 @@ def interpreter(tests: Sequence[str]) -> str:
 
 def own_tests(tests: Sequence[str]) -> str:
     """Return what an agent is told whose worktree has an environment of its own."""
-    return f"This worktree has an environment of its own: run the tests with {shlex.join(tests)}"
+    return f"This worktree has an environment of its own: run the tests with {environment.spelled(tests)}"
 
 
 def _box(

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from workbench import evidence
 from workbench.errors import WorkbenchError
 from workbench.evidence import EvidenceReport, EvidenceRequest, Flag, RecordedFault, Reproduction, Split
+from workbench.fixing import left_as_is
+from workbench.fixing.left_as_is import LeftAsIs
 from workbench.fixing.steering import PHASE_QUESTION
 from workbench.git import Change
 from workbench.sessions import brief, sandbox
@@ -83,6 +85,7 @@ class Phases:
         fix = record.load()
         self.phase: Phase = fix.phase if fix.phase in ("test", "fix") else ""  # type: ignore[assignment]
         self.locked = Locked(fix.options.get("locked_at", ""), tuple(fix.options.get("locked", ())))
+        self._left = LeftAsIs.of(fix.options)
         self._tries = int(fix.options.get("tries", 0))
         self._reminded = bool(fix.options.get("reminded"))
         self._config, self._record, self._repository, self._worktree = config, record, repository, worktree
@@ -94,6 +97,13 @@ class Phases:
         self._over = threading.Event()
         self.ask: Asks | None = None
         self.given_up = ""  # why a person has ended the session in its first phase
+
+    def leave_as_is(self) -> str:
+        """Find what a person has changed since an agent was here; return what the agent is told of it, or nothing."""
+        self._left = left_as_is.find(self._record, self._repository, self._worktree)
+        early = left_as_is.before_their_time(self._repository.changes(self._base, self._left.commit))
+        theirs = [name for name in early if name in self._left.files]
+        return brief.left_as_is(theirs) if theirs and self.phase == "test" else ""
 
     # --- what the guard asks -----------------------------------------------------------------------------------
 
@@ -168,13 +178,18 @@ class Phases:
         tree = str([(change.status, change.path) for change in changes]) + self._repository.diff(self._base, commit)
         if self._answer is not None and tree == self._judged:
             return self._answer
-        split = Split.of(changes)
-        early = [*split.source, *split.harness, *split.gone_tests]
+        left = self._left.still(self._repository, commit)
+        written = left_as_is.before_their_time(changes)
+        early, theirs = [name for name in written if name not in left], [name for name in written if name in left]
         if early:
             names = ", ".join(early[:5])
             answer = Reproduction("not reproduced", f"only tests are to be written first; put back: {names}")
         else:
             answer = self._run(commit)
+            if theirs:
+                answer = replace(
+                    answer, reason=f"{answer.reason} (left as a person changed it: {', '.join(theirs[:5])})"
+                )
         self._judged, self._answer = tree, answer
         return answer
 

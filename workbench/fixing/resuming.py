@@ -16,6 +16,7 @@ from workbench.errors import Refused, WorkbenchError
 from workbench.fixing import briefing, costs, preparing
 from workbench.fixing.claiming import check_free, reclaim
 from workbench.fixing.launching import prompted, reason
+from workbench.fixing.left_as_is import LEFT
 from workbench.fixing.runners import runner_for
 from workbench.fixing.steering import end_leftovers_of, sweep
 from workbench.git import Repository
@@ -100,6 +101,6 @@ def _resume_prompt(fix: FixSession, message: str | None) -> str:
 
 
 def _kept(repository: Repository, fix: FixSession) -> str:
-    """Return the ref of what was last kept of a session's files."""
-    work = f"refs/workbench/{fix.id}/work"
-    return work if repository.exists(work) else fix.result_commit or work
+    """Return the commit that holds what was last kept of a session's files; after a killed runner, the newest one."""
+    left: str = fix.options.get(LEFT) or ""
+    return left or repository.newest(f"refs/workbench/{fix.id}/") or fix.result_commit or fix.base_commit

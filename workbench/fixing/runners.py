@@ -16,6 +16,7 @@ from workbench.config import Config
 from workbench.fixing import agent_options
 from workbench.git import Repository
 from workbench.sessions import environment
+from workbench.sessions.lean import ONE_ARENA
 from workbench.sessions.order import First, Order
 from workbench.sessions.process import Detached, Identity
 
@@ -54,7 +55,7 @@ def runner(
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
     given = environment.for_runner(os.environ if environ is None else environ, repo=repo, rehearsal_home=home)
     argv = [sys.executable, "-P", "-m", "workbench.runner", session_id]
-    with Detached(argv, environ=given, log=folder / "runner.log") as process:
+    with Detached(argv, environ={**given, **ONE_ARENA}, log=folder / "runner.log") as process:
         yield Runner(config, process, given)
 
 

@@ -21,7 +21,7 @@ from workbench.bugs import queries
 from workbench.bugs.rows import SessionRow
 from workbench.config import Config
 from workbench.errors import OutsideError, Refused
-from workbench.fixing import alarm, preparing
+from workbench.fixing import alarm, left_as_is, preparing
 from workbench.fixing.agent_options import compose, interpreter
 from workbench.fixing.claiming import check_free, reclaim
 from workbench.fixing.steering import CLAIM, TAKEN_OVER, end_leftovers_of, hand_back, interrupt, sweep, wait
@@ -124,6 +124,8 @@ def take_over(
     home = recovering.client_home(given)
     recovering.recover(engine, row.id, now=now)
     recovering.restore(engine, row.id, home)
+    left_as_is.find_before_a_person(record, repository, folder_of(row))
+    fix = record.load()
     stack = ExitStack()
     try:
         options = _options(config, engine, repository, fix, given, stack)

@@ -6,9 +6,14 @@ started us.
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from workbench.errors import OutsideError
 
@@ -44,11 +49,6 @@ def run_git(cwd: Path, *arguments: str, environ: Mapping[str, str] | None = None
 
     Raises `Failed`, or `OutsideError` where there is no git.
     """
-    try:
-        from git.cmd import Git
-        from git.exc import GitCommandNotFound
-    except ImportError as error:
-        raise _no_git() from error
     set_by_us = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", **(environ or {})}
     # GitPython adds to our environment and cannot take away from it; `env -u` does.
     foreign = [name for name in os.environ if name.startswith("GIT_") and name not in (_KEPT | set_by_us.keys())]
@@ -56,7 +56,12 @@ def run_git(cwd: Path, *arguments: str, environ: Mapping[str, str] | None = None
     for setting in _SAFE:
         command += ["-c", setting]
     try:
-        status, printed, stderr = Git(str(cwd)).execute(
+        gitpython = _gitpython()
+    except ImportError as error:
+        raise _no_git() from error
+    printed: bytes
+    try:
+        status, printed, stderr = gitpython.Git(str(cwd)).execute(
             [*command, *arguments],
             with_extended_output=True,
             with_exceptions=False,
@@ -65,7 +70,7 @@ def run_git(cwd: Path, *arguments: str, environ: Mapping[str, str] | None = None
             kill_after_timeout=TIMEOUT_SECONDS if seconds is None else seconds,
             env=set_by_us,
         )
-    except GitCommandNotFound as error:  # pragma: no cover - `env` is part of every POSIX system
+    except gitpython.GitCommandNotFound as error:  # pragma: no cover - `env` is part of every POSIX system
         raise _no_git() from error
     if status == 127:
         raise _no_git()
@@ -82,6 +87,30 @@ def text(printed: bytes) -> str:
 def fields(printed: bytes) -> list[str]:
     """Return what git printed with `-z`."""
     return [os.fsdecode(field) for field in printed.split(b"\0") if field]
+
+
+@cache
+def _gitpython() -> Any:
+    """Return `git.cmd`, without the rest of GitPython: its objects and pack files, 4 MiB that nobody here uses."""
+    hollow = {name: _hollow(name) for name in ("git", "gitdb") if name not in sys.modules}
+    sys.modules.update(hollow)
+    try:
+        return importlib.import_module("git.cmd")
+    finally:  # who imports them later gets the whole
+        for name, module in hollow.items():
+            if sys.modules.get(name) is module:
+                del sys.modules[name]
+
+
+def _hollow(name: str) -> ModuleType:
+    """Return a package whose modules can be imported, and that is empty itself."""
+    spec = importlib.util.find_spec(name)
+    if spec is None:
+        raise ModuleNotFoundError(name)
+    made = ModuleType(name)
+    made.__path__ = list(spec.submodule_search_locations or ())
+    made.__spec__ = spec
+    return made
 
 
 def _no_git() -> OutsideError:

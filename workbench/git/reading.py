@@ -176,6 +176,11 @@ class Reading:
         refs = dict(line.split("\0") for line in listed.splitlines())
         return refs | {"HEAD": self.branch() or self.head()}
 
+    def newest(self, prefix: str) -> str:
+        """Return the commit that was made last of those that the refs below `prefix` name, or an empty string."""
+        order = ("--sort=-committerdate", "--count=1", "--format=%(objectname)")
+        return text(self._git("for-each-ref", *order, "--", prefix))
+
     def files(self, commit: str) -> list[str]:
         """Return the names at the top of a commit: its files and folders."""
         return fields(self._git("ls-tree", "-z", "--name-only", self.resolve(commit)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from workbench.errors import ConfigurationError, NotFound, Refused
 from workbench.git.locking import locked
-from workbench.git.process import Failed
+from workbench.git.process import Failed, fields
 from workbench.git.reading import Reading, statuses
 
 
@@ -64,11 +65,19 @@ class Worktrees(Reading):
             for tree in self.worktrees():
                 if tree.branch == branch and tree.prunable:
                     self._forget(tree)
+                elif tree.branch == branch:
+                    raise ConfigurationError(
+                        f"The branch {branch} is checked out in {tree.path}.",
+                        cure=f"Let another be checked out there: git -C {shlex.quote(str(tree.path))} switch --detach",
+                    )
             self._git("worktree", "add", "--quiet", "--lock", "--reason", reason, "--", str(path), branch)
         return self._worktree_at(path)
 
     def lost_by_removal(self, path: Path) -> list[str]:
-        """Return what would be gone with the worktree at `path`: uncommitted and ignored files, unreachable commits."""
+        """Return what would be gone with the worktree at `path`: uncommitted and ignored files, unreachable commits.
+
+        A filled submodule is named as a whole: its repository goes with the worktree.
+        """
         tree = self._worktree_at(path)
         if tree.prunable:
             return []
@@ -78,7 +87,15 @@ class Worktrees(Reading):
         lost = statuses(listed)
         if tree.branch is None and not self._git("for-each-ref", "--count=1", "--contains", tree.head):
             lost.append(f"commit {tree.head[:12]}, which no branch holds")
-        return lost
+        return [*lost, *(f"{name} (a submodule, with what is only in it)" for name in self._submodules(tree))]
+
+    def _submodules(self, tree: Worktree) -> list[str]:
+        """Return the submodules of a worktree that were filled."""
+        if not (tree.path / ".gitmodules").exists():
+            return []
+        staged = fields(self._git("ls-files", "--stage", "-z", environ=self._inside(tree)))
+        links = [entry.partition("\t")[2] for entry in staged if entry.startswith("160000 ")]
+        return [name for name in links if (tree.path / name / ".git").exists()]
 
     def changed_in(self, path: Path) -> list[str]:
         """Return what is changed or new in the worktree at `path`, but for what git ignores."""

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from workbench.contained import RUNNER_MARK
-from workbench.fixing import offering, preparing
+from workbench.fixing import left_as_is, offering, preparing
 from workbench.fixing.agent_options import compose, interpreter, own_tests
 from workbench.fixing.phases import Phases
 from workbench.runner.known import Known
 from workbench.runner.stopping import Told, told_by_signal, until_told
-from workbench.sessions import brief, environment, recovering, scenario
+from workbench.sessions import brief, environment, recovering, sandbox, scenario
 from workbench.sessions.agent import Agent
 from workbench.sessions.client_store import ClientStore
 from workbench.sessions.guard import Guard
@@ -22,7 +22,8 @@ from workbench.sessions.opening import Opening
 from workbench.sessions.options import AgentOptions
 from workbench.sessions.process import end_ours
 from workbench.sessions.rehearsal import RehearsalModel
-from workbench.sessions.turn import Outcome, Spent, Turn
+from workbench.sessions.spending import Spent
+from workbench.sessions.turn import Outcome, Turn
 
 # What Claude Code says of a session id that has a conversation, and of one that has none.
 _ID_TAKEN, _NO_CONVERSATION = "already in use", "No conversation found"
@@ -52,7 +53,10 @@ class AgentPart:
         given = [known.folder / offering.FILE]
         guard = Guard(known.place.path, known.folder / "event.json", tests, given=given, phase=phases.why_not_write)
         beside = [own_tests(tests)] if own and not options.get("conversation") else []
-        prompt = "\n\n".join([options["prompt"], *beside, *([offered] if offered else [])])
+        theirs = phases.leave_as_is() if options.get("conversation") or left_as_is.is_left(options) else ""
+        if theirs:
+            self._record.entry("notice", text=f"Told to the agent as well: {theirs}")
+        prompt = "\n\n".join([options["prompt"], *beside, *(told for told in (offered, theirs) if told)])
         with ExitStack() as stack:
             agent, begun = self._agent(stack, tests, own)
             home = recovering.client_home(os.environ | dict(agent.environ))
@@ -67,14 +71,14 @@ class AgentPart:
             )
             outcome = until_told(self._opening.loop, turn, prompt)
             if phases.given_up:
-                return Outcome("failed", phases.given_up)
-            again = self._begun_otherwise(outcome, prompt, resumed=agent.resume)
-            if again is not None:
+                outcome = Outcome("failed", phases.given_up)
+            elif (again := self._begun_otherwise(outcome, prompt, resumed=agent.resume)) is not None:
                 spent = self._completed()
                 agent = replace(agent, resume=not agent.resume)
                 turn = Turn(agent, guard, self._record, spent=spent, max_minutes=minutes, steps=phases, store=store)
                 outcome = until_told(self._opening.loop, turn, again)
             end_ours(mark=RUNNER_MARK)  # a killed client leaves its bridges, an agent what it began in the background
+            sandbox.clear_sockets()
             if outcome.kind != "finished":
                 self._completed()
             return outcome

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from workbench.contained import RUNNER_MARK
 from workbench.sessions.environment import MEASURING
+from workbench.sessions.lean import ONE_ARENA
 from workbench.sessions.opening import Opening
 from workbench.sessions.outliving import ended_with_us
 
@@ -21,8 +22,8 @@ def main(argv: Sequence[str], given: BinaryIO) -> int:
 
     Without an order, whoever started us has changed their mind: nothing is done.
     """
-    # The agent inherits our environment; how we are measured is not for its commands.
-    for name in MEASURING:
+    # The agent inherits our environment; how we are measured and held small is not for its commands.
+    for name in (*MEASURING, *ONE_ARENA):
         os.environ.pop(name, None)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     with ended_with_us(mark=RUNNER_MARK), closing(Opening(given)) as opening:

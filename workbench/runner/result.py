@@ -10,7 +10,7 @@ from capture.store.tables import FixSession
 from workbench import evidence
 from workbench.errors import WorkbenchError
 from workbench.evidence import Flag
-from workbench.fixing import alarm
+from workbench.fixing import alarm, left_as_is
 from workbench.fixing.phases import Locked, not_a_bug, with_flags
 from workbench.reproducing import replay
 from workbench.runner.known import Known
@@ -24,6 +24,8 @@ def proposed(known: Known, said: str) -> bool:
     if not reasons:
         return False
     known.record.update(not_a_bug=reasons)
+    kept = worktrees.keep(known.repository, known.place, left_as_is.work_ref(known.fix.id), "kept: not a bug")
+    left_as_is.leave(known.record, kept)
     told = f"the agent proposes: not a bug. {' '.join(reasons.split())}"[:500]
     known.record.end("done", told, to="review", reason=told)
     return True
@@ -36,6 +38,7 @@ def freeze(known: Known, said: str) -> bool:
     rounds = int(fix.options.get("rounds", 0)) + 1
     ref = f"refs/workbench/{fix.id}/result-{rounds}"
     commit = repository.freeze(known.place.path, ref, f"B-{known.number:03d}: result of session {fix.id}")
+    left_as_is.leave(known.record, commit)
     if not repository.changes(fix.base_commit, commit):
         reason = f"the agent changed nothing: {visible(' '.join(said.split()), 300)}"
         known.record.end("done", reason, to="open", reason=reason)
@@ -87,7 +90,8 @@ def ended(known: Known, kind: str, reason: str) -> int:
     """End a session that has no result, keeping what is in its worktree, and return the exit code."""
     fix = known.fix
     if fix.worktree:
-        worktrees.keep(known.repository, known.place, f"refs/workbench/{fix.id}/work", f"kept: {kind}")
+        kept = worktrees.keep(known.repository, known.place, left_as_is.work_ref(fix.id), f"kept: {kind}")
+        left_as_is.leave(known.record, kept)
     known.record.entry("notice", text=f"{kind}: {reason}")
     # An interrupted session is to be resumed, so its bug stays in fixing.
     known.record.end(kind, reason, to="open" if kind == "failed" else None, reason=f"the session failed: {reason}")

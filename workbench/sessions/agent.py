@@ -16,7 +16,7 @@ from workbench.sessions import prices
 from workbench.sessions.commands import Decision
 from workbench.sessions.guard import TOOLS
 from workbench.sessions.options import AgentOptions
-from workbench.sessions.said import Ask, Entry, Reply, Said, Started, TurnEnded, Waiting, entries, tokens
+from workbench.sessions.said import Ask, Entry, Reply, Said, Started, TurnEnded, Waiting, entries, tokens, until
 
 LONGEST_LINE = 32 * 2**20  # bytes of one message; the SDK's own default of 1 MiB ends a session
 HOOK_SECONDS = 3600.0  # for one decision, which may have to wait for a run of tests
@@ -243,7 +243,8 @@ def read(message: Any) -> list[Said]:
             results = [_plain(block) for block in message.content if isinstance(block, sdk.ToolResultBlock)]
             return [*entries(message.uuid or "", results)]
         case sdk.RateLimitEvent() if message.rate_limit_info.status == "rejected":
-            return [Waiting(f"the limit {message.rate_limit_info.rate_limit_type or 'of the API'} is reached")]
+            limit = message.rate_limit_info
+            return [Waiting(f"{until(limit.resets_at)}the limit {limit.rate_limit_type or 'of the API'} is reached")]
         case sdk.ResultMessage():
             return [_ended(message)]
     return []

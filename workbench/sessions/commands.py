@@ -126,18 +126,13 @@ class Commands:
 
     def _simple(self, simple: Simple, cwd: Path) -> Decision:
         texts = simple.texts
-        set_by_tests = len(list(itertools.takewhile(ASSIGNMENT.match, self.tests)))
-        if set_by_tests and texts[:set_by_tests] == list(self.tests[:set_by_tests]):
-            simple = Simple(simple.words[set_by_tests:], simple.piped)
-            tests = Commands(self.paths, self.tests[set_by_tests:])
-            return tests._simple(simple, cwd) if simple.words else Decision("ask", "it sets variables")
+        if judged := self._run_of_tests(simple, cwd):
+            return judged
         if "=" in texts[0]:
             return _raw(" ".join(texts)) or Decision("ask", f"it sets {texts[0].partition('=')[0]}")
         program = texts[0].rpartition("/")[2]
         if program in _NETWORK:
             return Decision("deny", f"{program} is not for agents here")
-        if self._is_tests(texts):
-            return self._test_arguments(simple, cwd)
         if program != texts[0]:
             return _raw(" ".join(texts)) or Decision("ask", f"{texts[0]} is not a command that runs unasked")
         if program == "git":
@@ -150,21 +145,29 @@ class Commands:
             return self._reads(simple, cwd, *_READS[program])
         return _raw(" ".join(texts)) or Decision("ask", f"{program} is not a command that runs unasked")
 
-    def _is_tests(self, texts: list[str]) -> bool:
-        wanted = list(self.tests)
-        python = wanted[0].rpartition("/")[2].startswith("python")
-        if wanted[1:] == ["-m", "pytest"] and texts[0] == "pytest":
-            return True
-        if texts[1 : len(wanted)] != wanted[1:]:
-            return False
-        return (
-            texts[0] == wanted[0]
-            or texts[0] == wanted[0].rpartition("/")[2]
-            or (python and texts[0] in ("python", "python3"))
-        )
+    def _run_of_tests(self, simple: Simple, cwd: Path) -> Decision | None:
+        """Return what is said to the command that runs the tests, or None where this is another one."""
+        variables = list(itertools.takewhile(ASSIGNMENT.match, self.tests))
+        front = simple.words[: len(variables)]
+        has_variables = [word.text for word in front] == variables and all(word.assigns for word in front)
+        words = simple.words[len(variables) :] if has_variables else simple.words
+        own = self._length_of_own([word.text for word in words], self.tests[len(variables) :])
+        if not own:
+            return None
+        if not has_variables:  # they may be what keeps the tests from a database that is in use
+            return Decision("ask", f"the tests run with {' '.join(variables)} in front")
+        return self._test_arguments(list(words[own:]), cwd)
 
-    def _test_arguments(self, simple: Simple, cwd: Path) -> Decision:
-        rest = list(simple.words[1 if simple.texts[0] == "pytest" else len(self.tests) :])
+    def _length_of_own(self, texts: list[str], wanted: Sequence[str]) -> int:
+        """Return how many words of a command are the project's own way to run its tests; 0 where it is none."""
+        program = wanted[0].rpartition("/")[2]
+        if list(wanted[1:]) == ["-m", "pytest"] and texts[:1] == ["pytest"]:
+            return 1
+        names = {wanted[0], program} | ({"python", "python3"} if program.startswith("python") else set())
+        is_own = bool(texts) and texts[0] in names and texts[1 : len(wanted)] == list(wanted[1:])
+        return len(wanted) if is_own else 0
+
+    def _test_arguments(self, rest: list[Word], cwd: Path) -> Decision:
         while rest:
             word = rest.pop(0)
             if word.text in _TEST_FLAGS_WITH_VALUE and rest and (word.text != "-v" or rest[0].text.isdecimal()):

@@ -12,12 +12,12 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from capture.conf import DISABLED_VARIABLE
 from workbench.errors import ConfigurationError
-from workbench.suite import NotSupported, TestCommand
+from workbench.suite import NotSupported, TestCommand, folder_of
 
 KEPT = frozenset(
     {
@@ -121,8 +121,8 @@ def test_command(command: str, environ: Mapping[str, str], repo: Path) -> list[s
         words = [*(f"{name}={value}" for name, value in found.variables.items()), *found.argv()]
     except NotSupported:
         try:
-            words = shlex.split(command)
-        except ValueError as error:
+            words = folder_of(shlex.split(command))[1]
+        except (NotSupported, ValueError) as error:
             raise ConfigurationError(f"tests.command = {command!r} is not a command: {error}.", cure=cure) from error
     variables = list(itertools.takewhile(ASSIGNMENT.match, words))
     words = words[len(variables) :]
@@ -132,11 +132,18 @@ def test_command(command: str, environ: Mapping[str, str], repo: Path) -> list[s
     return [*variables, os.path.abspath(program), *words[1:]]  # noqa: PTH100 - a venv's python is a link to keep
 
 
+def spelled(words: Sequence[str]) -> str:
+    """Return a command as a shell takes it: variables in front stay assignments, whatever they are set to."""
+    variables = [word.partition("=") for word in itertools.takewhile(ASSIGNMENT.match, words)]
+    assignments = [f"{name}={shlex.quote(value)}" for name, _, value in variables]
+    return " ".join([*assignments, *map(shlex.quote, words[len(variables) :])])
+
+
 def tests_folder(command: str, repo: Path) -> str:
     """Return the folder below the repository that the setting `tests.command` runs in, or an empty string."""
     try:
-        return TestCommand.parse(command, repo).folder
-    except NotSupported:
+        return folder_of(shlex.split(command))[0] if command else TestCommand.parse(command, repo).folder
+    except (NotSupported, ValueError):
         return ""
 
 

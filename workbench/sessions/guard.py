@@ -7,14 +7,15 @@ file is always asked, and says what.
 
 from __future__ import annotations
 
+import itertools
 import json
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from workbench.sessions.brief import hostile_texts, own_identifiers
 from workbench.sessions.commands import ALLOWED, Commands, Decision
+from workbench.sessions.environment import ASSIGNMENT, spelled
 from workbench.sessions.overlap import LONG, Overlap
 from workbench.sessions.paths import Paths
 
@@ -39,8 +40,11 @@ class Guard:
     ) -> None:
         event = json.loads(event_file.read_text(encoding="utf-8"))
         # A path of ours may be spelled in the event as well without meaning anything.
-        ours = [tests[0], str(worktree), str(event_file)]
-        ours += [shlex.join([name, *tests[1:]]) for name in (tests[0], Path(tests[0]).name, "python", "python3")]
+        variables = list(itertools.takewhile(ASSIGNMENT.match, tests))
+        program, *words = tests[len(variables) :]
+        runs = [[name, *words] for name in (program, Path(program).name, "python", "python3")]
+        ours = [program, str(worktree), str(event_file), *map(spelled, runs)]
+        ours += [spelled([*variables, *each]) for each in [*runs, ["pytest"]] if variables]
         ours += own_identifiers(event, LONG)
         self.worktree = worktree
         self._phase = phase

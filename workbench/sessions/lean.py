@@ -10,6 +10,8 @@ import sys
 from types import ModuleType
 from typing import Any
 
+# For glibc, which would give each thread of a runner memory of its own. The runner takes it out again for its agent.
+ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
 _DOOR, _SDK = "workbench.sessions.agent", "claude_agent_sdk"
 _ABSENT = ("jsonschema", "mcp", "mcp.types", "mcp.server", "mcp.shared", "mcp.shared.memory", "mcp.shared.message")
 

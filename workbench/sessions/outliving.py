@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import psutil
 
 from workbench.sessions.process import Identity, end_leftovers, identity_of_us
+from workbench.sessions.sandbox import clear_sockets
 
 GONE_SECONDS = 30.0  # from the end of its last file until the kernel has taken it down
 # A shell, since it waits with less than a megabyte. A word says that the runner has ended well; its end alone is none.
@@ -36,7 +38,7 @@ def ended_with_us(*, mark: str) -> Iterator[None]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # what ends our own session leaves it
         cwd="/",
-        env={"PATH": os.defpath},
+        env={"PATH": os.defpath, "TMPDIR": tempfile.gettempdir()},  # the client's sockets are there
     ):
         os.close(reading)
         try:
@@ -52,6 +54,7 @@ def main(pid: int, started: float, mark: str) -> None:
     with suppress(psutil.Error):
         psutil.Process(pid).wait(GONE_SECONDS)
     end_leftovers(Identity(pid, started), mark=mark)
+    clear_sockets()
 
 
 if __name__ == "__main__":

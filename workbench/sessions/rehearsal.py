@@ -27,7 +27,11 @@ _ID = "toolu_rehearsal"
 # What Claude Code itself writes into the conversation; not words of a person.
 _NOT_A_PROMPT = ("<system-reminder>", "[Request interrupted", CONTINUE)
 # What stands for the result of a call that was interrupted, or whose client was killed: it is made again.
-_CUT_SHORT = ("[Request interrupted", "[Tool call interrupted", "[Tool result missing")
+# A person's no is not among these: it comes with other words.
+_CUT_SHORT = (
+    *("[Request interrupted", "[Tool call interrupted", "[Tool result missing"),
+    "The user doesn't want to take this action right now. STOP",  # what it says where its decision never came
+)
 _CUT_AFTER = 3  # pieces of a stream
 _ERRORS = {400: "invalid_request_error", 401: "authentication_error", 404: "not_found_error"}
 _ERRORS |= {429: "rate_limit_error", 529: "overloaded_error"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -49,7 +50,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Waiting:
-    """The API makes us wait."""
+    """The API makes us wait; `why` says until when, where the API does."""
 
     why: str
 
@@ -68,6 +69,17 @@ class TurnEnded:
     cost_usd: float | None
     turns: int
     more: bool = False
+
+
+def until(seconds: float | None) -> str:
+    """Return "until …: " with a moment that is told in seconds since 1970; nothing where none is told.
+
+    It is what a sentence begins with, since a narrow list shows no more of it.
+    """
+    try:
+        return f"until {datetime.fromtimestamp(seconds, UTC):%d %b %H:%M} UTC: " if seconds else ""
+    except (OverflowError, OSError, ValueError):  # no moment of this calendar
+        return ""
 
 
 def entries(uuid: str, blocks: Any, reply: Reply | None = None) -> Iterator[Entry]:

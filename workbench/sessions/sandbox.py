@@ -9,16 +9,24 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
+import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from workbench.sessions.environment import ASSIGNMENT, KEYS
+
+# What the client listens at for the bridges of its sandbox, named after its process; killed, it leaves that behind.
+_SOCKET = re.compile(r"srt-mux-(\d+)-\d+\.sock")
 
 TIMEOUT_SECONDS = 10
 _TRIAL: tuple[str, ...] = (
@@ -169,6 +177,25 @@ def clear_placeholders(worktree: Path, kept: Iterable[str] = ()) -> None:
         with suppress(OSError):
             if path.is_file() and not path.is_symlink() and path.stat().st_size == 0:
                 path.unlink()
+
+
+def clear_sockets() -> None:
+    """Take away the sockets that killed clients left: named after a process that is gone, and nobody listens there."""
+    for path in Path(tempfile.gettempdir()).glob("srt-mux-*.sock"):
+        named = _SOCKET.fullmatch(path.name)
+        with suppress(OSError):
+            if named and path.is_socket() and not psutil.pid_exists(int(named[1])) and _is_deaf(path):
+                path.unlink()
+
+
+def _is_deaf(path: Path) -> bool:
+    # A process of another namespace has a pid that is none here.
+    with socket.socket(socket.AF_UNIX) as asking:
+        try:
+            asking.connect(str(path))
+        except ConnectionRefusedError:
+            return True
+    return False
 
 
 def _tried(command: Sequence[str], path: str, cure: str) -> NoSandbox | None:

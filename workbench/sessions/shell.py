@@ -21,10 +21,15 @@ class NotUnderstood(Exception):
 
 @dataclass(frozen=True)
 class Word:
-    """One word of a command, without its quotes. `globs`: the shell would replace it by the names of files."""
+    """One word of a command, without its quotes.
+
+    `globs`: the shell would replace it by the names of files. `assigns`: in front of a program, it would set a
+    variable by it; with quotes in the name it would look for a program of that name.
+    """
 
     text: str
     globs: bool = False
+    assigns: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,8 @@ class _Reader:
         self.words: list[Word] = []
         self.word: list[str] | None = None
         self.globs = False
+        self.quoted = False
+        self.assigns = False
         self.piped = False
 
     def read(self) -> list[Simple]:
@@ -80,6 +87,7 @@ class _Reader:
             raise NotUnderstood(f"an unquoted {char}")
         else:
             self.globs |= char in "*?["
+            self.assigns |= char == "=" and not self.quoted
             self._add(char)
             self.at += 1
 
@@ -104,6 +112,7 @@ class _Reader:
         if end >= len(self.command):
             raise NotUnderstood("a quote without its end")
         self._add("".join(text))
+        self.quoted = True
         self.at = end + 1
 
     def _escaped(self) -> None:
@@ -111,6 +120,7 @@ class _Reader:
         if following in ("", "\n"):
             raise NotUnderstood("a backslash at the end of a line")
         self._add(following)
+        self.quoted = True
         self.at += 2
 
     def _redirect(self) -> None:
@@ -132,8 +142,8 @@ class _Reader:
 
     def _end_word(self) -> None:
         if self.word is not None:
-            self.words.append(Word("".join(self.word), self.globs))
-        self.word, self.globs = None, False
+            self.words.append(Word("".join(self.word), self.globs, self.assigns))
+        self.word, self.globs, self.quoted, self.assigns = None, False, False, False
 
     def _end_command(self, *, last: bool) -> None:
         self._end_word()

@@ -15,21 +15,12 @@ from workbench.sessions.guard import Guard
 from workbench.sessions.options import AgentOptions
 from workbench.sessions.record import ALLOW, ALWAYS, Asked, Record
 from workbench.sessions.said import Ask, Entry, Reply, Said, Started, TurnEnded, Waiting
+from workbench.sessions.spending import Spending, Spent
 
 LOOK_SECONDS = 0.25  # between two looks for what people ask
 HEARTBEAT_SECONDS = 5.0
 QUIET_SECONDS = 120.0  # without a word, after which the session is shown as quiet
 GRACE_SECONDS = 15.0  # for a turn to end after an interrupt
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What a session has used before this runner began."""
-
-    cost_usd: float = 0.0
-    tokens: int = 0
-    turns: int = 0
-    is_estimated: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,14 +73,11 @@ class Turn:
         self._agent = agent
         self._guard = guard
         self._record = record
-        self._spent = spent
+        self._spending = Spending(spent, max_turns=options.max_turns, max_cost_usd=options.max_cost_usd)
         self._deadline = time.monotonic() + max_minutes * 60 if max_minutes else None
         self._state = "starting"
         self._heard = time.monotonic()
         self._beat = 0.0
-        self._replies: dict[str, int] = {}
-        self._billed = spent.cost_usd
-        self._unbilled: dict[str, float] = {}  # the replies of the turn that has not ended yet
         self._stopped: Outcome | None = None
         self._questions = 0
         self._steps = steps
@@ -150,7 +138,7 @@ class Turn:
         prompt = await self._steps.after(ended) if self._steps is not None else None
         if prompt is None or self._stopped is not None:
             return False
-        if cap := self._cap_reached():
+        if cap := self._spending.cap_reached():
             self._stopped = Outcome("failed", cap)
             return False
         await self._prompt(agent, prompt, by="workbench")
@@ -167,20 +155,6 @@ class Turn:
     async def _prompt(self, agent: Agent, text: str, *, by: str) -> None:
         await asyncio.to_thread(self._record.entry, "prompt", text=text, by=by)
         await agent.prompt(text)
-
-    def _cap_reached(self) -> str:
-        """Return which cap allows no further prompt. The client counts turns anew with each prompt, and we do not."""
-        if self._turns_left() <= 0:
-            return "the cap on turns is reached"
-        dollars = self._options.max_cost_usd
-        if dollars is not None and self._billed - self._spent.cost_usd >= dollars:
-            return "the cap on cost is reached"
-        return ""
-
-    def _turns_left(self) -> int:
-        """Return how many turns the cap leaves, over all prompts of this runner."""
-        cap = self._options.max_turns
-        return 1 if cap is None else cap - len(self._replies)
 
     async def _note(self, said: Said) -> None:
         match said:
@@ -201,29 +175,15 @@ class Turn:
                 await self._show("waiting", said.why)
 
     def _counted(self, reply: Reply) -> dict[str, Any]:
-        """Return what the session has used with this reply, as columns of its row."""
-        self._replies[reply.id] = max(reply.tokens, self._replies.get(reply.id, 0))
-        self._unbilled[reply.id] = max(reply.cost_usd, self._unbilled.get(reply.id, 0.0))
-        if self._turns_left() < 0:  # the client counts anew with each prompt
-            self._stopped = self._stopped or Outcome("failed", "the cap on turns is reached")
-        return {
-            "tokens": self._spent.tokens + sum(self._replies.values()),
-            "turns": self._spent.turns + len(self._replies),
-            "cost_usd": self._billed + sum(self._unbilled.values()),
-            "is_cost_estimated": True,
-        }
+        counted = self._spending.replied(reply)
+        if self._spending.turns_left() < 0:
+            self._stopped = self._stopped or Outcome("failed", self._spending.cap_reached())
+        return counted
 
     async def _count(self, ended: TurnEnded) -> None:
-        cost = ended.cost_usd
-        fields: dict[str, Any] = {}
-        if cost is not None:
-            # A resumed client goes on from what its conversation had cost, if it still knows that.
-            self._billed = cost if cost >= self._spent.cost_usd else self._spent.cost_usd + cost
-            self._unbilled.clear()
-            fields = {"cost_usd": self._billed, "is_cost_estimated": self._spent.is_estimated}
-        told = {"text": ended.reason, "ok": ended.ok, "cost_usd": cost}
+        told = {"text": ended.reason, "ok": ended.ok, "cost_usd": ended.cost_usd}
         told |= {"turns": ended.turns, "interrupted": ended.interrupted}
-        await asyncio.to_thread(self._record.heard, "result", told, **fields)
+        await asyncio.to_thread(self._record.heard, "result", told, **self._spending.billed(ended.cost_usd))
 
     async def _say_what_waits(self, agent: Agent) -> bool:
         """Hand over messages that nobody has taken in yet, and return whether there was one."""
