@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,8 +68,7 @@ def _store(config: Config, now: datetime) -> Iterator[Finding]:
         yield _outbox(engine, config, now)
         yield bug_files(engine, config.bugs_directory)
         yield worktrees(engine)
-        if config["github.repository"]:
-            yield from _tracker(engine, config, now)
+        yield from _tracker(engine, config, now)
     finally:
         engine.dispose()
 
@@ -119,7 +117,7 @@ def _outbox(engine: Engine, config: Config, now: datetime) -> Finding:
     from sqlmodel import col
 
     from capture.store.tables import OutboxRow
-    from workbench.tracker.outbox import FILE_KINDS, ISSUE_KINDS
+    from workbench.tracker.outbox import FILE_KINDS, ISSUE_KINDS, set_aside
 
     # Without GitHub, what is owed to it waits for the day that it is set up.
     kinds = (*FILE_KINDS, *(ISSUE_KINDS if config["github.repository"] else ()))
@@ -127,12 +125,13 @@ def _outbox(engine: Engine, config: Config, now: datetime) -> Finding:
     with engine.connect() as connection:
         parked, due = connection.execute(
             sa.select(
-                sa.func.coalesce(sa.func.sum(sa.case((col(OutboxRow.state) == "parked", 1), else_=0)), 0),
+                sa.func.coalesce(sa.func.sum(sa.case((set_aside(), 1), else_=0)), 0),
                 sa.func.coalesce(sa.func.sum(sa.case((overdue, 1), else_=0)), 0),
             )
         ).one()
     if parked:
-        return Finding("outbox", "wrong", f"{parked} set aside", "Read why at the bug: workbench bugs show B-…")
+        cure = "Read why at the bug: workbench bugs show B-…; once it is mended: workbench worker --once --retry"
+        return Finding("outbox", "wrong", f"{parked} set aside", cure)
     if due:
         return Finding("outbox", "note", f"{due} due", "Do them: workbench worker --once")
     return Finding("outbox", "ok", "nothing is due")
@@ -140,26 +139,22 @@ def _outbox(engine: Engine, config: Config, now: datetime) -> Finding:
 
 def _tracker(engine: Engine, config: Config, now: datetime) -> Iterator[Finding]:
     """Yield how much of the hourly budget was written, and what of GitHub was not read."""
-    from workbench.tracker.health import health
-    from workbench.tracker.routing import read_rules
+    from workbench.tracker import health
 
-    repositories = {str(config["github.repository"]).strip()}
-    with suppress(ConfigurationError):  # told where GitHub's settings are
-        repositories |= {rule.repository for rule in read_rules(config.github_rules)}
-    found = health(engine, repositories, most=int(config["github.hourly_writes"]), now=now)
+    found = health.of_settings(config, engine, now=now)
+    if found is None:
+        return
     if found.is_spent:
         cure = "The others wait for the next hour. Raise github.hourly_writes, if GitHub takes more."
         yield Finding("GitHub writes", "note", f"all {found.most} of this hour are used up", cure)
     else:
         yield Finding("GitHub writes", "ok", f"{found.written} of {found.most or 'any number'} within the last hour")
-    for feed in found.feeds:
-        if feed.problem:
-            cure = "It is tried again by itself; what has to be mended is said above."
-            yield Finding("GitHub reading", "wrong", f"{feed.kind} of {feed.repository}: {feed.problem}", cure)
-    late = [feed for feed in found.feeds if feed.is_late] if int(config["github.poll_seconds"]) else []
-    if late:
-        minutes = max(feed.behind for feed in late).total_seconds() / 60
-        names = ", ".join(sorted({feed.repository for feed in late}))
+    for (repository, problem), kinds in found.problems.items():
+        cure = "It is tried again by itself; what has to be mended is said above."
+        yield Finding("GitHub reading", "wrong", f"{', '.join(kinds)} of {repository}: {problem}", cure)
+    if found.late:
+        minutes = max(feed.behind for feed in found.late).total_seconds() / 60
+        names = ", ".join(sorted({feed.repository for feed in found.late}))
         message = f"nobody has read {names} for {minutes:.0f} minutes longer than was meant"
         yield Finding("GitHub reading", "note", message, "Let a worker run: workbench worker, or an open workbench.")
 

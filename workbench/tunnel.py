@@ -133,7 +133,7 @@ class Tunnel:
         assert keeper.stderr is not None
         with keeper.stderr as words:
             for line in words:
-                self._said = plain(line.decode("utf-8", "replace").strip(), 200) or self._said
+                self._said = plain(line.decode("utf-8", "replace").strip().rstrip("."), 200) or self._said
 
     def _is_ready(self) -> bool:
         """Wait until the port answers; False when ssh ends before, or takes too long."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -114,16 +114,20 @@ def site(engine: Engine, tmp_path: Path) -> Site:
 
 
 @pytest.fixture
-def new_site(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Site]:
+def new_site(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Site]]:
     """Makes sites that are not this test's alone, on SQLite."""
+    engines = []
 
     def new() -> Site:
         folder = tmp_path_factory.mktemp("site")
         (folder / "checkout").mkdir()
         shutil.copyfile(sqlite_template, folder / "workbench.db")
-        return Site(open_engine(f"sqlite:///{folder / 'workbench.db'}"), folder / "checkout")
+        engines.append(open_engine(f"sqlite:///{folder / 'workbench.db'}"))
+        return Site(engines[-1], folder / "checkout")
 
-    return new
+    yield new
+    for engine in engines:
+        engine.dispose()
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ def issues(*pulls: Pull) -> Issues:
 
     repository: Any = SimpleNamespace(
         full_name="octo/clinic",
+        raw_headers={},
         url="https://api.github.com/repos/octo/clinic",
         requester=None,
         get_pulls=lambda **_named: list(pulls),

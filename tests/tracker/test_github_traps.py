@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from standins.faults import REFUSED_BEFORE, Answer, Fault
@@ -185,3 +187,20 @@ def test_when_the_owner_of_the_token_cannot_be_asked_nothing_is_decided(
     listed()
     with pytest.raises(Temporary, match="token's owner"):
         found(issues)
+
+
+@pytest.mark.parametrize("days", [0, 3])
+def test_what_is_looked_at_begins_a_day_earlier_by_githubs_own_clock(
+    client: GitHub, github_repository: GitHubRepository, days: int
+) -> None:
+    """A clock of ours that is ahead would else have us look past what we wrote, and write it again."""
+    there = datetime.now(UTC) - timedelta(days=days)
+    answer = json.dumps(github_repository.ask("GET", "")).encode()
+    headers = {"Content-Type": "application/json", "Date": f"{there:%a, %d %b %Y %H:%M:%S GMT}"}
+    github_repository.break_next("GET", "", Fault(answer=Answer(200, answer, headers)))
+    client.issues(github_repository.full_name).find({MARKER}, since=datetime.now(UTC))
+    (since,) = [
+        found[1] for one in github_repository.requests if (found := re.search("since=([0-9TZ:.%A-]+)", one.path))
+    ]
+    begun = datetime.fromisoformat(unquote(since))
+    assert abs(begun - (there - timedelta(days=1))) < timedelta(hours=1)

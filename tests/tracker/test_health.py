@@ -41,9 +41,10 @@ def test_a_list_is_behind_from_the_time_that_it_should_have_been_read(site: Any)
 
 def test_the_doctor_tells_a_list_that_nobody_reads_and_one_that_cannot_be_read(site: Any) -> None:
     add_feed(site, "issues", due_ago=timedelta(minutes=25))
-    add_feed(site, "commits", due_ago=-LATE, problem="GitHub answered 404.")
+    for kind in ("comments", "commits"):
+        add_feed(site, kind, due_ago=-LATE, problem="GitHub answered 404.")
     assert told(site, WORKBENCH_GITHUB_POLL_SECONDS="60")[1:] == [
-        ("GitHub reading", "wrong", "commits of bot/clinic: GitHub answered 404."),
+        ("GitHub reading", "wrong", "comments, commits of bot/clinic: GitHub answered 404."),
         ("GitHub reading", "note", "nobody has read bot/clinic for 25 minutes longer than was meant"),
     ]
 

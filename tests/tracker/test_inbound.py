@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from workbench.bugs.queries import bug_page
 from workbench.cli import bugs as commands
 from workbench.cli import shapes
 from workbench.errors import Refused
+from workbench.tracker import outbox
 from workbench.tracker.adopting import adopt_by_hand
 from workbench.tracker.failures import Permanent, Temporary
 from workbench.tracker.health import health
@@ -141,8 +143,6 @@ def test_a_deleted_issue_is_told_once_somebody_looks(site: Any, there: Any) -> N
 
 
 def test_a_transferred_issue_is_followed_to_its_new_number(site: Any, there: Any) -> None:
-    from dataclasses import replace
-
     issue = there.opened[1]
     issue.found = replace(
         issue.found, repository="bot/other", number=7, url="https://github.example/bot/other/issues/7"
@@ -151,6 +151,24 @@ def test_a_transferred_issue_is_followed_to_its_new_number(site: Any, there: Any
     later(site)
     row = site.issue()
     assert (row.repository, row.number, row.note) == ("bot/other", 7, "transferred from bot/clinic#1")
+
+
+def test_an_issue_of_a_renamed_repository_was_not_transferred(site: Any, there: Any) -> None:
+    """Looked at before the lists of its repository are read again, which would follow the new name too."""
+    old = site.tracker.issues("bot/old")
+    old.create("by hand", "text")
+    unlink(site.engine, 1, by="Ada", now=site.clock)
+    link(site.engine, 1, repository="bot/old", issue=1, url="https://g/bot/old/issues/1", by="Ada", now=site.clock)
+    later(site)
+    old.full_name = "bot/new"
+    old.opened[1].found = replace(old.opened[1].found, repository="bot/new", url="https://g/bot/new/issues/1")
+    with site.engine.begin() as connection:
+        much_later = {"next_at": site.clock + timedelta(days=9)}
+        connection.execute(sa.update(IssueFeed).where(IssueFeed.repository == "bot/old").values(much_later))
+    site.pass_time(days=1)
+    later(site)
+    row = site.issue()
+    assert (row.repository, row.number, row.url, row.note) == ("bot/new", 1, "https://g/bot/new/issues/1", "")
 
 
 def deliver(site: Any, number: int | None, action: str, id_: str = "d1") -> None:
@@ -249,6 +267,29 @@ def test_a_rate_limit_lets_all_of_github_rest(site: Any, there: Any) -> None:
     worker.round()
     assert len(there.opened) == 2
     assert site.issue().state == "closed"
+
+
+def test_a_new_token_need_not_wait_for_the_limit_of_the_old_one(site: Any, there: Any) -> None:
+    site.tracker.on_step = refuse(Temporary("used up", after=timedelta(hours=1)), "list issues")
+    environ = dict(site.environ)
+    site.environ = environ
+    worker = site.worker()
+    site.pass_time(minutes=1)
+    worker.round()
+    site.tracker.on_step = lambda _step: None
+    environ["GITHUB_TOKEN"] = "another"
+    site.fail(key="ffffffffffffffff")
+    worker.round()
+    assert len(there.opened) == 2
+
+
+def test_a_bug_that_a_person_unlinked_gets_no_issue_when_all_that_failed_is_tried_again(site: Any, there: Any) -> None:
+    unlink(site.engine, 1, by="Ada", now=site.clock)
+    assert outbox.retry_parked(site.engine, now=site.clock) == 0
+    (finding,) = [doctor._outbox(site.engine, site.config(), site.clock)]
+    site.work()
+    assert site.issue() is None
+    assert finding.status != "wrong"
 
 
 def test_what_cannot_be_read_is_said_and_tried_again(site: Any, there: Any) -> None:

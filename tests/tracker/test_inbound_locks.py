@@ -13,7 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, col, select
 
+from capture.store import creation
 from capture.store.tables import Delivery, Issue, IssueFeed
+from workbench.tracker import budget, inbound
 from workbench.tracker.locks import lock_bugs
 
 READS = {"WORKBENCH_GITHUB_POLL_SECONDS": "60", "WORKBENCH_GITHUB_STATUS_MINUTES": "0"}
@@ -89,3 +91,36 @@ def test_a_list_that_is_older_than_what_was_settled_meanwhile_is_not_believed(tw
             newer = two_bugs.now().replace(year=2027)
             others.execute(sa.update(Issue).where(col(Issue.number) == 1).values(remote_at=newer))
     assert two_bugs.issue(1).state == "open"
+
+
+def test_a_page_of_a_list_holds_a_handful_of_bugs_at_a_time(two_bugs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the second of a page waits for its bug, the first is written down, and its bug free for everybody."""
+    monkeypatch.setattr(inbound, "_HANDFUL", 1)
+    for number in (1, 2):
+        two_bugs.tracker.repositories["bot/clinic"].change(number, is_locked=True)
+        two_bugs.pass_time(minutes=1)
+    with Session(two_bugs.engine) as others:
+        lock_bugs(others, [2])
+        with at_the_same_time(two_bugs, others):
+            lock_bugs(others, [1])
+            assert two_bugs.issue(1).is_locked
+            assert not two_bugs.issue(2).is_locked
+    assert two_bugs.issue(2).is_locked
+
+
+def test_lists_that_hold_nothing_to_adopt_leave_the_numbers_of_bugs_alone(two_bugs: Any) -> None:
+    two_bugs.environ = {**two_bugs.environ, "WORKBENCH_GITHUB_ADOPT": "on"}
+    two_bugs.tracker.repositories["bot/clinic"].change(1, is_locked=True)
+    with Session(two_bugs.engine) as others:
+        creation.lock_numbers(others)
+        two_bugs.work()
+    assert two_bugs.issue(1).is_locked
+
+
+def test_who_counts_writes_waits_for_others_without_a_bug(two_bugs: Any) -> None:
+    """All workers write to the row of this minute; one that has no processor meanwhile keeps no site from its bugs."""
+    two_bugs.owe("comment_issue", body={"text": "seen"})
+    with Session(two_bugs.engine) as others:
+        budget.note(others, 1, now=two_bugs.now())
+        with at_the_same_time(two_bugs, others):
+            lock_bugs(others, [1])

@@ -256,6 +256,21 @@ def test_what_is_done_or_being_done_or_unknown_is_not_retried(any_engine: Engine
         outbox.retry(any_engine, 99, now=NOW)
 
 
+def test_all_that_was_set_aside_is_due_again_with_all_its_tries(any_engine: Engine) -> None:
+    """As after a token that was revoked: what it kept back is one thing, whatever it had done by then."""
+    for number in (1, 2, 3):
+        owe_one(any_engine, add_bug(any_engine, number), "open_issue")
+    settle(any_engine, take(any_engine), "opened #1", now=NOW)
+    for _ in range(2):
+        assert outbox.fail(any_engine, take(any_engine), Permanent("Bad credentials."), now=NOW) == "parked"
+    assert outbox.retry_parked(any_engine, now=NOW + SOON) == 2
+    assert [(row.state, row.attempts, row.due_at, row.done_at) for row in rows(any_engine)[1:]] == [
+        ("due", 0, NOW + SOON, None)
+    ] * 2
+    assert rows(any_engine)[0].state == "done"
+    assert outbox.retry_parked(any_engine, now=NOW) == 0
+
+
 @pytest.mark.parametrize("attempts", range(1, 40))
 def test_the_wait_doubles_up_to_its_cap_and_is_jittered(attempts: int) -> None:
     whole = min(LONGEST_SECONDS, FIRST_SECONDS * 2 ** (attempts - 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -61,6 +62,30 @@ def test_a_list_longer_than_a_page_goes_on_from_its_last_change(
         github_repository.ask("POST", "/issues", {"title": title})
     page = issues.changes("issues", since=LONG_AGO, etag="")
     assert ([one.title for one in page.items], page.is_cut) == (["one", "two"], True)
+
+
+def test_how_many_a_page_holds_is_the_servers_to_say(issues: Any, github_repository: GitHubRepository) -> None:
+    """It is asked for a hundred, gives two, and links to the rest: what has no link is the last page."""
+    for number in range(3):
+        github_repository.ask("POST", "/issues", {"title": str(number)})
+        github_repository.ask("POST", "/issues/1/comments", {"body": str(number)})
+    all_of_them = {
+        "issues": github_repository.issues(),
+        "issues/1/comments": github_repository.ask("GET", "/issues/1/comments"),
+    }
+    for path, given in all_of_them.items():
+        address = f"{github_repository.base_url}/repos/{github_repository.full_name}/{path}"
+        first = {
+            "Link": f'<{address}?sort=created&direction=asc&state=all&per_page=2&page=2>; rel="next"',
+            "ETag": '"1"',
+        }
+        github_repository.break_next(
+            "GET", f"/{path}", Fault(answer=Answer(200, json.dumps(given[:2]).encode(), first))
+        )
+    page = issues.changes("issues", since=None, etag="")
+    assert [one.title for one in page.items] == ["0", "1"]
+    assert page.is_cut, "it is asked for from the last change on"
+    assert [one.body for one in issues.said(1)] == ["0", "1", "2"]
 
 
 def test_commits_of_an_empty_repository_and_of_another_are_listed(
@@ -178,6 +203,4 @@ def test_an_app_gets_a_token_for_its_installation_and_a_new_one_before_that_ends
 
 
 def json_of(data: Any, status: int = 200) -> Fault:
-    import json
-
     return Fault(answer=Answer(status, json.dumps(data).encode()))

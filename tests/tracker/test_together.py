@@ -48,6 +48,22 @@ def test_a_worker_that_oversleeps_its_leases_begins_nothing_more_with_them(site:
     assert {row.state for row in site.rows()} == {"done"}
 
 
+def test_a_worker_that_was_suspended_before_it_began_begins_nothing(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bugs(site, 1)
+    read = owed_bugs.read
+
+    def oversleep(*given: Any, **named: Any) -> Any:
+        monkeypatch.setattr(owed_bugs, "read", read)
+        site.pass_time(seconds=LEASE_SECONDS + 1)
+        site.work()
+        return read(*given, **named)
+
+    monkeypatch.setattr(owed_bugs, "read", oversleep)
+    assert site.worker().round() == []
+    assert opened(site) == ["open"]
+    assert {row.state for row in site.rows()} == {"done"}
+
+
 def test_what_there_is_no_time_to_look_after_is_put_back_and_ended_by_others(
     site: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import Session
 from standins import faults
 from standins.faults import Answer, Fault
-from standins.github import GitHubRepository
+from standins.github import GitHubRepository, GitHubServer
 
 from workbench.tracker import outbox
 from workbench.tracker.worker import Done, work_once
@@ -106,6 +106,35 @@ def test_a_deleted_issue_is_told(site: Any, repository: GitHubRepository) -> Non
     (row,) = site.rows("close_issue")
     assert row.state == "parked"
     assert "This issue was deleted" in row.outcome
+
+
+def test_a_transferred_issue_gets_what_is_owed_and_its_link_follows(
+    site: Any, repository: GitHubRepository, github_server: GitHubServer
+) -> None:
+    """Before any list told of it. It has another number there, which is another issue's here."""
+    site.environ = {**site.environ, "WORKBENCH_GITHUB_POLL_SECONDS": "0"}
+    for key in ("a1b2c3d4e5f60718", "ffffffffffffffff"):
+        site.fail(key=key)
+        work(site)
+    other = github_server.new_repository()
+    for title in ("there before", "KeyError"):
+        other.ask("POST", "/issues", {"title": title})
+    github_server.proxy.move(f"/repos/{repository.full_name}/issues/1", f"/repos/{other.full_name}/issues/2")
+    site.owe("comment_issue", body={"text": "a word"})
+    for count in (2, 3):
+        site.fail()
+        site.owe("status_issue", f"count {count}")
+        work(site)
+        _word, standing = other.comments(2)
+        assert f"**Seen {count} times** by now" in standing
+    site.move("closed")
+    work(site)
+    assert {row.state for row in site.rows()} == {"done"}
+    assert [(issue["state"], issue["comments"]) for issue in other.issues()] == [("open", 0), ("closed", 2)]
+    assert [(site.issue(bug).repository, site.issue(bug).number) for bug in (1, 2)] == [
+        (other.full_name, 2),
+        (repository.full_name, 2),
+    ]
 
 
 def test_an_issue_whose_label_was_removed_is_found_by_another_database(site: Any, repository: GitHubRepository) -> None:

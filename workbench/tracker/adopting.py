@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy.engine import Engine
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from capture.event import Event, Fingerprint, Part, new_event_id
 from capture.store import creation, intake
 from capture.store.lifecycle import Actor
-from capture.store.tables import Bug, FingerprintRow, storable
+from capture.store.tables import Bug, FingerprintRow, Issue, storable
 from workbench.bugs.acts.linking import put_issue
 from workbench.bugs.acts.record import acting
 from workbench.errors import Refused
@@ -21,15 +22,27 @@ LABEL = "bug"
 _CHARACTERS = 10_000  # of the report
 
 
+def adoptable(session: Session, repository: str, seen: Iterable[object]) -> set[int]:
+    """Return the numbers of those issues that `adopt_labelled` may make bugs of: what is listed, without any lock."""
+    found = {one.found.number for one in seen if isinstance(one, Remote) and _is_meant(one)}
+    if not found:
+        return set()
+    linked = select(Issue.number).where(Issue.repository == repository, col(Issue.number).in_(found))
+    there: set[int] = set(session.exec(linked))
+    return found - there
+
+
 def adopt_labelled(session: Session, seen: Remote, *, now: datetime, project: str = "") -> Bug | None:
     """Make a bug of an open issue that carries our label, unless it is one of ours. Nothing is committed."""
-    if seen.is_pull or seen.found.state != "open" or LABEL not in (name.lower() for name in seen.labels):
+    if not _is_meant(seen) or was_adopted(session, seen, project):  # and unlinked since
         return None
-    if markers_in(seen.body):
-        return None  # opened by us, for this database or for another one
-    if was_adopted(session, seen, project):
-        return None  # and unlinked since
     return adopt(session, seen, by=seen.author or "somebody", project=project, now=now)
+
+
+def _is_meant(seen: Remote) -> bool:
+    if seen.is_pull or seen.found.state != "open" or LABEL not in (name.lower() for name in seen.labels):
+        return False
+    return not markers_in(seen.body)  # opened by us, for this database or for another one
 
 
 def adopt_by_hand(engine: Engine, seen: Remote, *, by: str, now: datetime) -> int:

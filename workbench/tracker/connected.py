@@ -51,6 +51,7 @@ class Connected:
             return False
         self.close()
         self.settings = settings
+        self._rests_until = datetime.min.replace(tzinfo=UTC)  # who was told to wait was another
         return True
 
     def is_free(self, now: datetime) -> bool:

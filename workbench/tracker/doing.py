@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlmodel import Session, col
 
 from capture.errors import CaptureError, EventUnreadable, StoreError
+from capture.store.engine import writing
 from capture.store.outbox import Kind
 from capture.store.tables import Bug
 from workbench.config import Config
@@ -115,9 +116,8 @@ class Doing:
         rest: list[Leased] = []
         for leased in batch:
             is_late = time.monotonic() > began + _BEGIN_SECONDS or (stop is not None and stop.is_set())
-            # A process that was suspended may wake up when others have its rows.
-            is_late = is_late or self._now() >= leased.until
-            if (is_late and (begun or failed)) or (failed and leased.kind in outbox.ISSUE_KINDS):
+            is_over = self._now() >= leased.until  # a process that was suspended may wake up when others have its rows
+            if is_over or (is_late and (begun or failed)) or (failed and leased.kind in outbox.ISSUE_KINDS):
                 rest.append(leased)
                 continue
             end = _tried(leased, partial(self._begin_one, leased, bugs, hands))
@@ -172,11 +172,11 @@ class Doing:
     def _settle(self, ended: Sequence[tuple[Leased, Outcome]]) -> list[Done]:
         if not ended:
             return []
-        now, writes = self._now(), self._connected.uncounted()
+        self._count_writes()
+        now = self._now()
 
         def also(session: Session, mine: set[int]) -> None:
             record(session, [(leased, outcome) for leased, outcome in ended if leased.id in mine], now=now)
-            budget.note(session, writes, now=now)  # last: all workers write to this row
 
         texts = [(leased, outcome.text) for leased, outcome in ended]
         try:
@@ -185,11 +185,18 @@ class Doing:
             if len(ended) > 1:
                 return [done for one in ended for done in self._settle([one])]
             return [self._belongs_to_another(*ended[0], error)]
-        self._connected.counted(writes)
         return [
             Done(leased.kind, leased.bug_id, outcome.text, "done" if leased.id in mine else "lost")
             for leased, outcome in ended
         ]
+
+    def _count_writes(self) -> None:
+        """Count what was sent to GitHub, by itself: all workers write to one row, and hold no bug while they wait."""
+        if writes := self._connected.uncounted():
+            with Session(writing(self._engine)) as session:
+                budget.note(session, writes, now=self._now())
+                session.commit()
+            self._connected.counted(writes)
 
     def _belongs_to_another(self, leased: Leased, outcome: Outcome, error: IntegrityError) -> Done:
         if (issue := outcome.issue) is None:
@@ -202,11 +209,9 @@ class Doing:
 
     def _fail(self, leased: Leased, failure: Failure) -> str:
         assert isinstance(failure, Temporary | Permanent)
-        now, writes = self._now(), self._connected.uncounted()
-        state = outbox.fail(
-            self._engine, leased, failure, now=now, also=lambda session: budget.note(session, writes, now=now)
-        )
-        self._connected.counted(writes)
+        self._count_writes()
+        now = self._now()
+        state = outbox.fail(self._engine, leased, failure, now=now)
         if leased.kind in outbox.ISSUE_KINDS:
             # The next try reads anew: the repository may have moved, the answer may have been cut.
             self._connected.close()

@@ -6,35 +6,23 @@ PyGithub's own retry would send a POST up to eleven times, and a lost answer wou
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import github
 import requests
 from github.GithubRetry import GithubRetry
-from github.Issue import Issue
 from github.Repository import Repository
 
-from workbench.tracker.failures import Failure, Gone, Permanent, Temporary, Uncertain
-from workbench.tracker.markers import markers_in
+from workbench.tracker.failures import Failure, Permanent, Temporary, Uncertain
+from workbench.tracker.marked import LABEL, Marked
 from workbench.tracker.port import Found
-from workbench.tracker.pulls import Pulls
 from workbench.tracker.refusals import Answer, refusal, without
 from workbench.tracker.settings import GitHubSettings
-from workbench.tracker.spans import Span
 
 TIMEOUT_SECONDS = 15
-LABEL = "bug"
 _LABEL_COLOR = "d73a4a"  # the colour that GitHub itself gives to this label
-
-# Our clock and GitHub's may differ, so what was written since a time of ours is looked for from a day before it.
-_CLOCKS_DIFFER = timedelta(days=1)
-
-# Whose issue may be taken for ours by its marker: a stranger must not be able to lay one out for us to adopt.
-_STRANGERS = frozenset({"NONE", "CONTRIBUTOR", "FIRST_TIMER", "FIRST_TIME_CONTRIBUTOR", "MANNEQUIN"})
 
 
 class _OnlyConnect(GithubRetry):
@@ -88,7 +76,8 @@ class GitHub:
                 # by a redirect, which PyGithub takes for success.
                 opened = self._api_of(repository).get_repo(repository)
                 int(opened.id)  # PyGithub takes any answer for a repository; without an id this raises
-            self._open[repository] = Issues(opened, login=self.login, token=self._token, count=self._count)
+                found = Issues(opened, login=self.login, token=self._token, count=self._count)
+            self._open[repository] = found
         return self._open[repository]
 
     def login(self) -> str:
@@ -122,35 +111,15 @@ class GitHub:
         return self._installed[owner]
 
 
-class Issues(Pulls):
+class Issues(Marked):
     """The issues of one repository, found by marker and written without ever being written twice by us."""
 
     def __init__(
         self, repository: Repository, *, login: Callable[[], str], token: str, count: Callable[[], None]
     ) -> None:
-        super().__init__(repository, token=token)
+        super().__init__(repository, login=login, token=token)
         self._count = count
-        self._ask_login = login
-        self._marked: dict[str, dict[int, Found]] = {}
-        self._issues = Span()
-        self._said: dict[tuple[int, str], set[int]] = {}  # ids of comments, by issue and marker
-        self._comments = Span()
-        self._hears_all = True
-        self._issue: Issue | None = None  # the last that was asked for by its number
         self._label_exists = False
-
-    def find(self, markers: set[str], *, since: datetime, as_of: float | None = None) -> list[Found]:
-        """Return the issues that hold one of `markers`, lowest number first.
-
-        All issues with our label are known, and all without it that were touched since `since` (they may have lost
-        the label, or never got it for want of rights). Search is not asked: it lags behind by minutes.
-        """
-        start = since - _CLOCKS_DIFFER
-        if not self._issues.holds(start, as_of):
-            with self._told("list issues"):
-                self._read(start)
-        found = {number: issue for marker in markers for number, issue in self._marked.get(marker, {}).items()}
-        return [found[number] for number in sorted(found)]
 
     def create(self, title: str, body: str) -> Found:
         """Open an issue with our label. Raises `Uncertain` when it may have been opened all the same."""
@@ -174,29 +143,11 @@ class Issues(Pulls):
             raise Uncertain(f"GitHub took the request to {doing}, but the issue is still {found.state}.")
         return found, True
 
-    def comments(self, number: int, marker: str, *, since: datetime, as_of: float | None = None) -> list[int]:
-        """Return the ids of the comments of an issue that hold `marker`, oldest first.
-
-        With `as_of` the list of the repository is asked, if there is one; an issue that was transferred from there is
-        not in it.
-        """
-        start = since - _CLOCKS_DIFFER
-        if as_of is not None and self._hears(start, as_of):
-            return sorted(self._said.get((number, marker), ()))
-        doing = f"list the comments of issue #{number}"
-        with self._told(doing):
-            where = {"since": f"{start.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
-            address = self._address(number) if as_of is None else f"/issues/{number}"
-            comments = self._whole(f"{address}/comments", where, doing)
-            return sorted(
-                int(one["id"]) for one in comments if marker in markers_in(one.get("body") or "") and self._is_ours(one)
-            )
-
     def comment(self, number: int, body: str) -> None:
         """Write a comment. Raises `Uncertain` when it may have been written all the same."""
-        doing, is_known = f"comment on issue #{number}", self._issue is not None and self._issue.number == number
+        doing = f"comment on issue #{number}"
         # Not looked up first: where the issue has moved, nothing is written, and the next try finds it.
-        address = self._address(number) if is_known else f"/issues/{number}"
+        address = self._last_address(number)
         with self._told(doing, writes=True):
             _status, _headers, written = self._ask("POST", f"{address}/comments", doing, body={"body": body})
             if not isinstance(written.get("id"), int):
@@ -225,70 +176,6 @@ class Issues(Pulls):
             except Permanent:
                 pass  # somebody else created it meanwhile (422), or the token may not (403, 404)
         self._label_exists = True
-
-    def _address(self, number: int) -> str:
-        """Return where an issue is by now: one that was transferred answers at another address."""
-        if self._issue is None or self._issue.number != number:
-            self._issue = self._repository.get_issue(number)
-        return str(self._issue.url)
-
-    def _read(self, start: datetime) -> None:
-        began = time.monotonic()
-        if self._issues.start is None:
-            self._take_in({"labels": LABEL})
-        self._take_in({"since": self._issues.since(start)})
-        self._issues.was_read(start, began)
-
-    def _take_in(self, where: dict[str, str]) -> None:
-        # By their numbers: in the order of their changes, one that changes while they are read moves others to a page
-        # that was read before.
-        asked = {"state": "all", "sort": "created", "direction": "asc", **where}
-        for issue in self._whole("/issues", asked, "list issues"):
-            at = datetime.fromisoformat(issue["updated_at"]).astimezone(UTC)
-            self._issues.saw(at)
-            markers, url = markers_in(issue.get("body") or ""), str(issue["html_url"])
-            if markers and "/pull/" not in url and self._is_ours(issue):
-                self._note(Found(self.full_name, int(issue["number"]), url, issue["state"], at), markers)
-
-    def _hears(self, start: datetime, as_of: float) -> bool:
-        """Read the list of all comments unless it was read late enough; return whether there is such a list."""
-        if self._hears_all and not self._comments.holds(start, as_of):
-            try:
-                with self._told("list comments"):
-                    self._hear(start)
-            except Gone:  # not every server that speaks GitHub's language has this list
-                self._hears_all = False
-        return self._hears_all
-
-    def _hear(self, start: datetime) -> None:
-        began = time.monotonic()
-        where = {"sort": "created", "direction": "asc", "since": self._comments.since(start)}
-        for comment in self._whole("/issues/comments", where, "list comments"):
-            self._comments.saw(datetime.fromisoformat(comment["updated_at"]).astimezone(UTC))
-            markers = markers_in(comment.get("body") or "")
-            if markers and self._is_ours(comment):
-                number = int(str(comment["issue_url"]).rpartition("/")[2])
-                for marker in markers:
-                    self._said.setdefault((number, marker), set()).add(int(comment["id"]))
-        self._comments.was_read(start, began)
-
-    def _is_ours(self, written: Mapping[str, Any]) -> bool:
-        if written.get("author_association") not in _STRANGERS:
-            return True
-        author = written.get("user")  # None once the account was deleted
-        return author is not None and (author.get("type") == "Bot" or author.get("login") == self._ask_login())
-
-    def _seen(self, issue: Issue, body: str | None = None) -> Found:
-        at = issue.updated_at.astimezone(UTC)
-        found = Found(self.full_name, issue.number, str(issue.html_url), issue.state, at)
-        return self._note(found, markers_in(body or issue.body or ""))
-
-    def _note(self, found: Found, markers: set[str]) -> Found:
-        if found.state not in ("open", "closed"):  # also None: PyGithub makes an issue of any answer below 400
-            raise ValueError("no issue in the answer")
-        for marker in markers:
-            self._marked.setdefault(marker, {})[found.number] = found
-        return found
 
     def _told(self, doing: str, *, writes: bool = False) -> Any:
         if writes:

@@ -1,13 +1,13 @@
 """What happens on GitHub comes to the bugs: lists of changes, read a little further every now and then.
 
-How far each list was read is kept in the database, so that any number of workers read it once. A cursor moves in
-the transaction that writes down what was read: a worker that dies in between has it read again, which changes
-nothing more. A little of what was read before is read again each time, for what GitHub listed late.
+How far each list was read is kept in the database, so that any number of workers read it once. A cursor moves
+when what was read is written down: a worker that dies before has it read again, which changes nothing more. A little
+of what was read before is read again each time, for what GitHub listed late.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -30,6 +30,7 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # when an issue was looked at that
 OVERLAP = timedelta(minutes=2)
 BEFORE = timedelta(days=14)  # so far back begins the first reading; commits keep the time of their branch
 _PAGES = 20  # of a list at a time
+_HANDFUL = 10  # items of a page that are noted in one transaction
 _REPOSITORIES = 50
 _LOOKS = 20  # at single issues at a time
 _LOOK_AGAIN = timedelta(days=1)  # at an issue of which no list tells: it may have been deleted or transferred
@@ -151,29 +152,34 @@ class Inbound:
             start, etag = page.items[-1].at, ""
 
     def _write(self, repository: str, read: _Read, page: Page, now: datetime) -> None:
+        # A few items a transaction, so that no bug is held from sites and people over a whole page. What was noted
+        # twice changes nothing more, so the cursor may move last.
+        for start in range(0, len(page.items), _HANDFUL):
+            with Session(writing(self._engine)) as session:
+                changed = self._note(session, repository, page.items[start : start + _HANDFUL], now)
+                noting.touch(session, changed, now=now)
+                session.commit()
+        newest = max((item.at for item in page.items), default=None)
+        since = max((at for at in (read.since, newest) if at is not None), default=now - BEFORE)
         # The key is the name that the list is asked by; what is in it carries the name that it has now.
-        with Session(writing(self._engine)) as session:
-            changed = self._note(session, repository, page, now)
-            newest = max((item.at for item in page.items), default=None)
-            since = max((at for at in (read.since, newest) if at is not None), default=now - BEFORE)
-            session.execute(
-                sa.update(_FEED)
-                .where(_FEED.c.repository.in_((read.repository, repository)), _FEED.c.kind == read.kind)
-                .values(
-                    since=sa.case((_FEED.c.since > since, _FEED.c.since), else_=since),
-                    etag="" if page.is_cut else page.etag,
-                    problem="",
-                )
+        mine = sa.and_(_FEED.c.repository.in_((read.repository, repository)), _FEED.c.kind == read.kind)
+        further = sa.case((_FEED.c.since > since, _FEED.c.since), else_=since)
+        with writing(self._engine).begin() as connection:
+            connection.execute(
+                sa.update(_FEED).where(mine).values(since=further, etag="" if page.is_cut else page.etag, problem="")
             )
-            noting.touch(session, changed, now=now)
-            session.commit()
 
-    def _note(self, session: Session, repository: str, page: Page, now: datetime) -> set[int]:
+    def _note(
+        self, session: Session, repository: str, items: Sequence[Remote | Said | Commit], now: datetime
+    ) -> set[int]:
+        adoptable: set[int] = set()
         if self._adopts:
-            creation.lock_numbers(session)  # before any lock on a bug
-        issues = [item for item in page.items if isinstance(item, Remote)]
-        comments = [item for item in page.items if isinstance(item, Said)]
-        commits = [item for item in page.items if isinstance(item, Commit)]
+            adoptable = adopting.adoptable(session, repository, items)
+            if adoptable:
+                creation.lock_numbers(session)  # before any lock on a bug
+        issues = [item for item in items if isinstance(item, Remote)]
+        comments = [item for item in items if isinstance(item, Said)]
+        commits = [item for item in items if isinstance(item, Commit)]
         numbers = {item.found.number for item in issues} | {one.number for one in comments}
         named = naming.named_by(session, repository, [*(item for item in issues if item.is_pull), *commits])
         rows = noting.linked(session, repository, numbers, also=named)
@@ -185,7 +191,7 @@ class Inbound:
                 noting.note_issue(session, row, item, now=now)
                 if row.comments != had and is_unlisted:
                     row.synced_at = _LONG_AGO
-            elif self._adopts:
+            elif item.found.number in adoptable:
                 adopting.adopt_labelled(session, item, now=now)
         changed = {
             row.bug_id
@@ -201,6 +207,8 @@ class Inbound:
         for bug_id, repository, number in self._to_look_at(now):
             try:
                 there = issues(repository)
+                if there.full_name != repository:
+                    self._rename(repository, there.full_name)
                 seen: Remote | None = None
                 comments: list[Said] = []
                 try:
@@ -215,7 +223,7 @@ class Inbound:
             with Session(writing(self._engine)) as session:
                 lock_bugs(session, [bug_id])
                 row = session.get(Issue, bug_id)
-                if row is not None and (row.repository, row.number) == (repository, number):
+                if row is not None and row.number == number and row.repository in (repository, there.full_name):
                     if seen is None:
                         noting.note_gone(session, row, now=now)
                     else:

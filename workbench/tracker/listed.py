@@ -19,7 +19,7 @@ _TEXT = 65_536
 
 def remote(data: Mapping[str, Any]) -> Remote:
     """Return an issue or pull request. Raises `ValueError` for what is neither."""
-    repository, number = _place(str(data.get("url", "")))
+    repository, number = place(str(data.get("url", "")))
     state = data.get("state")
     if state not in ("open", "closed") or data.get("number") != number:
         raise ValueError("no issue in the answer")
@@ -44,7 +44,7 @@ def remote(data: Mapping[str, Any]) -> Remote:
 
 def said(data: Mapping[str, Any]) -> Said:
     """Return a comment. Raises `ValueError` for what is none."""
-    _repository, number = _place(str(data.get("issue_url", "")))
+    _repository, number = place(str(data.get("issue_url", "")))
     return Said(
         id=int(data["id"]),
         number=number,
@@ -71,7 +71,8 @@ def commit(data: Mapping[str, Any]) -> Commit:
     )
 
 
-def _place(url: str) -> tuple[str, int]:
+def place(url: str) -> tuple[str, int]:
+    """Return the repository and number of an issue by its address in the API. Raises `ValueError` for another."""
     found = _ISSUE.search(url)
     if found is None:
         raise ValueError("no issue in the answer")

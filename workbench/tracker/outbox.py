@@ -20,12 +20,15 @@ from sqlmodel import Session, col
 from capture.store.engine import writing
 from capture.store.outbox import KINDS, Kind
 from capture.store.tables import OutboxRow, table_of
+from workbench.bugs.acts.linking import UNLINKED
 from workbench.errors import NotFound, Refused
 from workbench.tracker.backoff import MOST_ATTEMPTS, wait_after
 from workbench.tracker.failures import Permanent, Temporary
 from workbench.tracker.locks import lock_bugs
+from workbench.tracker.once import SETTLES_WITHIN
 
-# Longer than the longest action with all its time limits; a worker that died holds its row back for so long.
+# Longer than the longest action with all its time limits; a worker that died where nobody can know it holds its rows
+# back for so long.
 LEASE_SECONDS = 300
 
 # Rows of one bug are done in their order, but a file need not wait for GitHub.
@@ -96,6 +99,30 @@ def put_back(engine: Engine, leased: Collection[Leased]) -> None:
         session.commit()
 
 
+def let_go_of_dead(engine: Engine, is_gone: Callable[[str], bool], now: datetime) -> int:
+    """Free what workers hold of which `is_gone` knows that they are dead; return how many rows that were.
+
+    What they had begun counts as a try, as when a lease runs out. What goes to GitHub is due once a request that died
+    with its worker's last breath has arrived or never will: looked for sooner, it would be sent again.
+    """
+    held = sa.and_(col(OutboxRow.state) == _DUE, col(OutboxRow.leased_until) > now)
+    with Session(engine) as session:
+        names = session.scalars(sa.select(col(OutboxRow.leased_by)).where(held).distinct())
+        dead = [name for name in names if name is not None and is_gone(name)]
+    if not dead:
+        return 0
+    with Session(writing(engine)) as session:
+        theirs = (
+            sa.select(col(OutboxRow.id)).where(held, col(OutboxRow.leased_by).in_(dead)).order_by(col(OutboxRow.id))
+        )
+        ids = session.scalars(theirs.with_for_update(skip_locked=True)).all()  # others free the same ones
+        due_at = sa.case((col(OutboxRow.kind).in_(FILE_KINDS), col(OutboxRow.due_at)), else_=now + SETTLES_WITHIN)
+        freed = sa.update(OutboxRow).where(col(OutboxRow.id).in_(ids))
+        session.execute(freed.values(leased_by=None, leased_until=None, due_at=due_at))
+        session.commit()
+    return len(ids)
+
+
 def is_owed(engine: Engine, kinds: Collection[Kind], now: datetime) -> bool:
     """Return whether `lease` would find a row. Only reads, so that an idle worker never takes the write lock."""
     with Session(engine) as session:
@@ -148,7 +175,6 @@ def fail(
     *,
     now: datetime,
     wait: Callable[[int], timedelta] = wait_after,
-    also: Callable[[Session], None] | None = None,
 ) -> str:
     """Put the row back for a later try, or park it: at once when trying again cannot help, or after the last try.
 
@@ -166,8 +192,6 @@ def fail(
         ended = session.execute(_mine(leased).values(leased_by=None, leased_until=None, **values))
         if not cast("CursorResult[Any]", ended).rowcount:
             return "lost"
-        if also is not None:
-            also(session)
         session.commit()
     return str(values["state"])
 
@@ -188,6 +212,20 @@ def retry(engine: Engine, row_id: int, *, now: datetime) -> None:
         row.state, row.attempts, row.due_at, row.done_at = "due", 0, now, None
         row.leased_by = row.leased_until = None
         session.commit()
+
+
+def set_aside() -> sa.ColumnElement[bool]:
+    """The rows that failed for good: parked, and not because a person unlinked an issue and wants none."""
+    return sa.and_(col(OutboxRow.state) == "parked", col(OutboxRow.outcome) != UNLINKED)
+
+
+def retry_parked(engine: Engine, *, now: datetime) -> int:
+    """Make all rows that were set aside due again, as `retry` makes one; return how many there were."""
+    with Session(writing(engine)) as session:
+        parked = sa.update(OutboxRow).where(set_aside())
+        again = session.execute(parked.values(state="due", attempts=0, due_at=now, done_at=None))
+        session.commit()
+    return int(cast("CursorResult[Any]", again).rowcount)
 
 
 def _next(kinds: Collection[Kind], now: datetime, most: int, *, lock: bool = True) -> Any:

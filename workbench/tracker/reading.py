@@ -9,8 +9,9 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from requests.utils import parse_header_links
 
@@ -20,6 +21,7 @@ from workbench.tracker.port import Feed, Page, Remote, Said
 from workbench.tracker.refusals import Answer, refusal, without
 
 _PER_PAGE, _PAGES = 100, 10
+_Item = TypeVar("_Item")
 _LISTS: Mapping[Feed, tuple[str, dict[str, str], Callable[[Mapping[str, Any]], Any]]] = {
     "issues": ("/issues", {"state": "all", "sort": "updated", "direction": "asc"}, listed.remote),
     "comments": ("/issues/comments", {"sort": "updated", "direction": "asc"}, listed.said),
@@ -55,19 +57,6 @@ class Reading(ABC):
     def _told(self, doing: str, *, writes: bool = False) -> AbstractContextManager[None]:
         """Turn whatever goes wrong inside into a `Failure` that says what was being done."""
 
-    def edit_comment(self, number: int, comment_id: int, body: str) -> bool:
-        """Make `body` the text of a comment of ours; return whether that changed it. Raises `Gone` without it."""
-        doing, path = f"edit a comment of issue #{number}", f"/issues/comments/{comment_id}"
-        with self._told(doing):
-            _status, _headers, comment = self._ask("GET", path, doing)
-            if listed.said(comment).number != number:
-                raise ValueError("a comment of another issue")
-        if str(comment.get("body") or "").split() == body.split():
-            return False
-        with self._told(doing, writes=True):
-            listed.said(self._ask("PATCH", path, doing, body={"body": body})[2])
-        return True
-
     def changes(self, feed: Feed, *, since: datetime | None, etag: str) -> Page:
         """Return what of a list has changed since then, the earliest change first; `since` itself is included.
 
@@ -78,21 +67,21 @@ class Reading(ABC):
         if since is not None:
             where = {**where, "since": f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
         doing, items = f"list {feed}", []
-        for page in range(1, _PAGES + 1):
+        address, asked = path, {**where, "per_page": str(_PER_PAGE)}
+        for page in range(_PAGES):
             with self._told(doing):
-                asked = {**where, "per_page": str(_PER_PAGE), "page": str(page)}
-                status, headers, data = self._ask("GET", path, doing, asked, etag=etag if page == 1 else "")
+                status, headers, data = self._ask("GET", address, doing, asked, etag="" if page else etag)
                 if status == 304:
                     return Page((), etag, is_new=False)
                 if not isinstance(data, list):
                     raise ValueError("no list in the answer")
-                batch = [read(item) for item in data]
+                batch = [self._named(read(item)) for item in data]
                 self._refuse_moved(batch, since, doing)
             items += batch
-            told = str(headers.get("etag", ""))[:200] if page == 1 else ""
-            if len(batch) < _PER_PAGE:
-                return Page(items, told)
-            if feed != "commits" and (since is None or items[-1].at > since):
+            address, asked = _next_page(headers), {}
+            if not address:
+                return Page(items, "" if page else str(headers.get("etag", ""))[:200])
+            if feed != "commits" and batch and (since is None or items[-1].at > since):
                 return Page(items, is_cut=True)
         return Page(items, is_cut=feed != "commits")
 
@@ -104,24 +93,25 @@ class Reading(ABC):
             data = self._ask("GET", "/issues", doing, where)[2]
             if not isinstance(data, list):
                 raise ValueError("no list in the answer")
-            return [issue for issue in map(listed.remote, data) if not issue.is_pull]
+            return [self._named(issue) for issue in map(listed.remote, data) if not issue.is_pull]
 
     def look(self, number: int) -> Remote:
         """Return one issue or pull request, wherever it was transferred to. Raises `Gone` where it is no more."""
         doing = f"read issue #{number}"
         with self._told(doing):
-            return listed.remote(self._ask("GET", f"/issues/{number}", doing)[2])
+            return self._named(listed.remote(self._ask("GET", f"/issues/{number}", doing)[2]))
 
     def said(self, number: int) -> list[Said]:
         """Return the latest comments of an issue, oldest first."""
         doing = f"list the comments of issue #{number}"
         with self._told(doing):
             comments: list[Said] = []
-            for page in range(1, _PAGES + 1):
-                where = {"per_page": str(_PER_PAGE), "page": str(page)}
-                batch = self._ask("GET", f"/issues/{number}/comments", doing, where)[2]
+            address, asked = f"/issues/{number}/comments", {"per_page": str(_PER_PAGE)}
+            for _page in range(_PAGES):
+                _status, headers, batch = self._ask("GET", address, doing, asked)
                 comments = [*comments, *(listed.said(one) for one in batch)][-_PER_PAGE:]
-                if len(batch) < _PER_PAGE:
+                address, asked = _next_page(headers), {}
+                if not address:
                     break
             return comments
 
@@ -133,8 +123,20 @@ class Reading(ABC):
             if not isinstance(data, list):
                 raise ValueError("no list in the answer")
             yield from data
-            links = parse_header_links(str(headers.get("link", "")))
-            address, asked = next((link["url"] for link in links if link.get("rel") == "next"), ""), {}
+            address, asked = _next_page(headers), {}
+
+    def _place(self, url: str) -> tuple[str, int]:
+        """Return the repository and number of an issue, by its address: it may have been transferred.
+
+        The repository is called what it calls itself: an address may write its name in another case.
+        """
+        repository, number = listed.place(url)
+        return self.full_name if repository.lower() == self.full_name.lower() else repository, number
+
+    def _named(self, item: _Item) -> _Item:
+        if not isinstance(item, Remote) or item.found.repository.lower() != self.full_name.lower():
+            return item
+        return replace(item, found=replace(item.found, repository=self.full_name))
 
     def _refuse_moved(self, batch: list[Any], since: datetime | None, doing: str) -> None:
         """A list that was redirected after a rename has lost its query: it is asked again at its new address."""
@@ -171,3 +173,9 @@ class Reading(ABC):
             answer = Answer(status, without(self._token, said), {name: str(value) for name, value in headers.items()})
             raise refusal(answer, f"{doing} in {self.full_name}", writes=verb != "GET")
         return status, headers, data
+
+
+def _next_page(headers: Mapping[str, Any]) -> str:
+    """Return the address of the next page, or nothing: how many a page holds is the server's to say, and not ours."""
+    links = parse_header_links(str(headers.get("link", "")))
+    return str(next((link["url"] for link in links if link.get("rel") == "next"), ""))

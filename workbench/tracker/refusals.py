@@ -75,8 +75,10 @@ def _cure(status: int) -> str:
     return {
         401: "The token, or the key of the App, is not valid (any more): put a new one into GITHUB_TOKEN, then retry.",
         403: "The token may not do this: give it write access to issues, or unlock the issue, then retry.",
-        404: "Check github.repository, and that the token may see it and that the issue was not deleted, then retry.",
-        410: "Issues are switched off there, or this one was deleted: switch them on, then retry.",
+        404: "Check github.repository, and that the token may see it; if it was the issue that was deleted, let go of "
+        "it (workbench bugs unlink). Then retry.",
+        410: "If issues are switched off there, switch them on; if this one was deleted, let go of it "
+        "(workbench bugs unlink). Then retry.",
         413: "What was sent is too large for GitHub.",
         422: "GitHub does not accept what was sent; after a change, retry.",
         451: "GitHub has taken the repository down.",

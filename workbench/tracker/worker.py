@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import secrets
-import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -26,6 +23,7 @@ from workbench.tracker.doing import TOGETHER, Doing, Done, Stop
 from workbench.tracker.fix_releases import FixReleases
 from workbench.tracker.inbound import Inbound
 from workbench.tracker.logins import Logins
+from workbench.tracker.presence import is_gone, worker_name
 from workbench.tracker.reconcile import owe_missing_issues
 from workbench.tracker.settings import github_settings
 from workbench.tracker.standing import owe_standing
@@ -35,6 +33,7 @@ __all__ = ["Done", "Worker", "utc_now", "work_once"]
 POLL_SECONDS = 0.5
 _AFTER_TROUBLE_SECONDS = 2.0
 _LOOK_FOR_UNTOLD = timedelta(seconds=30)
+_LOOK_FOR_DEAD = timedelta(seconds=5)
 _SHARE_OF_COUNTS = 0.75  # of the hourly writes
 
 logger = logging.getLogger(__name__)
@@ -78,7 +77,7 @@ class Worker:
         connect: Connect = connect_github,
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
-        self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.name = worker_name()
         self.status = ""
         self._problem = ""
         self._config = config
@@ -92,6 +91,7 @@ class Worker:
         self._fix_releases = FixReleases(engine, config.repo)
         self._inbound: Inbound | None = None
         self._looked_for_untold = datetime.min.replace(tzinfo=UTC)
+        self._looked_for_dead = datetime.min.replace(tzinfo=UTC)
         self._logins = Logins(config)
 
     def run(self, stop: threading.Event) -> None:
@@ -122,6 +122,7 @@ class Worker:
         if reads:
             self._keep_up()  # before what is due: what was done there may owe a bug file
         self._owe_standing()
+        self._let_go_of_dead()
         done: list[Done] = []
         while stop is None or not stop.is_set():
             leased = self._next(kinds, self._now())
@@ -166,6 +167,13 @@ class Worker:
         # What people wait for finds room, however many counts there are to tell.
         if not settings.hourly_writes or spent < settings.hourly_writes * _SHARE_OF_COUNTS:
             yield outbox.LAST_KINDS, 1
+
+    def _let_go_of_dead(self) -> None:
+        """Take over, now and then, what workers of this machine held when they died."""
+        now = self._now()
+        if now >= self._looked_for_dead + _LOOK_FOR_DEAD:
+            self._looked_for_dead = now
+            outbox.let_go_of_dead(self._engine, is_gone, now)
 
     def _owe_standing(self) -> None:
         settings, now = self._connected.settings, self._now()
