@@ -6,7 +6,8 @@ import asyncio
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -82,12 +83,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def make_app(clinic: Path, clock: Clock) -> Callable[..., WorkbenchApp]:
+def make_app(clinic: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Callable[..., WorkbenchApp]:
     """Return apps on the folder's store; the threads in the background run only when asked for."""
+    monkeypatch.delenv("TEXTUAL_THEME", raising=False)
 
     def make(*, background: bool = False) -> WorkbenchApp:
         app = WorkbenchApp(config.load(start=clinic, environ={}), clock=clock)
-        app.theme = "workbench"
         app.desk.person = "Ada Tester <ada@example.com>"
         if not background:
             app._background.start = lambda: None  # type: ignore[method-assign]
@@ -112,6 +113,7 @@ def settle() -> Callable[[Any], Any]:
                     screen._reading or screen._then or getattr(screen, "is_behind", False) for screen in screens
                 )
                 and await at_rest(app, within=0)
+                and (app._exit or not (app._batch_count or _is_undrawn(app.screen)))  # who leaves draws no more
             ):
                 return
         raise AssertionError("the screen did not settle")
@@ -154,6 +156,19 @@ def _has_messages(app: Any) -> bool:
     return any(pump._message_queue is not None and not pump._message_queue.empty() for pump in (app, *screens))
 
 
+def _is_undrawn(screen: Any) -> bool:
+    """Whether something of the screen is still to be laid out or painted: a timer does it, no message tells of it."""
+    nodes = screen.walk_children(with_self=True)
+    return bool(screen._dirty_widgets or screen._callbacks) or any(
+        node._next_callbacks
+        or node._layout_required
+        or node._repaint_required
+        or node._scroll_required
+        or node._refresh_styles_required
+        for node in nodes
+    )
+
+
 @pytest.fixture
 def eventually() -> Callable[..., Any]:
     """Return a coroutine function that waits until a condition holds, and fails when it does not in time."""
@@ -177,6 +192,52 @@ def text_of() -> Callable[[Any], str]:
         return "\n".join(strip.text.rstrip() for strip in strips)
 
     return text
+
+
+class Shown:
+    """An app as a person has it before them."""
+
+    def __init__(self, app: WorkbenchApp, pilot: Any, settle: Any, text_of: Any) -> None:
+        self.app, self.pilot = app, pilot
+        self._settle, self._text_of = settle, text_of
+
+    @property
+    def screen(self) -> Any:
+        """The screen in front."""
+        return self.app.screen
+
+    @property
+    def text(self) -> str:
+        """What it shows, as lines of text."""
+        return str(self._text_of(self.app.screen))
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, and wait until all that they asked for is shown."""
+        await self.pilot.press(*keys)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until all that was asked for is shown."""
+        await self._settle(self.pilot)
+
+
+@pytest.fixture
+def visit(
+    make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> Callable[..., AbstractAsyncContextManager[Shown]]:
+    """Return what opens the app in a terminal of a size, and presses the first keys."""
+
+    @asynccontextmanager
+    async def visit(*keys: str, size: tuple[int, int] = (110, 40), background: bool = False) -> AsyncIterator[Shown]:
+        app = make_app(background=background)
+        async with app.run_test(size=size) as pilot:
+            shown = Shown(app, pilot, settle, text_of)
+            await shown.settle()
+            if keys:
+                await shown.press(*keys)
+            yield shown
+
+    return visit
 
 
 @pytest.fixture

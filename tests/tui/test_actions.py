@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import Engine
@@ -16,7 +15,6 @@ from workbench.bugs import queries
 from workbench.bugs.rows import BugRow
 from workbench.tui import actions
 from workbench.tui.actions import ACTIONS, FOOTER_MOST, PLACES, Here
-from workbench.tui.key_reference import markdown
 from workbench.tui.screens.bug import BugScreen
 from workbench.tui.screens.bugs import BugsScreen
 from workbench.tui.screens.compare import CompareScreen
@@ -78,10 +76,6 @@ def test_a_full_footer_keeps_the_way_to_the_rest(row: BugRow) -> None:
     assert len(offered) == FOOTER_MOST
     assert {"signoff", "mark", "help"} <= set(offered)
     assert "quit" not in offered
-
-
-def test_documentation_is_made_from_the_table() -> None:
-    assert (Path(__file__).parents[2] / "docs" / "keys.md").read_text() == markdown()
 
 
 def test_every_key_of_a_place_is_on_its_help_sheet(row: BugRow) -> None:

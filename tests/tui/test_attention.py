@@ -82,17 +82,11 @@ def test_a_way_that_is_none_is_refused_at_the_start(clinic: Any) -> None:
 
 
 @pytest.mark.anyio
-async def test_it_is_said_where_the_person_is(
-    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
-) -> None:
-    app = make_app()
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settle(pilot)
-        await pilot.press("enter")
-        await settle(pilot)
-        app.post_message(Needed(("B-004: the agent asks you; s shows it.",)))
-        await settle(pilot)
-        assert "B-004: the agent asks you" in text_of(app.screen)
+async def test_it_is_said_where_the_person_is(seeded: Engine, visit: Any) -> None:
+    async with visit("enter", size=(100, 30)) as shown:
+        shown.app.post_message(Needed(("B-004: the agent asks you; s shows it.",)))
+        await shown.settle()
+        assert "B-004: the agent asks you" in shown.text
 
 
 @pytest.mark.anyio

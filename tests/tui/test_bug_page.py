@@ -173,7 +173,7 @@ def test_what_is_still_owed_is_told(page_of: Callable[[int], BugPage]) -> None:
     due = replace(page.owed[0], state="due", attempts=2, outcome="timeout", kind="open_issue")
     fresh = replace(due, attempts=0, outcome="", kind="odd")
     shown = text(replace(page, owed=(due, fresh)))
-    assert "○ owed: open the issue · 2 attempts  timeout" in shown
+    assert "○ owed: open the issue · 2 attempts\n      timeout" in shown
     assert "○ owed: odd" in shown
 
 
@@ -334,7 +334,8 @@ def test_the_outside_shows_the_latest_writing_of_the_file_and_what_waits_for_git
     assert [made.text.strip() for made in owed_lines(rows, 120)] == [
         "○ owed: close the issue",
         "✓ write the bug file  wrote B-007.md",
-        "○ owed: open the issue · 2 attempts  no answer",
+        "○ owed: open the issue · 2 attempts",
+        "no answer",
         "What is owed to GitHub waits for a worker that knows the repository: the setting github.repository.",
     ]
-    assert len(list(owed_lines(rows[1:], 120))) == 2
+    assert len(list(owed_lines(rows[1:], 120))) == 3

@@ -88,6 +88,11 @@ def test_a_wider_line_shows_more_columns_and_never_fewer() -> None:
     assert all(after >= before - 1 for before, after in itertools.pairwise(counts))
 
 
+def test_a_roomy_line_has_room_for_method_and_route() -> None:
+    for width, least in ((198, 31), (298, 40)):
+        assert next(place.width for place in fitted(width) if place.column.id == "route") >= least
+
+
 def test_a_column_that_was_chosen_comes_before_those_that_were_not() -> None:
     chosen = Chosen().toggled("level")
     assert "level" in ids(98, chosen)

@@ -13,7 +13,8 @@ from capture.testing import NOW
 from workbench import config, fixing, signoff
 from workbench.fixing import Terms
 from workbench.tui.background import Background, Tell
-from workbench.tui.desk import Desk, Launch
+from workbench.tui.desk import Desk
+from workbench.tui.session_desk import Launch
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[Any, ...], d
 
 
 def test_a_launch_goes_down_with_what_was_filled_in(desk: Desk, calls: Any) -> None:
-    assert desk.launch(4, Launch(base="", model="opus", max_cost_usd=2.0, note="n", rehearse="happy")) == "row"
+    assert desk.sessions.launch(4, Launch(base="", model="opus", max_cost_usd=2.0, note="n", rehearse="happy")) == "row"
     name, args, named = calls[0]
     options = fixing.LaunchOptions(rehearse="happy", model="opus", max_cost_usd=2.0, note="n", base=None)
     assert (name, args) == ("launch", (desk.config, desk.engine, 4))
@@ -57,12 +58,12 @@ def test_a_launch_goes_down_with_what_was_filled_in(desk: Desk, calls: Any) -> N
 
 
 def test_terms_are_those_of_a_launch_on_the_bug(desk: Desk, calls: Any) -> None:
-    assert desk.terms(4) == Terms(rehearse="happy", notice="")
+    assert desk.sessions.terms(4) == Terms(rehearse="happy", notice="")
     assert calls == [("terms", (desk.config, desk.engine, 4), {"now": NOW})]
 
 
 def test_resuming_and_rejecting_go_down_in_the_person_s_name(desk: Desk, calls: Any) -> None:
-    desk.resume("s", "go on")
+    desk.sessions.resume("s", "go on")
     desk.reject(3, "no")
     assert [(name, args[2], named["by"]) for name, args, named in calls] == [
         ("resume", "s", "Ada"),

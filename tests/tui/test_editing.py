@@ -18,10 +18,11 @@ from sqlalchemy.engine import Engine
 
 from capture.testing import NOW, make_event
 from workbench import config
+from workbench.bugs.source_files import Source
 from workbench.errors import NotFound
 from workbench.tui import editor
 from workbench.tui.app import WorkbenchApp
-from workbench.tui.desk import Desk, Source
+from workbench.tui.desk import Desk
 from workbench.tui.screens import editing
 from workbench.tui.screens.bug import BugScreen
 

@@ -13,16 +13,16 @@ from textual.widgets import Checkbox, Input
 from workbench.errors import ConfigurationError
 from workbench.fixing import Spent, Terms
 from workbench.tui.app import WorkbenchApp
-from workbench.tui.desk import Launch
 from workbench.tui.screens.bugs import BugsScreen
 from workbench.tui.screens.launch import LaunchScreen
 from workbench.tui.screens.session import SessionScreen
+from workbench.tui.session_desk import Launch
 
 pytestmark = pytest.mark.anyio
 
 
 async def open_form(app: WorkbenchApp, pilot: Any, settle: Any, terms: Terms) -> LaunchScreen:
-    app.desk.terms = lambda _number: terms  # type: ignore[method-assign]
+    app.desk.sessions.terms = lambda _number: terms  # type: ignore[method-assign]
     await settle(pilot)
     await pilot.press("j", "f")
     await settle(pilot)
@@ -69,7 +69,7 @@ async def test_the_setting_ticks_it_and_a_person_may_still_want_the_real_model(
 
     async with app.run_test(size=(100, 36)) as pilot:
         form = await open_form(app, pilot, settle, Terms(rehearse="other"))
-        app.desk.launch = launch  # type: ignore[method-assign]
+        app.desk.sessions.launch = launch  # type: ignore[method-assign]
         assert "The setting agent.rehearse asks for a rehearsal." in text_of(form)
         for ticked in (True, False):
             form.query_one("#rehearsal", Checkbox).value = ticked
@@ -86,11 +86,11 @@ async def test_enter_launches_what_is_filled_in_and_shows_the_session(
 
     def launch(number: int, wanted: Launch) -> Any:
         launched.append((number, wanted))
-        return app.desk.latest_session(1)
+        return app.desk.sessions.latest_session(1)
 
     async with app.run_test(size=(100, 36)) as pilot:
         form = await open_form(app, pilot, settle, Terms(rehearse=None))
-        app.desk.launch = launch  # type: ignore[method-assign]
+        app.desk.sessions.launch = launch  # type: ignore[method-assign]
         form.query_one("#base", Input).value = "main"
         await pilot.press(*"be kind", "tab", "space")
         form.query_one("#cost", Input).value = "$3"
@@ -131,7 +131,7 @@ async def test_what_keeps_it_from_being_launched_is_told_and_nothing_is_lost(
 
     async with app.run_test(size=(100, 36)) as pilot:
         form = await open_form(app, pilot, settle, Terms(rehearse="happy"))
-        app.desk.launch = launch  # type: ignore[method-assign]
+        app.desk.sessions.launch = launch  # type: ignore[method-assign]
         await pilot.press(*"note", "enter")
         await eventually(lambda: "✗ There is no git repository here." in text_of(form))
         await eventually(lambda: "Run git init." in text_of(form))
@@ -178,7 +178,7 @@ async def test_without_a_sandbox_a_real_model_takes_an_extra_yes(
     async with app.run_test(size=(100, 40)) as pilot:
         terms = Terms(rehearse=None, no_sandbox="socat is missing", cure="Install socat.")
         form = await open_form(app, pilot, settle, terms)
-        app.desk.launch = launch  # type: ignore[method-assign]
+        app.desk.sessions.launch = launch  # type: ignore[method-assign]
         assert "NO SANDBOX: socat is missing." in text_of(form)
         await pilot.press("enter")
         await settle(pilot)

@@ -19,8 +19,9 @@ from workbench.tui.bars import KeyBar
 from workbench.tui.bug_list import BugList
 from workbench.tui.desk import Asked
 from workbench.tui.filter_box import FilterBox, Suggestions
+from workbench.tui.heading import Heading
 from workbench.tui.remembered import Memory
-from workbench.tui.tabs import Heading, Tabs, _told
+from workbench.tui.tabs import Tabs, _told
 from workbench.tui.views import BUILT_IN
 
 pytestmark = pytest.mark.anyio
@@ -315,3 +316,21 @@ async def test_the_narrowest_footer_has_the_way_to_the_help(seeded: Engine, play
     (shown,) = await play("4", look=footer, size=(80, 24))
     assert "v sign-off" in shown
     assert "? help" in shown
+
+
+async def test_the_tabs_say_at_once_what_became_of_an_act(seeded: Engine, visit: Any) -> None:
+    async with visit(size=(120, 24)) as shown:
+        assert "5 Muted 0" in shown.text
+        await shown.press("j", "m", "h")
+        assert "5 Muted 1" in shown.text
+
+
+async def test_a_toast_leaves_the_status_line_and_the_keys_in_sight(seeded: Engine, make_app: Any, settle: Any) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 24), notifications=True) as pilot:
+        await settle(pilot)
+        for key in ("j", "m", "h"):
+            await pilot.press(key)
+            await settle(pilot)
+        bottom = max(toast.region.bottom for toast in app.screen.query("Toast"))
+        assert bottom <= app.screen.query_one("#status").region.y

@@ -63,6 +63,49 @@ asyncio.run(main())
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
+def test_the_first_frame_is_drawn_before_the_list_is_loaded(clinic: Path) -> None:
+    """Nor is a frozen dataclass of ours made for it: each takes as long as ten named tuples."""
+    program = """
+import asyncio, sys
+from workbench import config
+from workbench.tui.app import WorkbenchApp
+
+async def main():
+    WorkbenchApp.on_ready = lambda self: None
+    app = WorkbenchApp(config.load())
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert "Opening the database" in "".join(strip.text for strip in app.screen._compositor.render_strips())
+        loaded = {name: module for name, module in sys.modules.items() if name.startswith("workbench.tui")}
+        print([name for name in loaded if name.endswith(("bugs", "columns", "prompts", "remembered", "background"))])
+        made = {each for module in loaded.values() for each in vars(module).values() if isinstance(each, type)}
+        ours = [each for each in made if each.__module__ in loaded and hasattr(each, "__dataclass_params__")]
+        print([each.__name__ for each in ours if each.__dataclass_params__.frozen])
+
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=clinic, capture_output=True, text=True, check=False)
+    assert (done.stdout.split("\n"), done.stderr) == (["[]", "[]", ""], "")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_the_list_takes_the_place_of_the_first_frame_unseen(
+    make_app: Any, text_of: Any, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    frames = []
+    monkeypatch.setattr(WorkbenchApp, "_open", lambda self: None)
+    for changes in ({}, {"on_ready": lambda self: None}):
+        for name, change in changes.items():
+            monkeypatch.setattr(WorkbenchApp, name, change)
+        app = make_app()
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            frames.append((type(app.screen).__name__, text_of(app.screen)))
+    (listed, first), (opening, second) = frames
+    assert (listed, opening) == ("BugsScreen", "OpeningScreen")
+    assert first == second
+
+
 def test_a_missing_database_ends_with_message_cure_and_exit_code(clinic: Path) -> None:
     with Terminal([sys.executable, "-c", OPEN], env=environment(), cwd=clinic) as terminal:
         shown = terminal.wait_for("workbench db upgrade")
@@ -70,6 +113,15 @@ def test_a_missing_database_ends_with_message_cure_and_exit_code(clinic: Path) -
     assert "workbench: There is no database at" in shown
     assert "workbench db upgrade" in shown
     assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize("key", ["q", "ctrl+c"])
+def test_a_database_that_does_not_answer_keeps_nobody_from_leaving(clinic: Path, key: str) -> None:
+    waits = "import threading; from workbench.tui.desk import Desk; Desk.open = lambda self: threading.Event().wait(); "
+    with Terminal([sys.executable, "-c", waits + OPEN], env=environment(), cwd=clinic) as terminal:
+        terminal.wait_for("Opening the database")
+        terminal.press(key)
+        assert terminal.wait_for_exit() == 0
 
 
 def test_a_hangup_ends_it_even_where_hangups_are_ignored(clinic: Path, store: Engine) -> None:
@@ -80,11 +132,26 @@ def test_a_hangup_ends_it_even_where_hangups_are_ignored(clinic: Path, store: En
         assert terminal.wait_for_exit() == 130
 
 
+def test_a_key_typed_ahead_of_the_first_paint_keeps_the_store_from_nothing(clinic: Path, store: Engine) -> None:
+    """What was put in front before anything was drawn is read all the same."""
+    with Terminal([sys.executable, "-c", OPEN], env=environment(), cwd=clinic) as terminal:
+        terminal.press("A")  # the terminal keeps it until somebody reads
+        terminal.wait_for("No fix session yet")
+
+
 def test_without_a_terminal_the_commands_are_named(
     clinic: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(config.load(start=clinic, environ={})) == 2
     assert "workbench bugs list" in capsys.readouterr().err
+
+
+def test_in_a_dumb_terminal_the_commands_are_named(clinic: Path) -> None:
+    program = "import os, sys; os.environ['TERM'] = 'dumb'; from workbench.__main__ import main; sys.exit(main())"
+    with Terminal([sys.executable, "-c", program], env=environment(), cwd=clinic) as terminal:
+        assert terminal.wait_for_exit() == 2
+        assert "(TERM=dumb) cannot show the screen." in terminal.text
+        assert "workbench bugs list" in terminal.text
 
 
 @pytest.mark.parametrize(("failure", "code"), [(None, 0), (DatabaseError("It is locked.", cure="Wait."), 5)])
@@ -123,6 +190,17 @@ async def test_q_leaves_at_once(seeded: Engine, make_app: Callable[..., Workbenc
         await settle(pilot)
         await pilot.press("q")
     assert app.return_code == 0
+
+
+async def test_the_key_that_copies_in_a_browser_does_not_leave_there(
+    seeded: Engine, visit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WorkbenchApp, "is_web", True)
+    async with visit("ctrl+c") as shown:
+        assert "B-001" in shown.text
+        assert not shown.app._exit
+        await shown.press("q")
+        assert shown.app._exit
 
 
 async def test_the_help_sheet_opens_and_closes(

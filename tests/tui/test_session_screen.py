@@ -253,7 +253,7 @@ async def test_t_gives_the_terminal_to_claude_code_and_always_hands_the_session_
         with Session(seeded) as session:
             session.get_one(FixSession, WORKING).state = "interrupted"
             session.commit()
-        return app.desk.session(WORKING)
+        return app.desk.sessions.session(WORKING)
 
     def take_over(session_id: str) -> Taken:
         assert session_id == WORKING
@@ -261,7 +261,7 @@ async def test_t_gives_the_terminal_to_claude_code_and_always_hands_the_session_
         return Taken(done, fails, interrupted)
 
     async with app.run_test(size=(100, 30)) as pilot:
-        monkeypatch.setattr(app.desk, "take_over", take_over)
+        monkeypatch.setattr(app.desk.sessions, "take_over", take_over)
         if suspends:
             monkeypatch.setattr(app, "suspend", nullcontext)
         await open_session(app, pilot, settle)
@@ -286,10 +286,10 @@ async def test_k_ends_a_session_that_runs_after_a_yes_and_else_goes_up(
             fix = session.get_one(FixSession, WORKING)
             fix.state, fix.activity, fix.ended_at = "interrupted", "ended by Ada", NOW
             session.commit()
-        return app.desk.session(session_id)
+        return app.desk.sessions.session(session_id)
 
     async with app.run_test(size=(100, 30)) as pilot:
-        monkeypatch.setattr(app.desk, "end", end)
+        monkeypatch.setattr(app.desk.sessions, "end", end)
         document = await open_session(app, pilot, settle)
         await pilot.press("m", "k", "escape")
         await pilot.press("k", "n")
@@ -387,10 +387,10 @@ async def test_an_interrupted_session_offers_to_resume(
 
     def resume(session_id: str) -> Any:
         resumed.append(session_id)
-        return app.desk.session(session_id)
+        return app.desk.sessions.session(session_id)
 
     async with app.run_test(size=(80, 24)) as pilot:
-        monkeypatch.setattr(app.desk, "resume", resume)
+        monkeypatch.setattr(app.desk.sessions, "resume", resume)
         await open_session(app, pilot, settle)
         assert "‖ interrupted" in text_of(app.screen)
         assert "r resume" in text_of(app.screen)

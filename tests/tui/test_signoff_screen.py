@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,6 @@ from tui.seeded_store import FINISHED
 from capture.store.tables import Bug, EvidenceRow, FixSession, SignOff
 from capture.testing import NOW
 from workbench.bugs import queries
-from workbench.tui.app import WorkbenchApp
 from workbench.tui.document import Document
 from workbench.tui.documents.diff import diff_lines
 from workbench.tui.documents.evidence import evidence_lines
@@ -27,11 +27,17 @@ from workbench.tui.screens.signoff import SignOffScreen
 pytestmark = pytest.mark.anyio
 
 
-async def open_signoff(app: WorkbenchApp, pilot: Any, settle: Any) -> None:
-    await settle(pilot)
-    await pilot.press("j", "j", "v")
-    await settle(pilot)
-    assert isinstance(app.screen, SignOffScreen)
+@pytest.fixture
+def deciding(checkout: tuple[str, str], visit: Any) -> Callable[..., AbstractAsyncContextManager[Any]]:
+    """Return what opens the sign-off of B-003."""
+
+    @asynccontextmanager
+    async def deciding(*, size: tuple[int, int] = (110, 40)) -> AsyncIterator[Any]:
+        async with visit("j", "j", "v", size=size) as shown:
+            assert isinstance(shown.screen, SignOffScreen)
+            yield shown
+
+    return deciding
 
 
 def decisions(engine: Engine) -> list[SignOff]:
@@ -45,12 +51,10 @@ def state(engine: Engine) -> str:
 
 
 async def test_it_shows_evidence_diff_and_the_question_with_its_object(
-    seeded: Engine, checkout: tuple[str, str], make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+    seeded: Engine, checkout: tuple[str, str], deciding: Any
 ) -> None:
-    app = make_app()
-    async with app.run_test(size=(120, 60)) as pilot:
-        await open_signoff(app, pilot, settle)
-        text = text_of(app.screen)
+    async with deciding(size=(120, 60)) as shown:
+        text = shown.text
     assert "REHEARSAL" in text
     assert "✓ demonstrated" in text
     assert "+ <dd>{{ pet.owner.name|default:'nobody' }}</dd>" in " ".join(text.split())
@@ -61,34 +65,21 @@ async def test_it_shows_evidence_diff_and_the_question_with_its_object(
 
 
 @pytest.mark.parametrize("key", ["enter", "N", "escape", "space"])
-async def test_only_y_signs(
-    seeded: Engine, checkout: tuple[str, str], make_app: Callable[..., WorkbenchApp], settle: Any, key: str
-) -> None:
-    app = make_app()
-    async with app.run_test(size=(100, 30)) as pilot:
-        await open_signoff(app, pilot, settle)
-        await pilot.press(key)
-        await settle(pilot)
+async def test_only_y_signs(seeded: Engine, key: str, deciding: Any) -> None:
+    async with deciding(size=(100, 30)) as shown:
+        await shown.press(key)
     assert decisions(seeded) == []
     assert state(seeded) == "review"
 
 
 async def test_y_records_it_with_the_note_and_shows_what_follows(
-    seeded: Engine,
-    checkout: tuple[str, str],
-    make_app: Callable[..., WorkbenchApp],
-    settle: Any,
-    text_of: Any,
-    eventually: Any,
+    seeded: Engine, checkout: tuple[str, str], eventually: Any, deciding: Any
 ) -> None:
-    app = make_app()
-    async with app.run_test(size=(110, 40)) as pilot:
-        await open_signoff(app, pilot, settle)
-        await pilot.press("n", *"seen it", "enter")
-        await eventually(lambda: "with the note: seen it" in text_of(app.screen))
-        await pilot.press("y")
-        await settle(pilot)
-        text = text_of(app.screen)
+    async with deciding() as shown:
+        await shown.press("n", *"seen it", "enter")
+        await eventually(lambda: "with the note: seen it" in shown.text)
+        await shown.press("y")
+        text = shown.text
         assert "✓ B-003 is closed." in text
         assert "by Ada Tester <ada@example.com>" in text
         assert "seen it" in text
@@ -97,10 +88,10 @@ async def test_y_records_it_with_the_note_and_shows_what_follows(
         assert "○ owed: write the bug file" in text
         assert f"git merge {checkout[1]}" in text
         assert "(y/N)" not in text
-        await pilot.press("c")
-        assert app.clipboard == f"git merge {checkout[1]}"
-        await pilot.press("y")
-        assert "The decision is made." in text_of(app.screen)
+        await shown.press("c")
+        assert shown.app.clipboard == f"git merge {checkout[1]}"
+        await shown.press("y")
+        assert "The decision is made." in shown.text
     signed = decisions(seeded)
     assert [(row.decision, row.by, row.commit, row.note) for row in signed] == [
         ("verified", "Ada Tester <ada@example.com>", checkout[1], "seen it")
@@ -108,77 +99,55 @@ async def test_y_records_it_with_the_note_and_shows_what_follows(
     assert state(seeded) == "closed"
 
 
-async def test_what_the_rules_refuse_is_told_with_its_cure(
-    seeded: Engine, checkout: tuple[str, str], make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
-) -> None:
+async def test_what_the_rules_refuse_is_told_with_its_cure(seeded: Engine, deciding: Any) -> None:
     with Session(seeded) as session:
         session.exec(select(EvidenceRow)).one().verdict = "partial"
         session.commit()
-    app = make_app()
-    async with app.run_test(size=(100, 30)) as pilot:
-        await open_signoff(app, pilot, settle)
-        await pilot.press("y")
-        await settle(pilot)
-        assert "✗ The evidence says “partial”, so signing it needs a reason." in text_of(app.screen)
-        assert "Give a note that says why you sign it." in text_of(app.screen)
+    async with deciding(size=(100, 30)) as shown:
+        await shown.press("y")
+        assert "✗ The evidence says “partial”, so signing it needs a reason." in shown.text
+        assert "Give a note that says why you sign it." in shown.text
     assert decisions(seeded) == []
 
 
 async def test_a_rejection_needs_a_reason_and_leads_back_to_the_session(
-    seeded: Engine,
-    checkout: tuple[str, str],
-    make_app: Callable[..., WorkbenchApp],
-    settle: Any,
-    text_of: Any,
-    monkeypatch: Any,
+    seeded: Engine, monkeypatch: Any, deciding: Any
 ) -> None:
-    app = make_app()
     sent: list[tuple[int, str]] = []
 
     def reject(number: int, reason: str) -> Any:
         sent.append((number, reason))
         return queries.sessions(seeded, bug=number)[0]
 
-    async with app.run_test(size=(100, 30)) as pilot:
-        monkeypatch.setattr(app.desk, "reject", reject)
-        await open_signoff(app, pilot, settle)
-        await pilot.press("x", "enter")
-        assert "A rejection needs a reason" in text_of(app.screen)
-        await pilot.press("escape")
-        assert isinstance(app.screen, SignOffScreen)
-        await pilot.press("x", *"no qy", "enter")
-        await settle(pilot)
-        assert isinstance(app.screen, SessionScreen)
-        await pilot.press("escape")
-        await settle(pilot)
-        assert isinstance(app.screen, BugsScreen)
+    async with deciding(size=(100, 30)) as shown:
+        monkeypatch.setattr(shown.app.desk, "reject", reject)
+        await shown.press("x", "enter")
+        assert "A rejection needs a reason" in shown.text
+        await shown.press("escape")
+        assert isinstance(shown.screen, SignOffScreen)
+        await shown.press("x", *"no qy", "enter")
+        assert isinstance(shown.screen, SessionScreen)
+        await shown.press("escape")
+        assert isinstance(shown.screen, BugsScreen)
     assert sent == [(3, "no qy")]
 
 
-async def test_a_bug_that_left_review_cannot_be_signed(
-    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
-) -> None:
-    app = make_app()
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settle(pilot)
-        await app.push_screen(SignOffScreen(1))
-        await settle(pilot)
-        assert "✗ B-001" in text_of(app.screen)
-        await pilot.press("y", "c", "2", "3")
+async def test_a_bug_that_left_review_cannot_be_signed(seeded: Engine, visit: Any) -> None:
+    async with visit(size=(100, 30)) as shown:
+        await shown.app.push_screen(SignOffScreen(1))
+        await shown.settle()
+        assert "✗ B-001" in shown.text
+        await shown.press("y", "c", "2", "3")
         assert state(seeded) == "review"
 
 
-async def test_sections_are_reached_by_number(
-    seeded: Engine, checkout: tuple[str, str], make_app: Callable[..., WorkbenchApp], settle: Any
-) -> None:
-    app = make_app()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await open_signoff(app, pilot, settle)
-        document = app.screen.query_one("#main", Document)
+async def test_sections_are_reached_by_number(seeded: Engine, deciding: Any) -> None:
+    async with deciding(size=(80, 24)) as shown:
+        document = shown.screen.query_one("#main", Document)
         names = [name for _, name in document.sections]
-        await pilot.press(str(names.index("diff") + 1))
+        await shown.press(str(names.index("diff") + 1))
         assert document.section == "diff"
-        app.screen.do_section_number()  # type: ignore[attr-defined]
+        shown.screen.do_section_number()  # type: ignore[attr-defined]
 
 
 def test_missing_evidence_and_an_empty_change_are_said(seeded: Engine) -> None:
@@ -216,87 +185,60 @@ def test_a_run_tells_whether_it_was_contained(seeded: Engine, sandbox: str, told
     assert told in [made.text for made in evidence_lines(replace(evidence, runs=(run,)), 80)]
 
 
-async def test_a_fix_without_evidence_says_that_nothing_was_run(
-    seeded: Engine, checkout: tuple[str, str], make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
-) -> None:
+async def test_a_fix_without_evidence_says_that_nothing_was_run(seeded: Engine, deciding: Any) -> None:
     with Session(seeded) as session:
         session.delete(session.exec(select(EvidenceRow)).one())
         session.commit()
-    app = make_app()
-    async with app.run_test(size=(100, 40)) as pilot:
-        await open_signoff(app, pilot, settle)
-        assert "None was collected: no test was run." in text_of(app.screen)
+    async with deciding(size=(100, 40)) as shown:
+        assert "None was collected: no test was run." in shown.text
 
 
 async def test_while_words_are_typed_nothing_else_is_asked_and_the_footer_names_the_keys_of_the_box(
-    seeded: Engine, checkout: tuple[str, str], make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+    seeded: Engine, deciding: Any
 ) -> None:
-    app = make_app()
-    async with app.run_test(size=(100, 30)) as pilot:
-        await open_signoff(app, pilot, settle)
-        await pilot.press("x", "y")
-        await settle(pilot)
-        text = text_of(app.screen)
+    async with deciding(size=(100, 30)) as shown:
+        await shown.press("x", "y")
+        text = shown.text
         assert "(y/N)" not in text
         assert "y sign off" not in text
         assert text.splitlines()[-1].split() == ["enter", "done", "esc", "leave"]
-        await pilot.press("escape")
-        await settle(pilot)
-        assert "(y/N)" in text_of(app.screen)
-        assert "y sign off" in text_of(app.screen)
-        await pilot.press("n", "o", "k")
-        await pilot.click("#keys", offset=(2, 0))
-        await settle(pilot)
-        assert "with the note: ok" in text_of(app.screen)
+        await shown.press("escape")
+        assert "(y/N)" in shown.text
+        assert "y sign off" in shown.text
+        await shown.press("n", "o", "k")
+        await shown.pilot.click("#keys", offset=(2, 0))
+        await shown.settle()
+        assert "with the note: ok" in shown.text
     assert decisions(seeded) == []
 
 
-async def test_before_the_proposal_is_read_a_decision_says_why_it_can_t_be_made(
-    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
-) -> None:
-    app = make_app()
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settle(pilot)
-        await app.push_screen(SignOffScreen(1))
-        await settle(pilot)
-        await pilot.press("y")
-        assert "No proposed fix has been read" in text_of(app.screen)
+async def test_before_the_proposal_is_read_a_decision_says_why_it_can_t_be_made(seeded: Engine, visit: Any) -> None:
+    async with visit(size=(100, 30)) as shown:
+        await shown.app.push_screen(SignOffScreen(1))
+        await shown.settle()
+        await shown.press("y")
+        assert "No proposed fix has been read" in shown.text
 
 
-async def test_a_refusal_stays_in_sight_when_somebody_writes_to_the_store(
-    seeded: Engine, checkout: tuple[str, str], make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
-) -> None:
+async def test_a_refusal_stays_in_sight_when_somebody_writes_to_the_store(seeded: Engine, deciding: Any) -> None:
     with Session(seeded) as session:
         session.exec(select(EvidenceRow)).one().verdict = "partial"
         session.commit()
-    app = make_app()
-    async with app.run_test(size=(100, 30)) as pilot:
-        await open_signoff(app, pilot, settle)
-        await pilot.press("y")
-        await settle(pilot)
-        app.on_store_changed()
-        await settle(pilot)
-        assert "so signing it needs a reason." in text_of(app.screen)
+    async with deciding(size=(100, 30)) as shown:
+        await shown.press("y")
+        shown.app.on_store_changed()
+        await shown.settle()
+        assert "so signing it needs a reason." in shown.text
 
 
-async def test_u_takes_the_decision_back_and_asks_for_it_again(
-    seeded: Engine,
-    checkout: tuple[str, str],
-    make_app: Callable[..., WorkbenchApp],
-    settle: Any,
-    text_of: Any,
-) -> None:
-    app = make_app()
-    async with app.run_test(size=(110, 40)) as pilot:
-        await open_signoff(app, pilot, settle)
-        await pilot.press("u")
-        assert "No decision was made here that can be taken back." in text_of(app.screen)
-        await pilot.press("y")
-        await settle(pilot)
-        assert "u take the decision back" in text_of(app.screen)
-        await pilot.press("u")
-        await settle(pilot)
-        text = text_of(app.screen)
+async def test_u_takes_the_decision_back_and_asks_for_it_again(seeded: Engine, deciding: Any) -> None:
+    async with deciding() as shown:
+        await shown.press("u")
+        assert "No decision was made here that can be taken back." in shown.text
+        await shown.press("y")
+        assert "u take the decision back" in shown.text
+        await shown.press("u")
+        text = shown.text
         assert "Undone: sign-off of B-003." in text
         assert "(y/N)" in text
     assert state(seeded) == "review"
@@ -305,35 +247,20 @@ async def test_u_takes_the_decision_back_and_asks_for_it_again(
     ]
 
 
-async def test_a_refused_undo_says_why_and_leaves_the_decision(
-    seeded: Engine,
-    checkout: tuple[str, str],
-    make_app: Callable[..., WorkbenchApp],
-    settle: Any,
-    text_of: Any,
-) -> None:
-    app = make_app()
-    async with app.run_test(size=(110, 40)) as pilot:
-        await open_signoff(app, pilot, settle)
-        await pilot.press("y")
-        await settle(pilot)
+async def test_a_refused_undo_says_why_and_leaves_the_decision(seeded: Engine, deciding: Any) -> None:
+    async with deciding() as shown:
+        await shown.press("y")
         with Session(seeded) as session:
             session.exec(select(Bug).where(Bug.number == 3)).one().state = "open"
             session.commit()
-        await pilot.press("u")
-        await settle(pilot)
-        assert "cannot be undone: its state was changed since." in text_of(app.screen)
-        assert "Signed off" in text_of(app.screen)
-        assert "u take the decision back" not in text_of(app.screen)
+        await shown.press("u")
+        assert "cannot be undone: its state was changed since." in shown.text
+        assert "Signed off" in shown.text
+        assert "u take the decision back" not in shown.text
 
 
 async def test_a_worktree_is_removed_after_a_question_that_names_what_would_be_lost(
-    seeded: Engine,
-    checkout: tuple[str, str],
-    clinic: Path,
-    make_app: Callable[..., WorkbenchApp],
-    settle: Any,
-    text_of: Any,
+    seeded: Engine, checkout: tuple[str, str], clinic: Path, deciding: Any
 ) -> None:
     tree = clinic.parent / "B-003-1"
     base, result = checkout
@@ -345,46 +272,35 @@ async def test_a_worktree_is_removed_after_a_question_that_names_what_would_be_l
         for fix in session.exec(select(FixSession).where(FixSession.bug_id == 3)):
             fix.worktree = str(tree)
         session.commit()
-    app = make_app()
-    async with app.run_test(size=(110, 40)) as pilot:
-        await open_signoff(app, pilot, settle)
-        await pilot.press("W")
-        assert "The worktree stays until the decision is made." in text_of(app.screen)
-        await pilot.press("y")
-        await settle(pilot)
-        await pilot.press("W")
-        await settle(pilot)
-        text = text_of(app.screen)
+    async with deciding() as shown:
+        await shown.press("W")
+        assert "The worktree stays until the decision is made." in shown.text
+        await shown.press("y")
+        await shown.press("W")
+        text = shown.text
         assert "Remove the worktree?" in text
         assert "scratch.txt" in text
-        assert "pet_detail.html" not in str(app.screen._facts)  # type: ignore[attr-defined]
-        await pilot.press("n")
-        await settle(pilot)
+        assert "pet_detail.html" not in str(shown.screen._facts)  # type: ignore[attr-defined]
+        await shown.press("n")
         assert tree.is_dir()
-        await pilot.press("W", "y")
-        await settle(pilot)
-        assert "Removed the worktree" in text_of(app.screen)
+        await shown.press("W", "y")
+        assert "Removed the worktree" in shown.text
         assert not tree.exists()
-        await pilot.press("W")
-        assert "The fix has no worktree (any more)." in text_of(app.screen)
+        await shown.press("W")
+        assert "The fix has no worktree (any more)." in shown.text
 
 
-async def test_what_is_proposed_not_to_be_a_bug_is_closed_as_none(
-    seeded: Engine, checkout: tuple[str, str], make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
-) -> None:
+async def test_what_is_proposed_not_to_be_a_bug_is_closed_as_none(seeded: Engine, deciding: Any) -> None:
     with Session(seeded) as session:
         session.get_one(FixSession, FINISHED).not_a_bug = "A scanner asks for\nwhat never was."
         session.commit()
-    app = make_app()
-    async with app.run_test(size=(110, 40)) as pilot:
-        await open_signoff(app, pilot, settle)
-        text = text_of(app.screen)
+    async with deciding() as shown:
+        text = shown.text
         assert "Proposal: not a bug" in text
         assert "what never was." in text
         assert "Close as not a bug: B-003" in text
-        await pilot.press("y")
-        await settle(pilot)
-        text = text_of(app.screen)
+        await shown.press("y")
+        text = shown.text
         assert "✓ B-003 is closed." in text
         assert "git merge" not in text
         assert "u takes the decision back" in text
@@ -392,20 +308,12 @@ async def test_what_is_proposed_not_to_be_a_bug_is_closed_as_none(
 
 
 async def test_what_was_done_with_the_fix_and_what_was_not_stands_among_what_follows(
-    seeded: Engine,
-    checkout: tuple[str, str],
-    clinic: Path,
-    make_app: Callable[..., WorkbenchApp],
-    settle: Any,
-    text_of: Any,
+    seeded: Engine, clinic: Path, deciding: Any
 ) -> None:
     (clinic / "workbench.toml").write_text('signoff.then = "pull_request"\nsignoff.tag = "always"\n')
-    app = make_app()
-    async with app.run_test(size=(110, 40)) as pilot:
-        await open_signoff(app, pilot, settle)
-        assert "a pull request for main is opened" in text_of(app.screen)
-        await pilot.press("y")
-        await settle(pilot)
-        text = text_of(app.screen)
+    async with deciding() as shown:
+        assert "a pull request for main is opened" in shown.text
+        await shown.press("y")
+        text = shown.text
         assert "✓ made the tag workbench/B-003/" in text
         assert "! no pull request: there is no repository on GitHub" in text

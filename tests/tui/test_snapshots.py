@@ -6,6 +6,8 @@ After a wanted change: `pytest tests/tui/test_snapshots.py --snapshot-update`, a
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,8 @@ from sqlalchemy.engine import Engine
 from sqlmodel import Session
 from tui.seeded_store import FINISHED
 
-from capture.store.tables import FixSession
+from capture.store.tables import Bug, FixSession, IssueFeed, TrackerWrite
+from capture.testing import NOW
 from workbench.fixing import Terms
 from workbench.tui.app import WorkbenchApp
 
@@ -29,7 +32,7 @@ def look(
     def compare(size: tuple[int, int], keys: list[str], theme: str = "workbench") -> bool:
         app = make_app()
         app.theme = theme
-        app.desk.terms = lambda _number: Terms(rehearse="happy")  # type: ignore[method-assign]
+        app.desk.sessions.terms = lambda _number: Terms(rehearse="happy")  # type: ignore[method-assign]
 
         async def press(pilot: Any) -> None:
             await settle(pilot)
@@ -74,9 +77,23 @@ SHOWN = [
 
 
 @pytest.mark.parametrize(("name", "shown_in"), SHOWN, ids=[f"{name} {look}" for name, look in SHOWN])
-def test_screen(seeded: Engine, checkout: tuple[str, str], look: Any, name: str, shown_in: str) -> None:
+def test_screen(seeded: Engine, clinic: Path, checkout: tuple[str, str], look: Any, name: str, shown_in: str) -> None:
     size, theme = LOOKS[shown_in]
+    if name == "dashboard":
+        _several_sites(seeded, clinic)
     assert look(size, SCREENS[name], theme=theme)
+
+
+def _several_sites(engine: Engine, clinic: Path) -> None:
+    """Let the story be that of two projects, and one list on GitHub be late."""
+    (clinic / "workbench.toml").write_text('[github]\nrepository = "clinic/site"\n')
+    with Session(engine) as session:
+        bug = session.get_one(Bug, 4)
+        bug.project, bug.environment = "shop", "staging"
+        for kind, late in (("comments", 0), ("commits", 0), ("issues", 25)):
+            session.add(IssueFeed(repository="clinic/site", kind=kind, next_at=NOW - timedelta(minutes=late)))
+        session.add(TrackerWrite(minute=NOW - timedelta(minutes=5), count=12))
+        session.commit()
 
 
 def test_an_empty_list(store: Engine, look: Any) -> None:

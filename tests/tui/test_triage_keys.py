@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from signoff import came_back
 from sqlalchemy.engine import Engine
 from tui.hostile import FORBIDDEN, HOSTILE
 
@@ -69,10 +70,13 @@ async def test_marks_show_in_the_list_and_in_its_title(play: Any, text_of: Any) 
 
 
 async def test_undo_takes_the_acts_of_this_session_back_one_by_one(three: Engine, play: Any) -> None:
-    toasts = await play("m", "d", "t", *"billing", "enter", "u", "u", "u")
-    assert [toast.splitlines()[0] for toast in toasts[2:]] == ["Undone: label of B-003.", "Undone: mute of B-003."]
+    given = ("m", "d", "t", *"billing", "enter", "u")
+    assert await play(*given) == ["Undone: label of B-003."], "and no toast that says u undoes it"
+    assert row(three, 3).state == "muted"
+    assert await play("u") == [], "what another run did is no act of this one"
+    assert await play("a", *"Bob", "enter", "t", *"p1", "enter", "u", "u", "u") == ["Undone: assign of B-003."]
     found = row(three, 3)
-    assert (found.state, found.labels) == ("open", ())
+    assert (found.assignee, found.labels) == (None, ())
 
 
 async def test_a_choice_is_never_made_by_enter(three: Engine, play: Any) -> None:
@@ -103,6 +107,21 @@ async def test_closing_asks_as_what_and_why(three: Engine, play: Any) -> None:
     assert row(three, 3).state == "open"
     await play("x", "d", *"b2", "enter")
     assert row(three, 3).duplicate_of == 2
+
+
+async def test_a_false_alarm_is_closed_again_and_undone(three: Engine, play: Any, text_of: Any) -> None:
+    assert "false alarm" not in await play("x", look=lambda app: text_of(app.screen))
+    came_back.sign_off(three, 3, now=NOW + 2 * came_back.MINUTE)
+    came_back.see(three, "cc", "two", at=NOW + 3 * came_back.MINUTE)
+    shown = await play("x", "a", look=lambda app: text_of(app.screen))
+    assert "Git has not said yet" in " ".join(shown.split())
+    came_back.git_says(three, {"two": False}, now=NOW)
+    shown = await play("enter", look=lambda app: text_of(app.screen))
+    assert "↻ false alarm" in shown
+    said = "B-003 closed again: a false alarm. The sign-off stands.\nu undoes it."
+    assert await play("enter", "x", "a") == [said]
+    assert (row(three, 3).state, row(three, 3).closed_as) == ("closed", "fixed")
+    assert (await play("enter", "X", *"again", "enter"))[0].startswith("B-003 reopened.")
 
 
 async def test_a_refusal_stands_in_the_status_line_with_its_cure(play: Any, text_of: Any) -> None:

@@ -7,8 +7,7 @@ method of the screen named `do_<id>`, which calls a function below the screens. 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from workbench.tui import reasons as why
 from workbench.tui.key_names import shown_key
@@ -36,8 +35,7 @@ NO_KEYS: Keys = {}
 KeyOf = Callable[[str], str]  # the key of an action as people write it: of `mute` here, or of `signoff.reject`
 
 
-@dataclass(frozen=True)
-class Here:
+class Here(NamedTuple):
     """What the keys would act on now."""
 
     bug: BugRow | None = None
@@ -67,8 +65,7 @@ class Here:
 Why = Callable[[Here], str]  # why the action can't be done now; empty when it can
 
 
-@dataclass(frozen=True)
-class Action:
+class Action(NamedTuple):
     """One thing to do. `keys` are Textual's names; the first is the one that is shown, as `shown` where given.
 
     `footer` orders the actions of the footer, lowest first; None keeps an action out of it.
@@ -181,7 +178,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("edit", "e", "open the frame's file in your editor", "Take along", ("bug",), why.no_occurrence),
     Action("issue", "o", "open the issue in a browser", "Take along", ("list", "bug", "signoff"), why.issue),
     Action("copy", "y", "copy: number, curl line, stack …", "Take along", ("list", "bug"), why.no_bug),
-    Action("copy", "y", "copy the branch", "Take along", ("evidence",)),
+    Action("copy", "y", "copy the commit of the fix", "Take along", ("evidence",)),
     Action("copy", "Y", "copy the branch", "Take along", ("session",)),
     Action("dashboard", "d", "dashboard", "Go", ("list",), why.nothing, 60),
     Action("sessions", "A", "all fix sessions", "Go", ("list", "bug", "session")),
@@ -200,7 +197,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("help", "question_mark", "help", "Go", ("any",), why.nothing, 80),
     Action("palette", "ctrl+p", "all actions", "Go", ("any",)),
     Action("theme", "T", "choose the colours", "Go", ("any",)),
-    Action("quit", "q", "quit", "Go", ("any",), why.nothing, 90),
+    Action("quit", "q,ctrl+c", "quit", "Go", ("any",), why.nothing, 90),
 )
 
 # Keys of every pane of lines; bound by the pane itself, so that they work wherever there is one.
@@ -231,7 +228,7 @@ def at(place: Place, keys: Keys = NO_KEYS) -> list[Action]:
     if not keys:
         return found
     given = [(action, keys.get(f"{place}.{action.id}")) for action in found]
-    return [replace(action, keys=one, shown="") if one else action for action, one in given]
+    return [action._replace(keys=one, shown="") if one else action for action, one in given]
 
 
 def footer(place: Place, here: Here, keys: Keys = NO_KEYS, read_only: str = "") -> list[tuple[Action, str]]:
@@ -252,7 +249,7 @@ def footer(place: Place, here: Here, keys: Keys = NO_KEYS, read_only: str = "") 
 def while_typing(place: Place) -> list[tuple[Action, str]]:
     """Return the footer's actions while words are typed."""
     leave = next(action for action in at(place) if action.keys == "escape")  # it always is: see the key map
-    return [(SUBMIT, ""), (replace(leave, label="leave"), "")]
+    return [(SUBMIT, ""), (leave._replace(label="leave"), "")]
 
 
 def all_keys(action: Action) -> str:
@@ -277,4 +274,4 @@ def keys_of(place: Place, keys: Keys = NO_KEYS) -> KeyOf:
 
 def moves(keys: Keys = NO_KEYS) -> list[Action]:
     """Return the keys of every pane of lines."""
-    return [replace(each, keys=keys.get(f"{MOVE}.{each.id}", each.keys)) for each in MOVES]
+    return [each._replace(keys=keys.get(f"{MOVE}.{each.id}", each.keys)) for each in MOVES]

@@ -6,34 +6,47 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakKeyDictionary
 
-from textual import constants
+from textual import constants, events
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.message import Message
+from textual.reactive import Initialize, Reactive
 from textual.screen import Screen
-from textual.worker import Worker, WorkerState
+from textual.theme import Theme
+from textual.widget import Widget
 
 from workbench.tui.actions import NO_KEYS, Keys, key_of
 from workbench.tui.attention import SETTING, call, way_of
-from workbench.tui.background import Background, Tell
 from workbench.tui.desk import Clock, Desk
 from workbench.tui.failures import told
+from workbench.tui.left import left
 from workbench.tui.place import PlaceScreen
-from workbench.tui.screens.bugs import BugsScreen
+from workbench.tui.screens.opening import OpeningScreen
 from workbench.tui.themes import DARK, LIGHT
 
 if TYPE_CHECKING:
     from textual.command import Provider
 
     from workbench.config import Config
+    from workbench.tui.background import Background
 
 TICK_SECONDS = 5.0
 AGED_AFTER = timedelta(minutes=1)  # relative times say no less: a screen at rest sends nothing in between
+
+
+@dataclass
+class Opened(Message):
+    """The store is open, or can't be opened: `error` says why."""
+
+    error: BaseException | None = None
 
 
 @dataclass
@@ -66,34 +79,48 @@ def _action_commands() -> type[Provider]:
     return ActionCommands
 
 
+def _bug_list() -> Screen[Any]:
+    from workbench.tui.screens.bugs import BugsScreen
+
+    return BugsScreen()
+
+
 class WorkbenchApp(App[None], inherit_bindings=False):
     """The workbench in a terminal."""
 
     TITLE = "Bug workbench"
-    CSS_PATH = "workbench.tcss"
+    CSS_PATH = "frame.tcss"  # all that the first frame needs; the rest comes with the list
     COMMANDS = App.COMMANDS | {_action_commands}  # a function: loaded when it is first wanted
     BINDINGS: ClassVar[list[BindingType]] = []
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {"list": _bug_list}
+    # Not set later on: all rules would be read twice before the first paint.
+    theme: Reactive[str] = Reactive(Initialize(lambda app: app.first_theme))  # type: ignore[attr-defined]
 
     def __init__(self, config: Config, *, clock: Clock | None = None) -> None:
-        super().__init__()
-        for theme in (DARK, LIGHT):
-            self.register_theme(theme)
-        self.theme = constants.DEFAULT_THEME if "TEXTUAL_THEME" in os.environ else DARK.name
         self.config = config
+        self.left = left(config)  # before all else: the colours are read with it
+        super().__init__()
         self.keys = _own_keys(config)
         self.calls = way_of(config[SETTING])
         self.clock: Clock = clock or (lambda: datetime.now(UTC))
         self.desk = Desk(config, clock=self.clock)
         self.is_open = False
         self.failure: BaseException | None = None
+        self._sent_to: WeakKeyDictionary[events.Key, Widget] = WeakKeyDictionary()
         self.undoable: list[tuple[int, ...]] = []  # the acts of this session, the last at the end
         self._aged_at = self.clock()
         if config["database.ssh"]:
             from workbench.tunnel import tell_through
 
             tell_through(lambda text: self._from_thread(Told(text)))
+
+    @cached_property
+    def _background(self) -> Background:
+        """What goes on behind the screens; loaded once there is a store for it."""
+        from workbench.tui.background import Background, Tell
+
         again = key_of("resume", self.keys)
-        self._background = Background(
+        return Background(
             self.desk,
             Tell(
                 changed=lambda: self._from_thread(StoreChanged()),
@@ -106,9 +133,35 @@ class WorkbenchApp(App[None], inherit_bindings=False):
             ),
         )
 
+    @property
+    def available_themes(self) -> dict[str, Theme]:
+        """Textual's and ours, by name."""
+        return {**super().available_themes, DARK.name: DARK, LIGHT.name: LIGHT}
+
     def get_default_screen(self) -> Screen[None]:
-        """The bug list is where everything starts."""
-        return BugsScreen()
+        """The frame of the bug list, without the list."""
+        return OpeningScreen()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave all keys to who keeps them, until there is a list."""
+        return not isinstance(self.screen_stack[-1], OpeningScreen)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Remember where a key is sent to."""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            self._sent_to[event] = self.focused or self.screen
+        await super().on_event(event)
+
+    def on_key(self, event: events.Key) -> None:
+        """Send a key on that nobody took where it was sent to, when the focus has gone elsewhere meanwhile."""
+        # Over a slow line keys come several at once: those after the one that opens a box are meant for the box. So
+        # what opens one calls `set_focus`; `focus` moves it only once all of them were done.
+        meant_for = self.focused or self.screen
+        if self._sent_to.pop(event, meant_for) is not meant_for:
+            event.stop().prevent_default()
+            self.post_message(events.Key(event.key, event.character))
+        elif event.key == "ctrl+c" and self.is_web:
+            event.prevent_default()  # people copy with it there
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """None of Textual's own: what can be done is in the table of actions; in a dialog only the colours."""
@@ -116,34 +169,50 @@ class WorkbenchApp(App[None], inherit_bindings=False):
         if place is not None and not isinstance(screen, PlaceScreen):
             yield SystemCommand("theme: choose", "Change the colours, with a preview", place.do_theme)
 
-    def wear(self, theme: str) -> None:
-        """Take up a theme that was remembered, unless it is gone or the environment says another."""
-        if theme in self.available_themes and "TEXTUAL_THEME" not in os.environ:
-            self.theme = theme
+    @property
+    def first_theme(self) -> str:
+        """The theme that the environment says, else the one that is remembered, unless it is gone, else ours."""
+        if "TEXTUAL_THEME" in os.environ:
+            return constants.DEFAULT_THEME
+        return self.left.theme if self.left is not None and self.left.theme in self.available_themes else DARK.name
 
     def on_mount(self) -> None:
-        """After the first paint, open the store in a thread."""
-        self.call_after_refresh(self._open)
+        """Begin to tick."""
         self.set_interval(TICK_SECONDS, self._tick)
 
-    def _open(self) -> None:
-        self.run_worker(self.desk.open, name="open", thread=True, exit_on_error=False)
+    def on_ready(self) -> None:
+        """Bring the bug list, where everything starts, and open the store. The first paint was made."""
+        opening = self.screen
+        assert isinstance(opening, OpeningScreen)
+        self.switch_mode("list")
+        self._open()
+        for key in opening.typed_ahead:
+            self.post_message(key)
 
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+    def _open(self) -> None:
+        # Not a worker: who leaves while a database does not answer would be kept waiting for it.
+        threading.Thread(target=self._open_store, name="workbench-open", daemon=True).start()
+
+    def _open_store(self) -> None:
+        try:
+            self.desk.open()
+            self._from_thread(Opened())
+        except BaseException as error:  # noqa: BLE001 (told to the person, whatever it is)
+            self._from_thread(Opened(error))
+
+    def on_opened(self, event: Opened) -> None:
         """Go on when the store is open; leave with the reason when it can't be opened."""
-        if event.worker.name != "open" or event.state not in (WorkerState.SUCCESS, WorkerState.ERROR):
-            return
         if not gc.isenabled():  # see workbench.cli.opening; what is loaded by now stays, and is not looked at again
             gc.freeze()
             gc.enable()
-        if event.state is WorkerState.SUCCESS:
+        if event.error is None:
             self.is_open = True
             self._background.start()
             if why := self.desk.read_only:
                 self.post_message(Told(why))
             self._reload()
-        elif event.state is WorkerState.ERROR:
-            self.failure = event.worker.error
+        else:
+            self.failure = event.error
             self.exit(return_code=int(getattr(self.failure, "exit_code", 5)))
 
     def _from_thread(self, message: Message) -> None:
@@ -195,7 +264,8 @@ class WorkbenchApp(App[None], inherit_bindings=False):
 
     def on_unmount(self) -> None:
         """End the threads and let go of the store."""
-        self._background.stop()
+        if self.is_open:
+            self._background.stop()
         self.desk.close()
 
 

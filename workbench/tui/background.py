@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from workbench.tui.desk import Desk
 
@@ -22,8 +21,7 @@ NEEDS_SECONDS = 1.0
 HEAR_SECONDS = 2.0
 
 
-@dataclass(frozen=True)
-class Tell:
+class Tell(NamedTuple):
     """Where the threads say what they saw. Each is called from a thread."""
 
     changed: Callable[[], None]
@@ -152,7 +150,7 @@ class Background:
             if waited < SWEEP_SECONDS:
                 return
             waited = 0.0
-            lost = self._desk.sweep()
+            lost = self._desk.sessions.sweep()
             if lost:
                 self._tell.swept(lost)
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from workbench.tui.columns import ALWAYS, NARROWEST, Chosen, Column, Drawing
+from workbench.tui.columns import ALWAYS, BY_ID, NARROWEST, Chosen, Column, Drawing
 from workbench.tui.lines import Line, Span, cell, line
 
 if TYPE_CHECKING:
@@ -15,12 +14,13 @@ if TYPE_CHECKING:
     from workbench.bugs.rows import BugRow
 
 ROOMY = 140  # below it, one blank has to part the columns
-TITLE_SHARE = 0.34  # of the line, that columns of less weight leave to the title
+NARROW = 100  # below it, no column has a share
+# Of the line, that columns of less weight leave to those of words.
+SHARES, ROOMY_SHARES = {"title": 0.34}, {"title": 0.3, "route": 0.16}
 COMFORTABLE = 80  # cells; a title that has as many needs no more before others have what they can use
 
 
-@dataclass(frozen=True)
-class Fitted:
+class Fitted(NamedTuple):
     """A column at its place in a line."""
 
     column: Column
@@ -35,8 +35,9 @@ def fitted(width: int, chosen: Chosen | None = None, *, longest: int = 0) -> tup
     wanted = [column for column in chosen.columns() if chosen.wants(column)]
     least = {column.id: chosen.widths.get(column.id, column.width) for column in wanted}
     least["number"] = max(least["number"], longest + 1)
-    if "title" not in chosen.widths:
-        least["title"] = max(least["title"], int(width * TITLE_SHARE)) if width >= 100 else least["title"]
+    for id_, share in (ROOMY_SHARES if width >= ROOMY else SHARES if width >= NARROW else {}).items():
+        if id_ in least and id_ not in chosen.widths:
+            least[id_] = max(least[id_], min(int(width * share), BY_ID[id_].most))
     kept: set[str] = set()
     left = width + gap
     for column in sorted(wanted, key=lambda column: _weight(column, chosen)):

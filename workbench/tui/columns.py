@@ -6,9 +6,8 @@ No Textual in here: what a cell says is tested without a screen.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workbench.tui.lines import Ink, Span, cell
 from workbench.tui.words import age, session_mark, short_count, sparkline, state_mark
@@ -22,8 +21,7 @@ NARROWEST, WIDEST = 4, 120  # what a person may make of a column
 _TELLING = frozenset({"starting", "working", "needs_input", "waiting", "quiet", "failed", "interrupted"})
 
 
-@dataclass(frozen=True)
-class Drawing:
+class Drawing(NamedTuple):
     """What a cell is drawn for: its width, and what else the line shows."""
 
     now: datetime
@@ -35,8 +33,7 @@ class Drawing:
 Draw = Callable[["BugRow", Drawing], tuple[Span, ...]]
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """One column. `weight` says which stay when there is little room: the lowest.
 
     `order` is what a list is sorted by along it (`workbench.bugs.listing.SORTABLE`). `most` says how wide it may become
@@ -167,14 +164,13 @@ SORTS: Mapping[str, Column] = {column.order: column for column in COLUMNS}  # by
 ALWAYS = frozenset({"number", "title"})  # what makes a line a bug's
 
 
-@dataclass(frozen=True)
-class Chosen:
+class Chosen(NamedTuple):
     """What a person chose of the columns: their order, those to have or not to have, and widths. All else is ours."""
 
     order: tuple[str, ...] = ()
     shown: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
-    widths: Mapping[str, int] = field(default_factory=dict)
+    widths: Mapping[str, int] = {}
 
     def columns(self) -> tuple[Column, ...]:
         """Return all columns in order; one that the choice does not know stands where it stands in the table."""
@@ -196,8 +192,8 @@ class Chosen:
         if id_ in ALWAYS:
             return self
         if self.wants(BY_ID[id_]):
-            return replace(self, shown=self.shown - {id_}, hidden=self.hidden | {id_})
-        return replace(self, shown=self.shown | {id_}, hidden=self.hidden - {id_})
+            return self._replace(shown=self.shown - {id_}, hidden=self.hidden | {id_})
+        return self._replace(shown=self.shown | {id_}, hidden=self.hidden - {id_})
 
     def moved(self, id_: str, by: int) -> Chosen:
         """Return the choice with a column moved; the number stays in front."""
@@ -206,11 +202,11 @@ class Chosen:
         goal = min(max(place + by, 1), len(ids) - 1)
         if id_ != "number":
             ids.insert(goal, ids.pop(place))
-        return replace(self, order=tuple(ids))
+        return self._replace(order=tuple(ids))
 
     def resized(self, id_: str, width: int) -> Chosen:
         """Return the choice with another width of a column."""
-        return replace(self, widths={**self.widths, id_: min(max(width, NARROWEST), WIDEST)})
+        return self._replace(widths={**self.widths, id_: min(max(width, NARROWEST), WIDEST)})
 
     def as_data(self) -> dict[str, Any]:
         """Return the choice as it is written down."""

@@ -6,16 +6,14 @@ wait for SQLModel, PyGithub or GitPython.
 
 from __future__ import annotations
 
-import getpass
-import socket
+import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workbench.bugs.order import LATEST_FIRST, Order
+from workbench.tui.session_desk import SessionDesk
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
@@ -26,50 +24,21 @@ if TYPE_CHECKING:
     from workbench.bugs.filters import FilterError
     from workbench.bugs.listing import Window
     from workbench.bugs.occurrences import Edge
-    from workbench.bugs.overview import Overview
     from workbench.bugs.persons import Account
     from workbench.bugs.queries import Ledger, Watcher
-    from workbench.bugs.rows import ApprovalRow, BugPage, SessionRow, SignOffRow, TranscriptRow
+    from workbench.bugs.rows import BugPage, SessionRow, SignOffRow
+    from workbench.bugs.source_files import Source
     from workbench.bugs.stats import Stats
     from workbench.config import Config
-    from workbench.fixing import TakenOver, Terms
     from workbench.landing import Leftover
     from workbench.signoff import Proposal
+    from workbench.tracker.health import Health
     from workbench.tui.documents.figures import Figures
 
 Clock = Callable[[], datetime]
 
 
-@dataclass(frozen=True)
-class Launch:
-    """What a person filled in to launch a fix session; None and "" stand for the settings.
-
-    `rehearse` names the scenario; "" wants the real model.
-    """
-
-    base: str = ""
-    model: str = ""
-    max_cost_usd: float | None = None
-    max_turns: int | None = None
-    max_minutes: int | None = None
-    permission_mode: str = ""
-    note: str = ""
-    rehearse: str = ""
-    test_first: bool = True
-    unsandboxed: bool = False
-
-
-@dataclass(frozen=True)
-class Source:
-    """A line of a file of the checkout; `path` is taken from `root`."""
-
-    root: Path
-    path: str
-    line: int
-
-
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """What is asked of the list; with `days` or `users`, also for the last days of its bugs, or who met them."""
 
     filter: str = ""
@@ -78,8 +47,7 @@ class Asked:
     users: bool = False
 
 
-@dataclass(frozen=True)
-class Listed:
+class Listed(NamedTuple):
     """A piece of the list as an answer. `counts` holds how many bugs there are by state.
 
     `is_empty` says that there are no bugs at all, whatever is asked.
@@ -89,6 +57,14 @@ class Listed:
     counts: Mapping[str, int]
     window: Window
     is_empty: bool = False
+
+
+class Dashboard(NamedTuple):
+    """All bugs in figures, and how it stands with GitHub where that is used; reading them took so many `seconds`."""
+
+    stats: Stats
+    github: Health | None
+    seconds: float = 0.0
 
 
 def wrong_filter(text: str) -> FilterError | None:
@@ -108,6 +84,7 @@ class Desk:
     def __init__(self, config: Config, *, clock: Clock) -> None:
         self.config = config
         self.clock = clock
+        self.sessions = SessionDesk(self)
         self._engine: Engine | None = None
 
     @property
@@ -142,13 +119,17 @@ class Desk:
     @cached_property
     def person(self) -> str:
         """Who sits here, as git knows it; asked only once it matters, since what asks git is slow to load."""
+        import getpass
+
+        if not (self.config.repo / ".git").exists():
+            return getpass.getuser()  # no repository: looking is possible all the same
         from workbench.errors import WorkbenchError
         from workbench.git import Repository
 
         try:
             return Repository.open(self.config.repo).identity()
         except WorkbenchError:
-            return getpass.getuser()  # no repository: looking is possible all the same
+            return getpass.getuser()
 
     def watcher(self) -> Watcher:
         """Return a watcher over the store."""
@@ -208,11 +189,14 @@ class Desk:
 
         return Figures(over_time.of_bug(self.engine, number, now=self.clock()), varying.of_bug(self.engine, number))
 
-    def stats(self) -> Stats:
-        """Return all bugs in figures."""
+    def dashboard(self) -> Dashboard:
+        """Return all bugs in figures, and how it stands with GitHub."""
         from workbench.bugs import stats
+        from workbench.tracker import health
 
-        return stats.stats(self.engine, now=self.clock())
+        began, now = time.monotonic(), self.clock()
+        found = stats.stats(self.engine, now=now), health.of_settings(self.config, self.engine, now=now)
+        return Dashboard(*found, seconds=time.monotonic() - began)
 
     def retry(self, owed_id: int) -> None:
         """Let an owed action that was given up be tried again."""
@@ -246,160 +230,11 @@ class Desk:
         return queries.event(self.engine, occurrence_id)
 
     def sources(self, event: Event, frame: Frame | None) -> list[Source]:
-        """Return the files of the checkout that a frame may be in; without one, the application's innermost frame.
-
-        Raises `NotFound` where there is none.
-        """
-        from workbench.bugs.source_files import candidates, line_of
-        from workbench.errors import NotFound
+        """Return the lines of the checkout that a frame may stand for. Raises `NotFound` where there is none."""
+        from workbench.bugs.source_files import sources
         from workbench.git import Repository
 
-        surfaced = event.surfaced
-        if frame is None and surfaced is not None:
-            frame = next((each for each in reversed(surfaced.frames) if each.in_app), None)
-        if frame is None:
-            raise NotFound("No frame of the application was recorded.", cure="Put the cursor on a frame of the stack.")
-        if not frame.in_app:
-            raise NotFound(
-                f"{frame.filename} belongs to a library.", cure="Only files of the application are in the checkout."
-            )
-        repository = Repository.open(self.config.repo)
-        found = []
-        for path in candidates(frame.filename, repository.all_files("HEAD")):
-            file = repository.root / path
-            if file.is_file():
-                lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-                found.append(Source(repository.root, path, line_of(lines, frame.lineno, frame.context_line)))
-        if not found:
-            raise NotFound(
-                f"No file of the checkout is {frame.filename}.",
-                cure=f"The checkout is {repository.root}; another one is given with --repo.",
-            )
-        return found
-
-    def latest_session(self, number: int) -> SessionRow | None:
-        """Return the latest fix session of a bug."""
-        from workbench.bugs import queries
-
-        rows = queries.sessions(self.engine, bug=number)
-        return max(rows, key=lambda row: row.started_at, default=None)
-
-    def session(self, session_id: str) -> SessionRow:
-        """Return a fix session."""
-        from workbench.bugs import queries
-
-        return queries.session(self.engine, session_id)
-
-    def overview(self, *, ended: int) -> tuple[Overview, float]:
-        """Return all fix sessions, of those that ended the latest, and what those of today have cost."""
-        from workbench.bugs import overview
-        from workbench.fixing import costs
-        from workbench.fixing.steering import CLAIM
-
-        found = overview.overview(self.engine, ended=ended, host=socket.gethostname(), claim=CLAIM)
-        return found, costs.of_day(self.engine, now=self.clock())
-
-    def transcript(self, session_id: str, *, after: int) -> list[TranscriptRow]:
-        """Return the entries of a session's transcript that came after one."""
-        from workbench.bugs import queries
-
-        return queries.transcript(self.engine, session_id, after=after)
-
-    def approvals(self, session_id: str) -> list[ApprovalRow]:
-        """Return what the agent asks for."""
-        from workbench.bugs import queries
-
-        return queries.approvals(self.engine, session_id)
-
-    def terms(self, number: int) -> Terms:
-        """Return what a launch on a bug has to reckon with. Raises what would keep any from being launched."""
-        from workbench import fixing
-
-        return fixing.terms(self.config, self.engine, number, now=self.clock())
-
-    def launch(self, number: int, wanted: Launch) -> SessionRow:
-        """Launch a fix session."""
-        from workbench import fixing
-
-        options = fixing.LaunchOptions(
-            rehearse=wanted.rehearse,
-            model=wanted.model,
-            max_cost_usd=wanted.max_cost_usd,
-            max_turns=wanted.max_turns,
-            max_minutes=wanted.max_minutes,
-            permission_mode=wanted.permission_mode,
-            note=wanted.note,
-            base=wanted.base or None,
-            test_first=wanted.test_first,
-            unsandboxed=wanted.unsandboxed,
-        )
-        return fixing.launch(self.config, self.engine, number, by=self.person, options=options, now=self.clock())
-
-    def resume(self, session_id: str, message: str | None = None) -> SessionRow:
-        """Let an interrupted session go on."""
-        from workbench import fixing
-
-        return fixing.resume(self.config, self.engine, session_id, by=self.person, message=message, now=self.clock())
-
-    def interrupt(self, session_id: str) -> None:
-        """Ask a session to stop where it is."""
-        from workbench import fixing
-
-        fixing.interrupt(self.engine, session_id, by=self.person, now=self.clock())
-
-    def answer(self, approval_id: int, *, allow: bool, always: bool = False, note: str = "") -> None:
-        """Answer what the agent asked for."""
-        from workbench import fixing
-
-        now = self.clock()
-        fixing.answer(self.engine, approval_id, allow=allow, always=always, note=note, by=self.person, now=now)
-
-    def end(self, session_id: str) -> SessionRow:
-        """End a session with all its processes."""
-        from workbench import fixing
-
-        return fixing.end(self.engine, session_id, by=self.person, now=self.clock())
-
-    def take_over(self, session_id: str) -> TakenOver:
-        """Claim a session for the person, whose agent ends its turn first."""
-        from workbench import fixing
-
-        fixing.stop(self.engine, session_id, by=self.person, now=self.clock())
-        return fixing.take_over(self.config, self.engine, session_id, by=self.person, now=self.clock())
-
-    def changed_files(self, row: SessionRow, wanted: str) -> list[Source]:
-        """Return `wanted`, if it is a file of a session's worktree, or else all that the session has changed there."""
-        from workbench import fixing
-
-        return [Source(Path(row.worktree), path, 1) for path in fixing.changed_files(row, wanted)]
-
-    def unlock(self, session_id: str) -> None:
-        """Let the agent go on without its test, or change the one that is locked."""
-        from workbench import fixing
-
-        fixing.unlock(self.engine, session_id, by=self.person, now=self.clock())
-
-    def send_back(self, session_id: str, text: str) -> None:
-        """Send the agent back to its test, with a word."""
-        from workbench import fixing
-
-        fixing.send_back(self.engine, session_id, text, by=self.person, now=self.clock())
-
-    def say(self, session_id: str, text: str) -> None:
-        """Send the agent a message."""
-        from workbench import fixing
-
-        fixing.say(self.engine, session_id, text, by=self.person, now=self.clock())
-
-    def sweep(self) -> list[str]:
-        """Mark sessions whose runner is gone as interrupted and return them; begin those that wait for a place."""
-        from workbench.bugs import queries
-
-        if not queries.has_session_at_work(self.engine):
-            return []  # and what works on sessions is not even loaded
-        from workbench import fixing
-
-        return fixing.tend(self.config, self.engine, now=self.clock())
+        return sources(Repository.open(self.config.repo), event, frame)
 
     def proposal(self, number: int) -> Proposal:
         """Return what there is to sign off."""

@@ -7,7 +7,7 @@ node whenever a screen opens. With nine panes that was a third of what opening o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rich.style import Style
 from textual.color import Color
@@ -15,8 +15,7 @@ from textual.color import Color
 from workbench.tui.lines import Ink
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """An ink: `color` and `background` name variables of the theme; without them it takes those of the pane."""
 
     color: str = "foreground"

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
@@ -24,8 +23,7 @@ INKS: tuple[Ink, ...] = Ink.__args__  # type: ignore[attr-defined]
 Span = tuple[str, Ink]
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One line. `key` names what `enter` on it acts on; `section` is set on the first line of a section."""
 
     spans: tuple[Span, ...]

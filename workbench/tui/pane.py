@@ -17,7 +17,7 @@ from textual.strip import Strip
 
 from workbench.tui.actions import MOVES
 from workbench.tui.inks import styles
-from workbench.tui.lines import BLANK, Ink, Line
+from workbench.tui.lines import BLANK, Ink, Line, cut
 from workbench.tui.rebinding import rebind
 
 SIDE_STEP = 8
@@ -121,7 +121,7 @@ class Pane(ScrollView, can_focus=True):
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
-        """Return line `y` of the visible part."""
+        """Return line `y` of the visible part; what goes on beyond the right edge ends in an ellipsis there."""
         left, top = self.scroll_offset
         index = top + y
         width = self.size.width
@@ -129,7 +129,7 @@ class Pane(ScrollView, can_focus=True):
         base = self._base
         if here:
             base += Style(bgcolor=self.get_component_rich_style("pane--cursor").bgcolor)
-        shown = self.line_at(index) if index < self.line_count else BLANK
+        shown = cut(self.line_at(index), left + self.room) if index < self.line_count else BLANK
         body = Strip([Segment(text, base + self._inks[ink]) for text, ink in shown.spans])
         body = body.crop_extend(left, left + width - self.gutter_width, base)
         if not self.has_cursor:

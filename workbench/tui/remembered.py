@@ -12,14 +12,14 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workbench.bugs.order import Order
 from workbench.tui.columns import Chosen
+from workbench.tui.left import FOLDER
 from workbench.tui.views import NAME_LIMIT, View, order_of, order_text
 
 if TYPE_CHECKING:
@@ -34,13 +34,12 @@ class NotRemembered(Exception):
     """The file could not be read or written; the message is for the status line."""
 
 
-@dataclass(frozen=True)
-class Remembered:
+class Remembered(NamedTuple):
     """What was found. `wrong` says what is not as it was written; it is only told, and the rest is good."""
 
-    chosen: Chosen = field(default_factory=Chosen)
+    chosen: Chosen = Chosen()
     view: str = ""  # the last one
-    orders: dict[str, Order] = field(default_factory=dict)  # by the name of the view
+    orders: Mapping[str, Order] = {}  # by the name of the view
     saved: tuple[View, ...] = ()
     history: tuple[str, ...] = ()  # filters, the last first
     theme: str = ""
@@ -57,7 +56,7 @@ class Memory:
     def of(cls, config: Config) -> Memory:
         """Return that of the repository at hand."""
         mark = hashlib.sha256(str(config.repo).encode("utf-8", "surrogateescape")).hexdigest()[:12]
-        return cls(config.state_dir / "lists" / f"{mark}.json")
+        return cls(config.state_dir / FOLDER / f"{mark}.json")
 
     def read(self) -> Remembered:
         """Return what was remembered; whatever is wrong with the file costs only what it says."""
@@ -83,7 +82,7 @@ class Memory:
             history=part(lambda: tuple(_text(each) for each in data.get("history", []))[:HISTORY], ()),
         )
         if wrong:
-            return Remembered(**{**found.__dict__, "wrong": f"{self.path} is not as it was written: it is made anew."})
+            return found._replace(wrong=f"{self.path} is not as it was written: it is made anew.")
         return found
 
     # --- changes -----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The saved views as tabs, by number and by mouse, and the heading whose words can be clicked."""
+"""The saved views as tabs, by number and by mouse."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from textual.message import Message
 
 from workbench.text import plain
 from workbench.tui.bars import Bar
-from workbench.tui.column_layout import Fitted, column_at
 from workbench.tui.lines import Span, cell, line
 
 NAME = 24  # cells of a name, at most
@@ -85,21 +84,3 @@ def _first(sizes: Sequence[int], shown: int, width: int) -> int:
     while first < shown and sum(size + GAP for size in sizes[first : shown + 1]) > width - 4:
         first += 1
     return first
-
-
-class Heading(Bar):
-    """The words above the columns; a click on one sorts by its column."""
-
-    @dataclass
-    class Sorted(Message):
-        """The heading of a column was clicked; `by` is the order along it."""
-
-        by: str
-
-    columns: Sequence[Fitted] = ()
-
-    def on_click(self, event: events.Click) -> None:
-        """Sort by the column under the mouse."""
-        column = column_at(self.columns, event.x - 1)
-        if column is not None and column.order:
-            self.post_message(self.Sorted(column.order))

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workbench.bugs.order import LATEST_FIRST, Order
 from workbench.text import plain
-from workbench.tui.columns import SORTS
 
 if TYPE_CHECKING:
     from workbench.config import Value
@@ -16,8 +14,7 @@ if TYPE_CHECKING:
 NAME_LIMIT = 30
 
 
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """One tab of the list. `is_saved` says that it was saved on the screen, and can be taken off there."""
 
     name: str
@@ -38,8 +35,7 @@ BUILT_IN: tuple[View, ...] = (
 )
 
 
-@dataclass(frozen=True)
-class Views:
+class Views(NamedTuple):
     """The tabs in order, and what is wrong with the configuration of others, one sentence each."""
 
     views: tuple[View, ...] = BUILT_IN
@@ -103,6 +99,8 @@ def wrong_in(text: str) -> str:
 
 def order_of(text: str) -> Order:
     """Return the order that `-count` (the most first) or `count` means. Raises `ValueError`."""
+    from workbench.tui.columns import SORTS
+
     order = Order(text.removeprefix("-"), text.startswith("-"))
     if order.by not in SORTS:
         known = ", ".join(SORTS)

@@ -64,6 +64,8 @@ def head_lines(page: BugPage, width: int, now: datetime) -> list[Line]:
     row = page.row
     glyph, ink = state_mark(row.state)
     again: list[Span] = [("  ↻ recurrence", "bad")] if row.is_recurrence else []
+    if page.false_alarm is not None:
+        again = [("  ↻ false alarm", "warn")]
     title_width = width - 12 - len(row.state) - (15 if again else 0)
     first = line(
         (row.label, "muted"),
@@ -263,6 +265,10 @@ def _fix_releases(page: BugPage, view: View) -> Iterator[Line]:
     if page.row.is_recurrence and page.row.state != "closed" and signed is not None:
         said = f"↻ it came back after the sign-off of {ago(signed.at, view.now)} by {plain(signed.who, 100)}"
         yield from paragraphs([said], view.width, indent="      ", ink="bad")
+    if page.false_alarm is not None:
+        way = view.key("close") if view.key else f"workbench bugs close {page.row.label} --false-alarm"
+        said = f"{plain(page.false_alarm.said, 300)}: a false alarm; {way} closes it again under its sign-off"
+        yield from paragraphs([said], view.width, indent="      ", ink="warn")
     if page.on_old_release:
         said = f"still on the old release: {plural(page.on_old_release, 'event')} since the sign-off, which only count"
         yield from paragraphs([said], view.width, indent="      ", ink="muted")

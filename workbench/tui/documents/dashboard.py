@@ -4,31 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
 
 from workbench.text import plain
 from workbench.tui.documents.outside import OWED_WORDS
 from workbench.tui.documents.plot import bars, plot_lines
-from workbench.tui.lines import BLANK, Ink, Line, Span, heading, line, paragraphs
-from workbench.tui.words import ago, money, plural, state_mark
+from workbench.tui.lines import BLANK, Ink, Line, Span, cell, heading, line, paragraphs
+from workbench.tui.words import age, ago, money, plural, state_mark
 
 if TYPE_CHECKING:
     from workbench.bugs.queries import Ledger
+    from workbench.bugs.sites import Site
     from workbench.bugs.stats import Outbox, Stats
+    from workbench.tracker.health import FeedHealth, Health
     from workbench.tui.actions import KeyOf
 
 STATES = ("open", "fixing", "review", "closed", "muted")
+_FIGURES = (("BUGS", 7), ("NEW", 6), ("BACK", 6), ("EVENTS", 11), ("SEEN", 6))  # of a site, and their cells
 
 
-def dashboard_lines(stats: Stats, width: int, now: datetime, *, key: KeyOf | None = None) -> list[Line]:
-    """Return the dashboard."""
+def dashboard_lines(
+    stats: Stats, github: Health | None, width: int, now: datetime, *, key: KeyOf | None = None
+) -> list[Line]:
+    """Return the dashboard. `github` is how it stands with GitHub, where that is used."""
     parts = (
         _bugs(stats),
+        *([_sites(stats.sites, width, now, key=key)] if len(stats.sites) > 1 else []),
         _hours(stats, width),
         _routes(stats, width),
         _fixes(stats),
         _ledger(stats.ledger),
         _outbox(stats.outbox, width, now, key=key),
+        _github(github, width),
     )
     out: list[Line] = []
     for part in parts:
@@ -54,6 +64,31 @@ def _bugs(stats: Stats) -> Iterator[Line]:
         (f"↻ {stats.recurring:,} recurring", "bad" if stats.recurring else "muted"),
         (" after a sign-off", "muted"),
     )
+
+
+def _sites(sites: tuple[Site, ...], width: int, now: datetime, *, key: KeyOf | None) -> Iterator[Line]:
+    shows = f"; {key('open')} shows a site's bugs" if key else ""
+    yield heading("Sites", section="sites", note=f"bugs that stand, events within a day{shows}")
+    room = max(width - 4 - sum(cells for _name, cells in _FIGURES), 20)
+    names = [max(cell_len(plain(name, 60)) for name in each) + 2 for each in _names(sites)]
+    first, second = min(names[0], room - min(names[1], room // 2)), min(names[1], room // 2)
+    heads = [cell(name, cells, right=True) for name, cells in _FIGURES]
+    yield line((f"    {cell('PROJECT', first)}{cell('ENVIRONMENT', second)}{''.join(heads)}", "muted"))
+    for place, site in enumerate(sites):
+        figures = (f"{site.bugs:,}", f"{site.new:,}", f"{site.recurring:,}", f"{site.events:,}")
+        seen = (*figures, age(site.last_seen, now))
+        said = [cell(figure, cells, right=True) for figure, (_name, cells) in zip(seen, _FIGURES, strict=True)]
+        inks: tuple[Ink, ...] = ("strong" if site.bugs else "muted", "", "bad" if site.recurring else "", "", "muted")
+        yield line(
+            f"    {cell(site.project or '-', first)}{cell(site.environment or '-', second)}",
+            *zip(said, inks, strict=True),
+            key=f"site:{place}",
+        )
+
+
+def _names(sites: tuple[Site, ...]) -> tuple[list[str], list[str]]:
+    """Return what stands in the two columns of names, their heads with it."""
+    return ["PROJECT", *(site.project for site in sites)], ["ENVIRONMENT", *(site.environment for site in sites)]
 
 
 def _hours(stats: Stats, width: int) -> Iterator[Line]:
@@ -140,3 +175,43 @@ def _outbox(outbox: Outbox, width: int, now: datetime, *, key: KeyOf | None) -> 
         yield from paragraphs([plain(row.outcome)], width, indent="      ", ink="warn", key=name)
     if outbox.parked > len(outbox.given_up):
         yield line((f"  … and {outbox.parked - len(outbox.given_up):,} more", "muted"))
+
+
+def _github(github: Health | None, width: int) -> Iterator[Line]:
+    yield heading("GitHub", section="github", note="what the workers on this database wrote and read" if github else "")
+    if github is None:
+        told = "No repository gets issues: github.repository names one. Bug files alone are the tracker."
+        yield from paragraphs([told], width, indent="  ", ink="muted")
+        return
+    if github.is_spent:
+        told = f"! all {github.most:,} writes of this hour are used up: the others wait for the next"
+        yield from paragraphs([told], width, indent="  ", ink="warn")
+    else:
+        most = f" of {github.most:,}" if github.most else ""
+        yield line(("  ✓ ", "good"), f"{github.written:,}{most} writes", (" within the last hour", "muted"))
+    if not github.is_read:
+        yield line(("  Reading is switched off: github.poll_seconds is 0.", "muted"))
+    elif not github.feeds:
+        yield line(("  Nothing has been read yet: a worker begins with it.", "muted"))
+    for repository, feeds in groupby(github.feeds, key=lambda feed: feed.repository):
+        yield from _repository(github, repository, list(feeds), width)
+
+
+def _repository(github: Health, repository: str, feeds: list[FeedHealth], width: int) -> Iterator[Line]:
+    name = plain(repository, 100)
+    late = [feed for feed in feeds if feed in github.late and not feed.problem]
+    for problem in dict.fromkeys(feed.problem for feed in feeds if feed.problem):
+        same = [feed for feed in feeds if feed.problem == problem]
+        told = f"✗ {_kinds(same)} of {name}: {plain(problem, 500)}"
+        yield from paragraphs([told], width, indent="  ", ink="bad")
+    if late:
+        minutes = max(feed.behind for feed in late).total_seconds() / 60
+        told = f"! {name}: nobody has read its {_kinds(late)} for {minutes:.0f} minutes longer than was meant."
+        yield from paragraphs([told, "Let a worker run: workbench worker"], width, indent="  ", ink="warn")
+    well = [feed for feed in feeds if not feed.problem and feed not in late]
+    if well and github.is_read:
+        yield line(("  ✓ ", "good"), name, (f"  {_kinds(well)} are read in time", "muted"))
+
+
+def _kinds(feeds: list[FeedHealth]) -> str:
+    return ", ".join(feed.kind for feed in feeds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from workbench.text import plain
@@ -53,7 +53,7 @@ def varying_lines(figures: Figures | None, width: int, *, key: KeyOf | None) -> 
             yield _named(field, varying.events)
             drawn = bars([(_value(value), count) for value, count in field.values], field.events, width)
             for (value, _count), made in zip(field.values, drawn, strict=True):
-                yield replace(made, key=f"value:{field.name}={value}")
+                yield Line(made.spans, key=f"value:{field.name}={value}")
     if same:
         told = " · ".join(f"{each.name} {_one(each)}" for each in same)
         yield from paragraphs([f"the same in all: {told}"], width, indent="  ", ink="muted")

@@ -31,6 +31,9 @@ def history_lines(page: BugPage, width: int) -> Iterator[Line]:
         for act in page.acts
         if (act.at, act.after.get("state")) not in steps
     ]
+    if (found := page.false_alarm) is not None:
+        mark: list[Span] = [("↻ a false alarm", "warn")]
+        events.append((found.said_at, -1, _told(found.said_at, mark, "system git", found.said, None, width)))
     for _at, _place, lines in sorted(events, key=lambda event: event[:2]):
         yield from lines
 

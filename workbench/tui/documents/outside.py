@@ -96,4 +96,5 @@ def _owed(owed: OwedRow, width: int) -> Iterator[Line]:
         yield from paragraphs([plain(owed.outcome)], width, indent="      ", ink="warn")
     else:
         tried = f" · {plural(owed.attempts, 'attempt')}" if owed.attempts else ""
-        yield line(("  ○ ", "warn"), f"owed: {what}", (f"{tried}  {plain(owed.outcome, 200)}", "muted"))
+        yield line(("  ○ ", "warn"), f"owed: {what}", (tried, "muted"))
+        yield from paragraphs([plain(owed.outcome, 400)] if owed.outcome else [], width, indent="      ", ink="muted")

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
 from workbench.text import plain
 from workbench.tui.lines import Ink, Line, Span, cell, line
 from workbench.tui.words import LOW, clock_time, plural, short_count
@@ -92,7 +94,7 @@ def bar(count: int, most: int, width: int) -> str:
 
 def bars(values: list[tuple[str, int]], of: int, width: int, *, ink: Ink = "accent", key: str = "") -> Iterator[Line]:
     """Yield a line for each value: its name, a bar, how many, and what part of `of`."""
-    name_width = min(max((len(plain(name, 60)) for name, _ in values), default=0), max(width // 3, 12), 48)
+    name_width = min(max((cell_len(plain(name, 60)) for name, _ in values), default=0), max(width // 3, 12), 48)
     room = max(min(width - name_width - 26, 40), 4)
     most = max((count for _, count in values), default=0)
     for name, count in values:

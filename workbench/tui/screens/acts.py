@@ -52,7 +52,7 @@ class BugActs(Triage):
         def ask(terms: Terms) -> None:
             self.app.push_screen(LaunchScreen(bug, self.workbench.config, terms), self._launched)
 
-        self.load(lambda: self.workbench.desk.terms(bug.number), ask)
+        self.load(lambda: self.workbench.desk.sessions.terms(bug.number), ask)
 
     def _launched(self, session: SessionRow | None) -> None:
         if session is not None:
@@ -68,7 +68,7 @@ class BugActs(Triage):
         """Show the latest fix session."""
         number = self._bug.number
         self.load(
-            lambda: self.workbench.desk.latest_session(number),
+            lambda: self.workbench.desk.sessions.latest_session(number),
             lambda session: self.show_session(session.id) if session else None,
         )
 
@@ -78,8 +78,8 @@ class BugActs(Triage):
         desk = self.workbench.desk
 
         def resume() -> SessionRow | None:
-            session = desk.latest_session(number)
-            return desk.resume(session.id) if session else None
+            session = desk.sessions.latest_session(number)
+            return desk.sessions.resume(session.id) if session else None
 
         self.load(resume, self._launched)
 

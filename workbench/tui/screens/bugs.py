@@ -19,11 +19,13 @@ from workbench.tui.column_layout import heading_line
 from workbench.tui.desk import Asked, Listed
 from workbench.tui.document import Document
 from workbench.tui.filter_box import FilterBox, Suggestions
+from workbench.tui.heading import Heading
 from workbench.tui.lines import Line, Span, line, paragraphs
 from workbench.tui.pane import Pane
 from workbench.tui.place import bindings
+from workbench.tui.screens.opening import OPENING, title
 from workbench.tui.screens.view_counts import CountedViews
-from workbench.tui.tabs import Heading, Tabs
+from workbench.tui.tabs import Tabs
 from workbench.tui.words import plural, state_mark
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class BugsScreen(CountedViews):
     """Bugs, the latest first unless another order is asked for."""
 
     PLACE = "list"
+    CSS_PATH = "../workbench.tcss"  # of all screens: this is the first
     BINDINGS: ClassVar[list[BindingType]] = bindings("list")
 
     def __init__(self) -> None:
@@ -155,7 +158,7 @@ class BugsScreen(CountedViews):
         self.query_one("#title", Bar).show(line(*self._title()))
 
     def _title(self) -> list[Span]:
-        spans: list[Span] = [("Bug workbench", "strong"), (f"  {self.workbench.config.repo.name}  ", "muted")]
+        spans = title(self.workbench.config)
         if self._shown is None:
             return spans
         spans.append((plural(self._shown.window.total, "bug"), ""))
@@ -174,7 +177,7 @@ class BugsScreen(CountedViews):
     def _stand_in(self) -> list[Line]:
         """Return what an empty list says: what would fill it, and how."""
         if self._shown is None:
-            return [line(""), line(("  Opening the database …", "muted"))]
+            return OPENING
         if self._filter:
             return [
                 line(""),
@@ -265,7 +268,8 @@ class BugsScreen(CountedViews):
         self.say(f"{count:,} marked: {', '.join(told)}." if count else "")
 
     def acted(self) -> None:
-        """Let go of the marks."""
+        """Let go of the marks, and let the tabs say what became of them."""
+        self.count_anew()
         self.bugs.unmark()
         self._moved()
 

@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from workbench.tui.actions import Here
 from workbench.tui.bars import Bar
+from workbench.tui.desk import Dashboard
 from workbench.tui.document import Document
 from workbench.tui.documents.dashboard import dashboard_lines
 from workbench.tui.lines import line
@@ -19,10 +20,11 @@ from workbench.tui.place import bindings
 from workbench.tui.screens.sections import Sections
 
 if TYPE_CHECKING:
-    from workbench.bugs.stats import Stats
+    from workbench.bugs.sites import Site
 
-
-EVERY_SECONDS = 2.0  # the figures are sums over much; events may arrive by the thousand
+# Between two readings, while events arrive by the thousand: the figures are sums over much. What a reading takes is at
+# most a tenth of the time.
+SOONEST, SHARE = 2.0, 10
 
 
 class DashboardScreen(Sections):
@@ -33,7 +35,7 @@ class DashboardScreen(Sections):
 
     def __init__(self) -> None:
         super().__init__()
-        self._stats: Stats | None = None
+        self._shown: Dashboard | None = None
         self._waits: Timer | None = None  # to read again
 
     def body(self) -> Iterable[Widget]:
@@ -53,18 +55,26 @@ class DashboardScreen(Sections):
         owed, _, bug = rest.partition(":")
         return (int(owed), int(bug)) if kind == "parked" else None
 
-    def read(self) -> Stats:
+    @property
+    def _site(self) -> Site | None:
+        """The site under the cursor."""
+        chosen = self.document.chosen
+        kind, _, place = (chosen.key if chosen else "").partition(":")
+        return self._shown.stats.sites[int(place)] if kind == "site" and self._shown else None
+
+    def read(self) -> Dashboard:
         """Read the figures."""
-        return self.workbench.desk.stats()
+        return self.workbench.desk.dashboard()
 
     def store_changed(self) -> None:
         """Read again, after a while."""
         if self._waits is None:
-            self._waits = self.set_timer(EVERY_SECONDS, self.reload)
+            took = self._shown.seconds if self._shown else 0.0
+            self._waits = self.set_timer(max(SOONEST, SHARE * took), self.reload)
 
-    def arrived(self, result: Stats) -> None:
+    def arrived(self, result: Dashboard) -> None:
         """Show them."""
-        self._stats, self._waits = result, None
+        self._shown, self._waits = result, None
         self.draw()
 
     def draw(self) -> None:
@@ -72,10 +82,11 @@ class DashboardScreen(Sections):
         name = self.workbench.config.repo.name
         title = line(("Bug workbench", "strong"), (f"  {name}", "muted"), (" › ", "muted"), "dashboard")
         self.query_one("#title", Bar).show(title)
-        if self._stats is None:
+        if self._shown is None:
             self.document.show([line(("Reading …", "muted"))])
             return
-        self.document.show(dashboard_lines(self._stats, self.document.room, self.workbench.clock(), key=self.key))
+        stats, github, now = self._shown.stats, self._shown.github, self.workbench.clock()
+        self.document.show(dashboard_lines(stats, github, self.document.room, now, key=self.key))
         self.draw_sections()
 
     def on_pane_moved(self, event: Pane.Moved) -> None:
@@ -88,13 +99,25 @@ class DashboardScreen(Sections):
         self.action_do("open")
 
     def do_open(self) -> None:
-        """Show the bug of a parked action."""
+        """Show the bug of a parked action, or the bugs of a site."""
         from workbench.tui.screens.bug import BugScreen
 
         if self._parked is not None:
             self.app.push_screen(BugScreen(self._parked[1]))
+        elif self._site is not None:
+            self._list(self._site)
         else:
-            self.say("There is nothing behind this line: parked actions lead to their bugs.")
+            self.say("There is nothing behind this line: sites lead to their bugs, and parked actions to theirs.")
+
+    def _list(self, site: Site) -> None:
+        from workbench.tui.screens.list_views import ListViews
+
+        below = self.app.screen_stack[-2]
+        if not site.filter:
+            self.say("No filter can name this site.", "warn")
+        elif isinstance(below, ListViews):
+            self.do_back()
+            below.show_all(site.filter)
 
     def do_retry(self) -> None:
         """Let the parked action be tried again."""

@@ -18,7 +18,7 @@ from workbench.tui.screens.prompts import Menu
 
 if TYPE_CHECKING:
     from capture.event import Event
-    from workbench.tui.desk import Source
+    from workbench.bugs.source_files import Source
 
 MOST_OFFERED = 9
 WINDOW_SECONDS = 1.0  # in which an editor that cannot start has said so

@@ -12,9 +12,10 @@ from textual.screen import ModalScreen
 from workbench.tui import actions
 from workbench.tui.actions import NO_KEYS, Here, Keys, Place
 from workbench.tui.document import Document
-from workbench.tui.lines import BLANK, Line, heading, line, paragraphs
+from workbench.tui.lines import BLANK, Ink, Line, heading, line, paragraphs, wrapped
+from workbench.tui.screens.prompts import WIDTH, in_sheet
 
-WIDTH = 70
+KEYS = 20  # cells that keys stand in
 
 
 class HelpScreen(ModalScreen[None]):
@@ -32,11 +33,11 @@ class HelpScreen(ModalScreen[None]):
         """One sheet."""
         with Vertical(classes="sheet"):
             document = Document(id="main", has_cursor=False)
-            document.show(help_lines(self._place, self._here, self._keys))
+            document.show(help_lines(self._place, self._here, self._keys, in_sheet(self.app.size.width)))
             yield document
 
 
-def help_lines(place: Place, here: Here, keys: Keys = NO_KEYS) -> list[Line]:
+def help_lines(place: Place, here: Here, keys: Keys = NO_KEYS, width: int = WIDTH) -> list[Line]:
     """Return the keys of a place by group."""
     out = [heading(actions.PLACES[place], note="↑ ↓ show the rest   esc closes"), BLANK]
     groups: dict[str, list[actions.Action]] = {}
@@ -46,12 +47,10 @@ def help_lines(place: Place, here: Here, keys: Keys = NO_KEYS) -> list[Line]:
         out.append(line((group, "strong")))
         for action in members:
             why_not = action.why_not(here)
-            out.append(
-                line(
-                    (f"  {actions.all_keys(action):<18}", "muted" if why_not else "key"),
-                    (action.label, "muted" if why_not else ""),
-                )
-            )
-            out += paragraphs([why_not] if why_not else [], WIDTH, indent=" " * 20, ink="comment")
+            ink: Ink = "muted" if why_not else ""
+            first, *more = wrapped(action.label, width - KEYS)
+            out.append(line((f"  {actions.all_keys(action):<{KEYS - 2}}", ink or "key"), (first, ink)))
+            out += paragraphs(more, width, indent=" " * KEYS, ink=ink)
+            out += paragraphs([why_not] if why_not else [], width, indent=" " * KEYS, ink="comment")
         out.append(BLANK)
     return out[:-1]

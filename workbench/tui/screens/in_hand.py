@@ -56,7 +56,7 @@ class InHand(Steering, Editing):
         desk = self.workbench.desk
 
         def take() -> TakenOver:
-            taken = desk.take_over(session.id)
+            taken = desk.sessions.take_over(session.id)
             if get_current_worker().is_cancelled:  # the screen was left meanwhile
                 taken.hand_back()
             return taken
@@ -117,7 +117,7 @@ class InHand(Steering, Editing):
         """Open the file that the call of a tool under the cursor has changed, or one of all that are changed."""
         session, chosen = self._session_at_hand, self.query_one("#main", Document).chosen
         wanted = chosen.key if chosen is not None else ""
-        self.edit_one(lambda: self.workbench.desk.changed_files(session, wanted))
+        self.edit_one(lambda: self.workbench.desk.sessions.changed_files(session, wanted))
 
     def do_end(self) -> None:
         """End every process of the session, once a person agrees."""
@@ -130,7 +130,7 @@ class InHand(Steering, Editing):
 
         def agreed(yes: bool | None) -> None:  # noqa: FBT001 (Textual's way of answers)
             if yes:
-                self.load(lambda: self.workbench.desk.end(session.id), ended, group=HAND)
+                self.load(lambda: self.workbench.desk.sessions.end(session.id), ended, group=HAND)
 
         facts = ["Its runner and all that it has started are ended at once. Its work stays, and it can be resumed."]
         self.app.push_screen(YesNo(f"End session {session.id[:8]}?", facts), agreed)

@@ -14,9 +14,10 @@ from textual.worker import Worker, WorkerState
 from workbench.text import plain
 from workbench.tui.actions import key_of
 from workbench.tui.bars import Bar
-from workbench.tui.desk import Launch
 from workbench.tui.failures import told
 from workbench.tui.lines import BLANK, Ink, Line, line, paragraphs
+from workbench.tui.screens.prompts import in_sheet
+from workbench.tui.session_desk import Launch
 from workbench.tui.words import money, plural
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from workbench.fixing import Terms
     from workbench.tui.app import WorkbenchApp
 
-WIDTH = 70
 SCENARIO = "happy"
 REHEARSAL = (
     "A rehearsal runs the real Claude Code client against a scripted model on this machine: "
@@ -96,42 +96,42 @@ class LaunchScreen(ModalScreen[Any]):
         self.query_one("#note", Input).focus()
 
     def _explain(self, message: str = "", ink: Ink = "bad", cure: str = "") -> None:
-        lines = [BLANK]
+        lines, width = [BLANK], in_sheet(self.app.size.width)
         if message:
-            lines += paragraphs([message], WIDTH, ink=ink)
-            lines += paragraphs([cure], WIDTH, ink="muted") if cure else []
+            lines += paragraphs([message], width, ink=ink)
+            lines += paragraphs([cure], width, ink="muted") if cure else []
         elif self.query_one("#rehearsal", Checkbox).value:
             why, ink = self._why_rehearsed()
-            lines += paragraphs([why + REHEARSAL], WIDTH, ink=ink)
+            lines += paragraphs([why + REHEARSAL], width, ink=ink)
         else:
             lines += paragraphs(
-                ["Claude Code works in a git worktree of its own; your checkout is not touched."], WIDTH, ink="muted"
+                ["Claude Code works in a git worktree of its own; your checkout is not touched."], width, ink="muted"
             )
-        lines += self._terms_lines()
+        lines += self._terms_lines(width)
         self.query_one("#form-help", Bar).show(*lines)
 
-    def _terms_lines(self) -> list[Line]:
+    def _terms_lines(self, width: int) -> list[Line]:
         """Return what a person should know before they launch."""
         terms, spent = self._terms, self._terms.spent
         lines: list[Line] = []
         if terms.no_sandbox:
-            lines += paragraphs([f"NO SANDBOX: {plain(terms.no_sandbox, 200)}."], WIDTH, ink="bad")
-            lines += paragraphs([plain(terms.cure, 400)], WIDTH, ink="muted")
+            lines += paragraphs([f"NO SANDBOX: {plain(terms.no_sandbox, 200)}."], width, ink="bad")
+            lines += paragraphs([plain(terms.cure, 400)], width, ink="muted")
         if terms.not_today:
-            lines += paragraphs([f"No session of a real model begins today: {terms.not_today}."], WIDTH, ink="bad")
+            lines += paragraphs([f"No session of a real model begins today: {terms.not_today}."], width, ink="bad")
         if terms.resumable:
             again = key_of("bug.resume", self.app.keys)  # type: ignore[attr-defined]
             text = f"A session on this bug was interrupted: esc and then {again} resumes it, with all its work."
-            lines += paragraphs([text], WIDTH, ink="accent")
+            lines += paragraphs([text], width, ink="accent")
         if spent.sessions or spent.rehearsals:
             free = f", and {plural(spent.rehearsals, 'rehearsal')}" if spent.rehearsals else ""
             about = "about " if spent.is_estimated else ""
             told = f"So far on this bug: {plural(spent.sessions, 'session')}, {about}{money(spent.cost_usd)}{free}."
-            lines += paragraphs([told], WIDTH, ink="muted")
+            lines += paragraphs([told], width, ink="muted")
         for reason in spent.rejections[:3]:
-            lines += paragraphs([f"Sent back: {plain(reason, 200)}"], WIDTH, ink="warn")
+            lines += paragraphs([f"Sent back: {plain(reason, 200)}"], width, ink="warn")
         if terms.notice:
-            lines += paragraphs([plain(terms.notice, 400)], WIDTH, ink="warn")
+            lines += paragraphs([plain(terms.notice, 400)], width, ink="warn")
         return lines
 
     def _why_rehearsed(self) -> tuple[str, Ink]:
@@ -182,7 +182,7 @@ class LaunchScreen(ModalScreen[Any]):
         self._starting = True
         self._explain("Making the worktree and starting the session …", "accent")
         app: WorkbenchApp = self.app  # type: ignore[assignment]
-        self.run_worker(lambda: app.desk.launch(self._bug.number, wanted), thread=True, exit_on_error=False)
+        self.run_worker(lambda: app.desk.sessions.launch(self._bug.number, wanted), thread=True, exit_on_error=False)
 
     def _written(self, name: str) -> str:
         return self.query_one(f"#{name}", Input).value.strip()

@@ -57,7 +57,7 @@ class ListFilter(BugActs):
         box.history = self.filters_before()
         box.reset()
         box.add_class("-shown")
-        box.focus()
+        self.set_focus(box)
         self.load(self.workbench.desk.known, self._known, group="known", failed=lambda _error: None)
 
     def _known(self, found: Mapping[str, Sequence[str]]) -> None:
@@ -97,7 +97,7 @@ class ListFilter(BugActs):
     def on_suggestions_picked(self, event: Suggestions.Picked) -> None:
         """Take the candidate that was clicked."""
         self.box.take(event.index)
-        self.box.focus()
+        self.set_focus(self.box)
 
     def on_input_submitted(self, _event: Input.Submitted) -> None:
         """Back to the list with the filter on; one that is wrong stays where it can be mended."""
@@ -115,12 +115,22 @@ class ListFilter(BugActs):
 
     def leave_box(self) -> None:
         """Go back to the list."""
-        self.query_one("#main").focus()
+        self.set_focus(self.query_one("#main"))
         self.box.propose()
 
     def on_descendant_blur(self) -> None:
         """A list of candidates is only open while one types."""
         self.call_after_refresh(self.box.propose)
+
+    def narrow(self, text: str) -> None:
+        """Put a filter on, as if it had been typed."""
+        self._no_longer()
+        with self.box.prevent(Input.Changed):
+            self.box.value = text
+        self._filter, self._wrong = text, None
+        self.box.add_class("-shown")
+        self.leave_box()
+        self.reload()
 
     def drop_filter(self) -> None:
         """Take the filter off, without reading."""

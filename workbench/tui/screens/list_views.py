@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from workbench.bugs.order import Order
 from workbench.text import plain
 from workbench.tui.bug_list import BugList
 from workbench.tui.columns import SORTS, Chosen
+from workbench.tui.heading import Heading
 from workbench.tui.remembered import Memory, NotRemembered, Remembered
 from workbench.tui.screens.list_filter import ListFilter
 from workbench.tui.screens.prompts import Words
-from workbench.tui.tabs import Heading, Tabs
+from workbench.tui.tabs import Tabs
 from workbench.tui.views import BUILT_IN, NAME_LIMIT, View, Views, both, views_of, wrong_in
 
 
@@ -40,7 +40,6 @@ class ListViews(ListFilter):
     def on_mount(self) -> None:
         """Begin as it was left."""
         self._remembered = self._memory.read()
-        self.workbench.wear(self._remembered.theme)
         self.bugs.chosen = self._remembered.chosen
         self._go_to(self._views.named(self._remembered.view) or BUILT_IN[0])
 
@@ -67,7 +66,7 @@ class ListViews(ListFilter):
     def keep_filter(self, text: str) -> None:
         """Remember a filter that was asked."""
         others = tuple(each for each in self._remembered.history if each != text)
-        self._remembered = replace(self._remembered, history=(text, *others))
+        self._remembered = self._remembered._replace(history=(text, *others))
         self._remember(lambda memory: memory.keep_filter(text))
 
     def _remember(self, change: Callable[[Memory], None]) -> None:
@@ -105,6 +104,14 @@ class ListViews(ListFilter):
         self.offer_tabs()
         self._remember(lambda memory: memory.keep_view(view.name))
         self.reload()
+
+    def show_all(self, filter_: str) -> None:
+        """Show all that a filter matches, in the view of everything where there is one."""
+        everything = next((view for view in self._views.views if not view.filter), None)
+        if everything is not None:
+            self._go_to(everything)
+            self.offer_tabs()
+        self.narrow(filter_)
 
     def on_tabs_picked(self, event: Tabs.Picked) -> None:
         """Show the view whose tab was clicked."""
@@ -159,7 +166,7 @@ class ListViews(ListFilter):
             return
         others = tuple(each for each in self._remembered.saved if each.name.casefold() != name.casefold())
         orders = {name_: order for name_, order in self._remembered.orders.items() if name_ != name}
-        self._remembered = replace(self._remembered, saved=(*others, view), orders=orders)
+        self._remembered = self._remembered._replace(saved=(*others, view), orders=orders)
         self._remember(lambda memory: memory.save_view(view))
         self._views = views_of(self.workbench.config.views, self._remembered.saved)
         self.show_view(view)
@@ -171,7 +178,7 @@ class ListViews(ListFilter):
             self.say(f"No view {plain(name, NAME_LIMIT)} was saved here.", "warn")
             return
         others = tuple(each for each in self._remembered.saved if each is not view)
-        self._remembered = replace(self._remembered, saved=others)
+        self._remembered = self._remembered._replace(saved=others)
         self._remember(lambda memory: memory.drop_view(view.name))
         self._views = views_of(self.workbench.config.views, others)
         self.show_view(self._views.named(self._view.name) or self._views.views[0])
@@ -208,7 +215,7 @@ class ListViews(ListFilter):
 
     def do_sort_reverse(self) -> None:
         """Turn the order around."""
-        self._sort(replace(self._order, is_descending=not self._order.is_descending))
+        self._sort(self._order._replace(is_descending=not self._order.is_descending))
 
     def on_heading_sorted(self, event: Heading.Sorted) -> None:
         """Sort by the column that was clicked; a second click turns the order around."""
@@ -227,6 +234,6 @@ class ListViews(ListFilter):
     def _sort(self, order: Order) -> None:
         self._order = order
         name = self._view.name
-        self._remembered = replace(self._remembered, orders={**self._remembered.orders, name: order})
+        self._remembered = self._remembered._replace(orders={**self._remembered.orders, name: order})
         self._remember(lambda memory: memory.keep_order(name, order))
         self.reload()

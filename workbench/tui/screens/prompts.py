@@ -16,8 +16,13 @@ from textual.widgets import Input
 from workbench.tui.bars import Bar
 from workbench.tui.lines import BLANK, Line, line, paragraphs
 
-WIDTH = 70
+WIDTH, EDGES = 70, 5  # cells of a line that is easy to read, and beside it: frame, blanks, scrollbar
 Choice = tuple[str, str, str]  # what is given back, the key, what it says
+
+
+def in_sheet(columns: int) -> int:
+    """Return how many cells a line has in front of a terminal of so many columns; see `.sheet` of workbench.tcss."""
+    return min(WIDTH, max(int(columns * 0.96) - EDGES, 20))
 
 
 class Words(ModalScreen[str | None]):
@@ -32,7 +37,7 @@ class Words(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """What is asked, the box, and how to leave."""
         with Vertical(classes="sheet"):
-            yield _bar(*_asked(self._title, self._facts))
+            yield _bar(*_asked(in_sheet(self.app.size.width), self._title, self._facts))
             box = Input(self._value, placeholder=self._hint, id="words")
             box.cursor_blink = False
             yield box
@@ -65,7 +70,7 @@ class Text(ModalScreen[str | None]):
         from textual.widgets import TextArea  # it brings much along, and few write notes
 
         with Vertical(classes="sheet"):
-            yield _bar(*_asked(self._title))
+            yield _bar(*_asked(in_sheet(self.app.size.width), self._title))
             box = TextArea(id="text", soft_wrap=True, compact=True)
             box.cursor_blink = False
             yield box
@@ -96,7 +101,8 @@ class Menu(ModalScreen[str | None]):
         with Vertical(classes="sheet"):
             bar = ChoiceBar(self._choices)
             choices = [line((f"  {key:<3}", "key"), words) for _name, key, words in self._choices]
-            bar.show(*_asked(self._title), *choices, BLANK, line(("esc", "key"), " leave everything as it is"))
+            asked = _asked(in_sheet(self.app.size.width), self._title)
+            bar.show(*asked, *choices, BLANK, line(("esc", "key"), " leave everything as it is"))
             yield bar
 
     def on_key(self, event: events.Key) -> None:
@@ -151,8 +157,9 @@ class YesNo(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         """The question."""
         with Vertical(classes="sheet"):
-            facts: list[Line] = paragraphs(self._facts, WIDTH, ink="muted")
-            question = paragraphs([f"{self._question} (y/N)"], WIDTH, ink="strong")
+            width = in_sheet(self.app.size.width)
+            facts: list[Line] = paragraphs(self._facts, width, ink="muted")
+            question = paragraphs([f"{self._question} (y/N)"], width, ink="strong")
             yield _bar(*facts, *([BLANK] if facts else []), *question)
 
     def action_answer(self, yes: bool) -> None:  # noqa: FBT001 (Textual's way of actions)
@@ -167,5 +174,5 @@ def _bar(*lines: Line) -> Bar:
     return bar
 
 
-def _asked(title: str, facts: Sequence[str] = ()) -> list[Line]:
-    return [*paragraphs([title], WIDTH, ink="strong"), *paragraphs(facts, WIDTH, ink="muted"), BLANK]
+def _asked(width: int, title: str, facts: Sequence[str] = ()) -> list[Line]:
+    return [*paragraphs([title], width, ink="strong"), *paragraphs(facts, width, ink="muted"), BLANK]

@@ -46,12 +46,12 @@ class Searching(PlaceScreen):
         boxes = self.query(SearchBox)
         self._began_at = self._text.cursor
         if boxes:
-            boxes.first().focus()
+            self.set_focus(boxes.first())
             return
         box = SearchBox(placeholder="words to look for in this page; enter keeps them, esc lets go", id="search")
         box.cursor_blink = False
         self.mount(box, before="#status")
-        box.focus()
+        self.set_focus(box)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Follow what is typed."""
@@ -66,7 +66,7 @@ class Searching(PlaceScreen):
             self._end_search()
             return
         self.query(SearchBox).remove()
-        self._text.focus()
+        self.set_focus(self._text)
         self._tell()
 
     def do_next_match(self) -> None:
@@ -89,7 +89,7 @@ class Searching(PlaceScreen):
     def _end_search(self) -> None:
         self.query(SearchBox).remove()
         self._text.look_for("")
-        self._text.focus()
+        self.set_focus(self._text)
         self.say("")
         self.offer_keys()
 

@@ -12,7 +12,7 @@ from workbench.tui.lines import Line, Span, line
 from workbench.tui.pane import Pane
 from workbench.tui.screens.searching import Searching
 
-GAP = 3  # cells
+GAPS = (3, 2)  # cells: fewer where that is what it takes
 NUMBERED = 10  # sections that have a key: 1 to 9, and 0
 
 
@@ -20,15 +20,16 @@ def section_line(names: Sequence[str], here: str, width: int) -> Line:
     """Return the names of sections by number; where they do not all fit, those around the one that is shown."""
     words = [f"{number % NUMBERED} {name}" if number <= NUMBERED else name for number, name in enumerate(names, 1)]
     shown = names.index(here) if here in names else 0
+    gap = GAPS[0] if sum(cell_len(word) + GAPS[0] for word in words) - GAPS[0] <= width else GAPS[1]
     first = 0
-    while first < shown and sum(cell_len(word) + GAP for word in words[first : shown + 1]) > width - 4:
+    while first < shown and sum(cell_len(word) + gap for word in words[first : shown + 1]) > width - 4:
         first += 1
     spans: list[Span] = [("‹ ", "muted")] if first else []
     for word, name in list(zip(words, names, strict=True))[first:]:
         number, blank, rest = word.partition(" ") if word != name else ("", "", name)
         is_here = name == here
         spans += [(number + blank, "key" if is_here else "muted"), (rest, "strong" if is_here else "muted")]
-        spans.append((" " * GAP, ""))
+        spans.append((" " * gap, ""))
     return line(*spans)
 
 

@@ -121,10 +121,10 @@ class SessionScreen(InHand, BugActs, Searching):
         """Read what is new."""
         desk = self.workbench.desk
         before = self._progress
-        session = desk.session(self._session_id)
-        entries = desk.transcript(self._session_id, after=self._last)
-        approvals = desk.approvals(self._session_id)
-        is_whole = len(entries) < SURELY_WHOLE or not desk.transcript(self._session_id, after=entries[-1].id)
+        session = desk.sessions.session(self._session_id)
+        entries = desk.sessions.transcript(self._session_id, after=self._last)
+        approvals = desk.sessions.approvals(self._session_id)
+        is_whole = len(entries) < SURELY_WHOLE or not desk.sessions.transcript(self._session_id, after=entries[-1].id)
         now = time.monotonic()
         # That the agent said something is reason enough for the change that we read for.
         is_same = before is not None and entries and before.session.state == session.state
@@ -224,7 +224,7 @@ class SessionScreen(InHand, BugActs, Searching):
     def do_unlock(self) -> None:
         """Let the agent go on without its test, or change the one that is locked."""
         self.load(
-            lambda: self.workbench.desk.unlock(self._session_id),
+            lambda: self.workbench.desk.sessions.unlock(self._session_id),
             lambda _: self.say("The agent is told: it may go on."),
         )
 

@@ -96,7 +96,7 @@ class SessionsScreen(Steering):
     def read(self) -> Read:
         """Read all sessions, and what today cost."""
         began = time.monotonic()
-        found = self.workbench.desk.overview(ended=self._ended)
+        found = self.workbench.desk.sessions.overview(ended=self._ended)
         self._took = time.monotonic() - began
         return found
 

@@ -206,7 +206,7 @@ class SignOffScreen(BugActs, Sections):
         box = self.query_one("#say", Input)
         box.placeholder, box.value = placeholder, value
         box.add_class("-shown")
-        box.focus()
+        self.set_focus(box)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Keep the note, or reject with the reason."""
@@ -240,7 +240,7 @@ class SignOffScreen(BugActs, Sections):
         box.value = ""
         self._typing = ""
         self._draw_question()
-        self.document.focus()
+        self.set_focus(self.document)
 
     def do_back(self) -> None:
         """Close the box, or go back; nothing is recorded."""

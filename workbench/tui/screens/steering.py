@@ -50,7 +50,7 @@ class Steering(PlaceScreen):
     def do_deny(self) -> None:
         """Deny what the agent asks for, once a word to it has been typed or left out."""
         asked = self.questions[0]
-        answer = self.workbench.desk.answer
+        answer = self.workbench.desk.sessions.answer
         self._open_box(
             "no, because …; enter alone says no without a word, esc leaves it open",
             lambda text: lambda: answer(asked.id, allow=False, note=text),
@@ -65,13 +65,13 @@ class Steering(PlaceScreen):
             self.say(_answered(word, asked))
             self.reload()
 
-        self.load(lambda: self.workbench.desk.answer(asked.id, allow=allow, always=always), answered)
+        self.load(lambda: self.workbench.desk.sessions.answer(asked.id, allow=allow, always=always), answered)
 
     def do_interrupt(self) -> None:
         """Ask the session to stop; it can be resumed."""
         session_id = self._session_at_hand.id
         self.load(
-            lambda: self.workbench.desk.interrupt(session_id),
+            lambda: self.workbench.desk.sessions.interrupt(session_id),
             lambda _: self.say(f"Asked the session to stop; {self.key('resume')} resumes it afterwards."),
         )
 
@@ -83,7 +83,7 @@ class Steering(PlaceScreen):
             self.say("The session goes on.")
             self.reload()
 
-        self.load(lambda: self.workbench.desk.resume(session_id), resumed)
+        self.load(lambda: self.workbench.desk.sessions.resume(session_id), resumed)
 
     # --- words to the agent ------------------------------------------------------------------------------------
 
@@ -95,7 +95,7 @@ class Steering(PlaceScreen):
 
     def do_send_back(self) -> None:
         """Let the word be typed that sends the agent back to its test."""
-        session_id, send_back = self._session_at_hand.id, self.workbench.desk.send_back
+        session_id, send_back = self._session_at_hand.id, self.workbench.desk.sessions.send_back
         self._open_box(
             "what is wrong with the test; enter sends the agent back to it",
             lambda text: (lambda: send_back(session_id, text)) if text else None,
@@ -103,7 +103,7 @@ class Steering(PlaceScreen):
 
     def do_message(self) -> None:
         """Let a message be typed."""
-        session_id, say = self._session_at_hand.id, self.workbench.desk.say
+        session_id, say = self._session_at_hand.id, self.workbench.desk.sessions.say
         self._open_box(MESSAGE, lambda text: (lambda: say(session_id, text)) if text else None)
 
     def _open_box(
@@ -114,7 +114,7 @@ class Steering(PlaceScreen):
         box = self.query_one("#say", Input)
         box.placeholder = placeholder
         box.add_class("-shown")
-        box.focus()
+        self.set_focus(box)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Send the message."""
@@ -132,7 +132,7 @@ class Steering(PlaceScreen):
         box = self.query_one("#say", Input)
         box.value = ""
         box.remove_class("-shown")
-        self.query_one("#main").focus()
+        self.set_focus(self.query_one("#main"))
 
     def do_back(self) -> None:
         """Close the message box, or go back; the session goes on."""

@@ -32,6 +32,7 @@ CLOSINGS: tuple[Choice, ...] = (
     ("duplicate", "d", "a duplicate of another bug …"),
     ("fixed", "f", "fixed elsewhere: it comes back if it happens again"),
 )
+FALSE_ALARM: Choice = ("false alarm", "a", "a false alarm: its release lacks the fix, and the sign-off stands")
 
 
 class Triage(PlaceScreen):
@@ -217,9 +218,12 @@ class Triage(PlaceScreen):
     def do_close(self) -> None:
         """Ask as what, and why."""
         numbers, named = self._numbers, self._named
+        came_back = all(bug.is_recurrence and bug.state == "open" for bug in self.bugs_at_hand)
 
         def chosen(way: str) -> None:
-            if way == "duplicate":
+            if way == "false alarm":
+                self.act("close_false_alarm", numbers)
+            elif way == "duplicate":
                 self.ask(
                     Words(f"{named}: a duplicate of which bug?", hint="B-012"),
                     lambda words: self._close_duplicate(numbers, words),
@@ -230,7 +234,7 @@ class Triage(PlaceScreen):
                     lambda reason: self.act("close", numbers, way, reason=reason),
                 )
 
-        self.ask(Menu(f"Close {named} as", CLOSINGS), chosen)
+        self.ask(Menu(f"Close {named} as", (*CLOSINGS, FALSE_ALARM) if came_back else CLOSINGS), chosen)
 
     def _close_duplicate(self, numbers: Sequence[int], words: str) -> None:
         from workbench.bugs.numbers import parse_number
@@ -277,6 +281,7 @@ class Triage(PlaceScreen):
 
         def undone(done: Done) -> None:
             self.workbench.undoable.remove(acts)
+            self.app.clear_notifications()  # one of them still says that the key undoes it
             self._done(done)
 
         self.load(lambda: self.workbench.desk.undo(acts), undone, failed=self._not_undone)

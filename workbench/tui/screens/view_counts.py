@@ -33,6 +33,13 @@ class CountedViews(ListViews):
         else:
             self._count()
 
+    def count_anew(self) -> None:
+        """Let the next reading count, however short a while ago it was: what a person did shows in the tabs at once."""
+        if self._counts_later is not None:
+            self._counts_later.stop()
+            self._counts_later = None
+        self._next_count = 0.0
+
     def _count(self) -> None:
         self._counts_later = None
         filters, began = [view.filter for view in self._views.views], time.monotonic()

@@ -1,0 +1,37 @@
+"""In a terminal of 60 columns and 15 lines nothing ends as if it were whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy.engine import Engine
+
+from workbench.tui.document import Document
+
+pytestmark = pytest.mark.anyio
+SIZE = (60, 15)
+
+
+async def test_lines_of_a_page_that_go_on_end_in_an_ellipsis(seeded: Engine, visit: Any) -> None:
+    async with visit("enter", size=SIZE) as shown:
+        document = shown.screen.query_one("#main", Document)
+        long = [index for index, line in enumerate(document.lines) if line.width > document.room]
+        assert long
+        ends = {document.render_line(index - document.scroll_offset.y).text.rstrip()[-1] for index in long}
+        assert ends == {"…"}
+        await shown.press("l")
+        assert not document.render_line(long[0] - document.scroll_offset.y).text.startswith("▌Why")
+
+
+async def test_questions_and_their_facts_are_whole(seeded: Engine, visit: Any) -> None:
+    async with visit("j", "D", size=SIZE) as shown:
+        words = " ".join(shown.text.replace("│", " ").split())
+        assert "it is a new bug; m mutes" in words
+        assert "one instead." in words
+
+
+async def test_the_help_sheet_says_everything(seeded: Engine, visit: Any) -> None:
+    async with visit("question_mark", size=SIZE) as shown:
+        document = shown.screen.query_one("#main", Document)
+        assert max(line.width for line in document.lines) <= document.room
