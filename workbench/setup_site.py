@@ -25,6 +25,8 @@ _SKIPPED = {"node_modules", "site-packages", "venv", "env", "build", "dist"}
 _GITHUB = re.compile(r"github\.com[:/](?P<owner>[\w.-]+)/(?P<name>[\w.-]+?)(?:\.git)?/?$")
 _PYTEST = re.compile(r"^\[(tool\.pytest\b|tool:pytest\]|pytest\])", re.MULTILINE)
 _IGNORED = ("workbench.db*", ".capture/")
+# Who ignores nothing yet would commit it, and evidence is only partial where a fix brings what nobody can read.
+_COMPILED = "__pycache__/"
 
 
 @dataclass(frozen=True)
@@ -214,6 +216,8 @@ def _with_ignored(source: str) -> str:
     missing = [line for line in _IGNORED if line not in there]
     if not missing:
         return source
+    if not source:
+        missing.append(_COMPILED)
     return (source.rstrip("\n") + "\n" if source else "") + "\n".join(missing) + "\n"
 
 

@@ -231,10 +231,24 @@ def test_several_sites_are_told_apart_in_figures(workbench, bug, store):
         session.add(Bug(number=8, project="shop", environment="live", **first))
         session.add(Bug(number=9, project="shop", environment="live", state="closed", **first))
         session.commit()
-    words = [line.split()[:3] for line in workbench("bugs", "stats").out.splitlines()]
-    assert words[-4:] == [
+    lines = workbench("bugs", "stats").out.splitlines()
+    head = next(place for place, line in enumerate(lines) if line.split()[:1] == ["PROJECT"])
+    assert [line.split()[:3] for line in lines[head : head + 4]] == [
         ["PROJECT", "ENVIRONMENT", "BUGS"],
         ["clinic", "production", "1"],
         ["shop", "live", "1"],
         ["shop", "staging", "1"],
     ]
+
+
+def test_how_it_stands_with_github_in_figures(workbench, bug, monkeypatch):
+    assert workbench("bugs", "stats", "--json").json["github"] is None
+    monkeypatch.setenv("WORKBENCH_GITHUB_REPOSITORY", "clinic/site")
+    assert workbench("bugs", "stats", "--json").json["github"] == {
+        "written": 0,
+        "hourly_writes": 400,
+        "spent": False,
+        "is_read": True,
+        "lists": [],
+    }
+    assert "0 of 400 writes" in workbench("bugs", "stats").out

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import sys
 
 import pytest
@@ -29,6 +31,23 @@ def test_a_terminal_gets_colours(capsys, monkeypatch):
 @pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
 def test_some_terminals_want_none(capsys, monkeypatch, environ):
     assert printed(capsys, monkeypatch, **environ) == "✗ refuted  plain\n"
+
+
+@pytest.mark.parametrize("in_between", ["output.note('next')", "output.ask('next')"])
+def test_one_reader_of_both_streams_gets_them_in_their_order(in_between):
+    """As in `workbench init 2>&1 | less`: Python keeps back what goes into a pipe."""
+    said = f"from workbench.cli import output; output.say('first'); {in_between}; output.say('last')"
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    ran = subprocess.run(
+        [sys.executable, "-c", said],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environ,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.split() == ["first", "next", "last"]
 
 
 def test_a_table_keeps_cells_of_wide_characters_in_line(monkeypatch, capsys):

@@ -50,6 +50,14 @@ def test_only_its_own_page_gets_a_screen(origin, status, monkeypatch):
     assert answered == status
 
 
+def test_the_page_asks_nobody_else_for_anything_and_stands_in_no_frame():
+    access = access_to("127.0.0.1", PORT, public_url="", token="")
+    ((status, headers),) = knock(access, ("/", {}))
+    rules = dict(rule.split(" ", 1) for rule in headers["Content-Security-Policy"].split("; "))
+    assert (status, rules["default-src"], rules["frame-ancestors"]) == (200, "'self'", "'none'")
+    assert not [where for rule in rules.values() for where in rule.split() if "//" in where or where == "*"]
+
+
 def knock(access, *requests):
     """Return status and headers of the answers to requests (a path, headers); cookies are kept as by a browser."""
 

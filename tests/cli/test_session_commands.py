@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlmodel import Session, select
 
@@ -37,6 +39,41 @@ def test_only_those_of_one_bug(workbench, fixed):
     ran = workbench("sessions", "list", "--bug", "B-002")
     assert (ran.code, ran.out) == (Exit.DONE, "")
     assert "workbench fix" in ran.err
+
+
+def test_only_those_in_some_states_and_no_more_than_wanted(workbench, fixed, store):
+    with Session(store) as session:
+        first = session.exec(select(FixSession)).one()
+        for number, state in enumerate(("working", "waiting", "failed")):
+            later = first.model_dump() | {"id": f"later{number}", "state": state, "ended_at": None}
+            session.add(FixSession(**later | {"started_at": NOW + timedelta(hours=number)}))
+        session.commit()
+
+    def listed(*words: str) -> list[str]:
+        return [row["state"] for row in workbench("sessions", "list", *words, "--json").json]
+
+    assert listed() == ["failed", "waiting", "working", "done"]
+    assert listed("--limit", "2") == ["failed", "waiting"]
+    assert listed("--state", "waiting,done") == ["waiting", "done"]
+    assert listed("--state", "done", "--state", "failed", "--limit", "1") == ["failed"]
+
+
+def test_a_state_that_there_is_not_is_named_with_those_there_are(workbench, fixed):
+    ran = workbench("sessions", "list", "--state", "wating")
+    assert ran.code == Exit.USAGE
+    assert "'wating'" in ran.err
+    assert "waiting, quiet" in ran.err
+
+
+def test_a_session_that_waits_says_until_when(workbench, fixed, store):
+    told = "until 12 Sep 14:11 UTC: the limit five_hour is reached"
+    with Session(store) as session:
+        row = session.exec(select(FixSession)).one()
+        row.state, row.activity, row.ended_at = "waiting", told, None
+        session.add(row)
+        session.commit()
+    assert told in workbench("sessions", "show", "74ba").out
+    assert "until 12 Sep 14:11" in workbench("sessions", "list").out
 
 
 def test_one_session_with_its_transcript(workbench, fixed):

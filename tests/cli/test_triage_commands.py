@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from signoff import came_back
 
-from capture.testing import make_event
+from capture.testing import NOW, make_event
 from workbench.errors import Exit
 
 
@@ -200,3 +201,24 @@ def test_bash_itself_takes_the_completion(program, three, repo):
         ["bash", "-c", code], capture_output=True, text=True, check=False, env=os.environ | {"PATH": path}
     )
     assert ran.stdout.strip() == "unmute", ran
+
+
+def test_a_false_alarm_is_closed_again_by_a_person_where_git_says_so(workbench, three, store, monkeypatch):
+    came_back.sign_off(store, 1, now=NOW + 2 * came_back.MINUTE)
+    came_back.see(store, "a" * 16, "two", at=NOW + 3 * came_back.MINUTE)
+    close = ["bugs", "close", "1", "--false-alarm"]
+    ran = workbench(*close, typed="y\n")
+    assert (ran.code, one(workbench)["state"], one(workbench)["false_alarm"]) == (Exit.NO, "open", None)
+    assert "Git has not said yet" in ran.err
+    came_back.git_says(store, {"two": False}, now=NOW)
+    assert one(workbench)["false_alarm"]["release"] == "two"
+    assert "workbench bugs close B-001 --false-alarm" in " ".join(workbench("bugs", "show", "1").out.split())
+    assert workbench(*close, piped="y\n").code == Exit.USAGE
+    assert workbench(*close, typed="\n").code == Exit.NO
+    ran = workbench(*close, typed="y\n")
+    assert (ran.code, ran.out) == (Exit.DONE, "B-001 closed again: a false alarm. The sign-off stands.\n")
+    assert (one(workbench)["state"], one(workbench)["closed_as"]) == ("closed", "fixed")
+    assert workbench("bugs", "undo").code == Exit.DONE
+    assert (one(workbench)["state"], one(workbench)["recurring"]) == ("open", True)
+    monkeypatch.setenv("CLAUDECODE", "1")
+    assert workbench(*close, typed="y\n").code == Exit.NO

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from capture.store.outbox import KINDS
+from capture.testing import NOW
 from workbench.errors import Exit
+from workbench.tracker import outbox
+from workbench.tracker.failures import Permanent
 
 
 def test_it_writes_the_bug_file(workbench, bug, repo):
@@ -49,3 +53,13 @@ def test_fix_sessions_that_cannot_be_seen_to_keep_no_action_from_being_done(work
     assert ran.code == Exit.DONE
     assert "Fix sessions could not be seen to: the places are taken" in ran.err
     assert (repo / "bugs" / "B-001.md").is_file()
+
+
+def test_what_was_set_aside_is_tried_again_on_demand(workbench, bug, repo, store):
+    lease = outbox.lease(store, "w", KINDS, NOW)
+    assert outbox.fail(store, lease, Permanent("Bad credentials."), now=NOW) == "parked"
+    assert "Nothing is due." in workbench("worker", "--once").err
+    ran = workbench("worker", "--once", "--retry")
+    assert (ran.code, (repo / "bugs" / "B-001.md").is_file()) == (Exit.DONE, True)
+    assert "1 set aside before is tried again." in ran.err
+    assert "Nothing was set aside." in workbench("worker", "--once", "--retry").err

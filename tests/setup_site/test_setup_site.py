@@ -81,6 +81,17 @@ def test_an_existing_pyproject_keeps_all_that_is_in_it(startproject: Startprojec
     assert (repo / ".gitignore").read_text() == "*.pyc\n/.capture/\nworkbench.db*\n"
 
 
+def test_where_nothing_is_ignored_what_python_compiles_is_from_now_on(
+    startproject: Startproject, configured: Configured
+) -> None:
+    repo = startproject()
+
+    setup_site.apply(setup_site.plan(configured(repo)))
+
+    assert (repo / ".gitignore").read_text() == "workbench.db*\n.capture/\n__pycache__/\n"
+    assert setup_site.plan(configured(repo)).edits == ()
+
+
 @pytest.mark.parametrize("name", ["pytest.ini", "conftest.py", "setup.cfg"])
 def test_a_project_that_uses_pytest_is_run_with_it(
     startproject: Startproject, configured: Configured, name: str

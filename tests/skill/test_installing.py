@@ -185,8 +185,9 @@ def test_uninstall_leaves_a_foreign_skill_and_takes_the_hook(place: Place) -> No
 def test_uninstall_refuses_to_lose_what_a_person_has_changed(place: Place) -> None:
     apply(place, install(place))
     place.skill.write_text(document.text().replace("**Brief.**", "**My brief.**"))
-    with pytest.raises(Refused, match="changed by hand"):
+    with pytest.raises(Refused, match="changed by hand") as caught:
         uninstall(place)
+    assert caught.value.cure == "Keep what is yours of it elsewhere, delete it, and uninstall again."
 
 
 def test_a_link_stays_a_link(place: Place, tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from workbench.bugs.rows import BugRow
-    from workbench.bugs.sites import Site
 
 FILTER = Annotated[
     str,
@@ -162,30 +161,20 @@ def show(ctx: typer.Context, bug: BUG, as_json: JSON = False, no_pager: NO_PAGER
 @app.command(epilog=taught("workbench bugs stats --json", "0, also when there are no bugs."))
 def stats(ctx: typer.Context, as_json: JSON = False, no_pager: NO_PAGER = False) -> None:
     """Show all bugs in figures: the dashboard."""
-    with given(ctx).store() as engine:
-        from workbench.bugs import sites as of_sites
+    call = given(ctx)
+    with call.store() as engine:
         from workbench.bugs import stats as figures
+        from workbench.tracker import health
 
         at = now()
-        found, sites = figures.stats(engine, now=at), of_sites.sites(engine, now=at)
+        found, github = figures.stats(engine, now=at), health.of_settings(call.config, engine, now=at)
     if as_json:
-        emit(shapes.stats(found, sites))
+        emit(shapes.stats(found, github))
         return
     from workbench.tui.documents.dashboard import dashboard_lines
 
     with paged(wanted=not no_pager):
-        say_lines(dashboard_lines(found, line_width(), at))
-        if len(sites) > 1:
-            say("")
-            head = ("PROJECT", "ENVIRONMENT", "BUGS", "NEW", "SEEN")
-            table(head, [_site(one, at) for one in sites], flexible=0, numbers=(2, 3))
-
-
-def _site(site: Site, at: datetime) -> tuple[str, ...]:
-    from workbench.tui.words import age
-
-    shown = site.project or "-", site.environment or "-", str(site.bugs), str(site.new)
-    return *shown, age(site.last_seen, at)
+        say_lines(dashboard_lines(found, github, line_width(), at))
 
 
 @app.command(

@@ -61,7 +61,7 @@ class Given:
 
     def opening(self) -> str:
         """The command that opens the screen on the same bugs, from wherever it is typed."""
-        words = ["workbench", "--repo", shlex.quote(str(self.config.repo))]
+        words = ["workbench", "--repo", shlex.quote(str(self.config.repo / self.config.folder))]
         if database := self.flags.get("database_url"):
             words += ["--db", shlex.quote(without_password(database))]
         return " ".join(words)

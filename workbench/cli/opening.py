@@ -13,10 +13,13 @@ UNATTENDED_SECONDS = 20.0
 
 
 def open_screen(flags: Mapping[str, str | None]) -> int:
-    """Open the terminal program and return its exit code. Raises `UsageError` where there is no terminal."""
+    """Open the terminal program and return its exit code. Raises `UsageError` where no terminal can show it."""
     # In a browser (`workbench serve`), textual-serve stands in for the terminal and says so.
     if "web_driver" not in os.environ.get("TEXTUAL_DRIVER", ""):
         require_terminal("The screen needs a terminal.", cure="Without one, use the commands: workbench bugs list")
+        if os.environ.get("TERM") == "dumb":  # of an editor's shell, or a CI: it would show the escapes as they are
+            cure = "Open it in another terminal, set TERM to what this one is, or use the commands: workbench bugs list"
+            raise UsageError("A dumb terminal (TERM=dumb) cannot show the screen.", cure=cure)
     # Until the screen is there nothing is thrown away, and to look for it took a tenth of the time.
     gc.disable()
     from workbench import config

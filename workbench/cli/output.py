@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,9 @@ def tell(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Print what is no data on stderr: what is going on, or what to do next."""
+    """Print what is no data on stderr, after all that was said before: what is going on, or what to do next."""
+    with suppress(OSError):  # a reader who left is found out when the command ends
+        sys.stdout.flush()
     print(text, file=sys.stderr, flush=True)
 
 
@@ -111,6 +114,7 @@ def say_lines(lines: Iterable[Line]) -> None:
 
 def ask(question: str) -> str:
     """Ask on stderr and return the answer without spaces around it; "" when the input has ended."""
+    sys.stdout.flush()
     print(f"{question} ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip()
 

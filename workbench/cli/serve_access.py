@@ -22,6 +22,12 @@ SHORTEST = 20  # characters of a token; one that is made has 43
 COOKIE = "workbench_serve"
 WEEK = 7 * 24 * 3_600  # seconds that a browser is remembered; a restart forgets it at once
 _ANYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  (told apart here, bound to only with a token)
+# The page asks for nothing but its own (textual-serve's would tell Google of every visit, for a font), and stands in no
+# frame: in one of somebody else's, a click meant for theirs would be one on the workbench.
+_POLICY = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -125,6 +131,10 @@ def _admitted(access: Access) -> web.Response:
     return answer
 
 
+async def _keep_to_ourselves(_request: web.Request, answer: web.StreamResponse) -> None:
+    answer.headers["Content-Security-Policy"] = _POLICY
+
+
 def _same(given: str, wanted: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
 
@@ -136,6 +146,7 @@ def gated(server_class: Any, access: Access) -> Any:
         async def _make_app(self) -> web.Application:
             app: web.Application = await super()._make_app()
             app.middlewares.append(gate(access))
+            app.on_response_prepare.append(_keep_to_ourselves)
             return app
 
         async def on_startup(self, app: web.Application) -> None:

@@ -7,57 +7,82 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench.cli import shapes
-from workbench.cli.given import Given, given, now
-from workbench.cli.opening import require_terminal
-from workbench.cli.output import agreed, emit, line_width, note, say, say_lines, table
-from workbench.cli.words import JSON, SESSION, noun, taught
-from workbench.errors import Refused
+from workbench.cli import shapes, taking_over
+from workbench.cli.given import given, now
+from workbench.cli.output import emit, line_width, note, say, say_lines, table
+from workbench.cli.pager import paged
+from workbench.cli.words import JSON, NO_PAGER, SESSION, noun, taught
+from workbench.errors import UsageError
 from workbench.text import plain
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
+STATES = (
+    *("queued", "starting", "working", "needs_input", "waiting", "quiet"),
+    *("done", "failed", "interrupted"),
+)
 app = noun("List, show and steer fix sessions.")
 
 
-@app.command("list", epilog=taught("workbench sessions list --bug B-012", "0, also when there are none."))
+@app.command(
+    "list",
+    epilog=taught(
+        "workbench sessions list --state working --limit 20", "0, also when there are none; 2 for an unknown state."
+    ),
+)
 def list_(
     ctx: typer.Context,
     bug: Annotated[str | None, typer.Option(metavar="BUG", help="Only those of this bug.")] = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option("--state", metavar="STATE", help="working, needs_input, done …; may be given again."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the latest N.")] = None,
     as_json: JSON = False,
+    no_pager: NO_PAGER = False,
 ) -> None:
     """List fix sessions, the latest first."""
+    states = _states(state or [])
     with given(ctx).store() as engine:
         from capture.store.lifecycle import label
         from workbench.bugs import queries
 
-        rows = queries.sessions(engine, bug=queries.parse_number(bug) if bug else None)
+        rows = queries.sessions(engine, bug=queries.parse_number(bug) if bug else None, states=states, limit=limit)
     if as_json:
         emit([shapes.session(row) for row in rows])
     elif rows:
         from workbench.tui.words import age, money
 
         at = now()
-        table(
-            ("SESSION", "BUG", "STATE", "COST", "STARTED", "MODEL", "ACTIVITY"),
-            [
-                (
-                    row.id[:8],
-                    label(row.bug),
-                    row.state,
-                    money(row.cost_usd),
-                    age(row.started_at, at),
-                    f"rehearsal {row.rehearsal}" if row.rehearsal else row.model,
-                    row.activity,
-                )
-                for row in rows
-            ],
-            flexible=6,
-            numbers=(3,),
-        )
+        with paged(wanted=not no_pager):
+            table(
+                ("SESSION", "BUG", "STATE", "COST", "STARTED", "MODEL", "ACTIVITY"),
+                [
+                    (
+                        row.id[:8],
+                        label(row.bug),
+                        row.state,
+                        money(row.cost_usd),
+                        age(row.started_at, at),
+                        f"rehearsal {row.rehearsal}" if row.rehearsal else row.model,
+                        row.activity,
+                    )
+                    for row in rows
+                ],
+                flexible=6,
+                numbers=(3,),
+            )
     else:
-        note("No fix sessions yet. Launch one: workbench fix B-001")
+        note("No sessions match." if states else "No fix sessions yet. Launch one: workbench fix B-001")
+
+
+def _states(named: list[str]) -> list[str] | None:
+    words = [word for value in named for word in value.split(",")]
+    for word in words:
+        if word not in STATES:
+            raise UsageError(f"There is no state {word!r}.", cure="States: " + ", ".join(STATES) + ".")
+    return words or None
 
 
 @app.command(epilog=taught("workbench sessions show 4f2d1c0a", "0; 1 when there is no such session."))
@@ -77,6 +102,7 @@ def show(ctx: typer.Context, session: SESSION, as_json: JSON = False) -> None:
 
     announce(row)
     say(f"state     {row.state}" + (f" (phase: {row.phase})" if row.phase else ""))
+    say(f"activity  {plain(row.activity, 500)}")
     if row.alarm:
         say(f"ALARM     {plain(row.alarm, 1000)}")
     for entry in entries:
@@ -201,107 +227,6 @@ def send_back(
     _steer(ctx, session, lambda fix, engine, id_, by: fix.send_back(engine, id_, words, by=by, now=now()), as_json)
 
 
-@app.command(
-    epilog=taught(
-        "workbench sessions takeover 4f2d1c0a",
-        "0 handed back; 1 no such session, you said no, or it cannot be taken over here; 2 no terminal.",
-    )
-)
-def takeover(
-    ctx: typer.Context,
-    session: SESSION,
-    yes: Annotated[bool, typer.Option("--yes", help="Interrupt an agent that is at work without asking.")] = False,
-) -> None:
-    """Go on with a session in Claude Code itself, on this terminal.
-
-    An agent at work is interrupted first. Its sandbox and its environment are kept; what it may not do by itself it
-    asks you. When you leave it, the session is handed back, and can be resumed.
-    """
-    call = _in_terminal(ctx, "Claude Code needs a terminal.")
-    with call.store() as engine:
-        from workbench import fixing
-        from workbench.bugs import queries
-
-        row = queries.session(engine, session)
-        at_work = row.is_live and row.phase != "taken over"
-        if at_work and not yes and not agreed(f"Session {row.id[:8]} is at work. Interrupt its agent first?"):
-            raise Refused("Nothing was done.")
-        if at_work:
-            note("Waiting for the agent to end its turn …")
-        fixing.stop(engine, row.id, by=call.person(), now=now())
-        taken = fixing.take_over(call.config, engine, row.id, by=call.person(), now=now())
-        try:
-            taken.play()
-        finally:
-            row = taken.hand_back()
-    say(f"{row.id[:8]} is handed back. Let its agent go on: workbench sessions resume {row.id[:8]}")
-
-
-@app.command(
-    epilog=taught(
-        "workbench sessions shell 4f2d1c0a",
-        "0 or that of the shell; 1 no such session, or no worktree of it here; 2 no terminal.",
-    )
-)
-def shell(ctx: typer.Context, session: SESSION) -> int:
-    """Open your shell in the worktree of a session."""
-    import os
-
-    call = _in_terminal(ctx, "A shell needs a terminal.")
-    with call.store() as engine:
-        from workbench import fixing
-        from workbench.bugs import queries
-        from workbench.sessions import terminal
-
-        folder = fixing.folder_of(queries.session(engine, session))
-    return terminal.open_shell(folder, os.environ)
-
-
-@app.command(
-    epilog=taught("workbench sessions end 4f2d1c0a", "0 ended; 1 no such session, it is over, or you said no.")
-)
-def end(
-    ctx: typer.Context,
-    session: SESSION,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    as_json: JSON = False,
-) -> None:
-    """End all processes of a session at once. Its work stays.
-
-    For one that does not obey `interrupt`. It can be resumed.
-    """
-    import os
-
-    from workbench.bugs.persons import refuse_agents
-
-    refuse_agents(os.environ)
-    call = given(ctx)
-    with call.store() as engine:
-        from workbench import fixing
-        from workbench.bugs import queries
-
-        row = queries.session(engine, session)
-        if not yes:
-            require_terminal("Ending a session asks first: it needs a terminal.", cure="Or say --yes.")
-            if not agreed(f"End session {row.id[:8]} with all its processes?"):
-                raise Refused("Nothing was done.")
-        row = fixing.end(engine, row.id, by=call.person(), now=now())
-    if as_json:
-        emit(shapes.session(row))
-    else:
-        say(f"{row.id[:8]} is over: {plain(row.activity, 200)}. Its work is in its worktree.")
-
-
-def _in_terminal(ctx: typer.Context, message: str) -> Given:
-    import os
-
-    from workbench.bugs.persons import refuse_agents
-
-    refuse_agents(os.environ)
-    require_terminal(message, cure="Run it where you can type.")
-    return given(ctx)
-
-
 def _steer(ctx: typer.Context, session: str, act: Callable[[Any, Engine, str, str], None], as_json: bool) -> None:
     import os
 
@@ -320,3 +245,6 @@ def _steer(ctx: typer.Context, session: str, act: Callable[[Any, Engine, str, st
         emit(shapes.session(row))
     else:
         say(f"{row.id[:8]} was told.")
+
+
+taking_over.add_to(app)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from capture.store.lifecycle import State
     from workbench.bugs.rows import BugPage, BugRow, EvidenceView, IssueLink, RelatedBug, SessionRow
-    from workbench.bugs.sites import Site
     from workbench.bugs.stats import Stats
     from workbench.cli.answers import bugs, fixes
     from workbench.evidence.report import Verdict
+    from workbench.tracker.health import Health
 
 
 def bug(row: BugRow) -> bugs.Bug:
@@ -122,7 +120,7 @@ def evidence(view: EvidenceView) -> fixes.Evidence:
     }
 
 
-def stats(found: Stats, sites: Sequence[Site]) -> bugs.Stats:
+def stats(found: Stats, github: Health | None) -> bugs.Stats:
     """Return the figures of `bugs stats --json`. `hours` are those of the last two days, the oldest first."""
     from capture.store.lifecycle import STATES, label
 
@@ -140,9 +138,11 @@ def stats(found: Stats, sites: Sequence[Site]) -> bugs.Stats:
                 "environment": site.environment,
                 "bugs": site.bugs,
                 "new": site.new,
+                "recurring": site.recurring,
+                "events": site.events,
                 "last_seen": site.last_seen,
             }
-            for site in sites
+            for site in found.sites
         ],
         "signed_off": found.signed_off,
         "seconds_to_sign_off": None if found.to_sign_off is None else found.to_sign_off.total_seconds(),
@@ -165,6 +165,26 @@ def stats(found: Stats, sites: Sequence[Site]) -> bugs.Stats:
                 for row in outbox.given_up
             ],
         },
+        "github": None if github is None else _github(github),
+    }
+
+
+def _github(health: Health) -> bugs.GitHub:
+    return {
+        "written": health.written,
+        "hourly_writes": health.most,
+        "spent": health.is_spent,
+        "is_read": health.is_read,
+        "lists": [
+            {
+                "repository": feed.repository,
+                "kind": cast("bugs.ListKind", feed.kind),
+                "seconds_behind": feed.behind.total_seconds(),
+                "late": feed in health.late,
+                "problem": feed.problem,
+            }
+            for feed in health.feeds
+        ],
     }
 
 
@@ -188,6 +208,7 @@ def page(page: BugPage) -> bugs.BugPage:
         "evidence": None if page.evidence is None else evidence(page.evidence),
         "sign_offs": list(page.sign_offs),
         "on_old_release": page.on_old_release,
+        "false_alarm": page.false_alarm,
         "owed": list(page.owed),
         "notes": list(page.notes),
         "comments": list(page.comments),

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workbench.cli.acting import BUGS, CODES, CODES_PERSON, REASON, agree, do_act, require_person, tell
 from workbench.cli.given import given, now
-from workbench.cli.opening import require_terminal
-from workbench.cli.output import agreed, ask, emit, note, say, text_argument
-from workbench.cli.words import BUG, JSON, completed_bugs, taught
+from workbench.cli.merging import merge, split, unmerge
+from workbench.cli.output import ask, note, text_argument
+from workbench.cli.words import BUG, JSON, taught
 from workbench.errors import Refused, UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from workbench.bugs.acts import Done
-
-BUGS = Annotated[
-    list[str],
-    typer.Argument(metavar="BUG…", help="The bugs: B-012 or 12, several at once.", autocompletion=completed_bugs),
-]
-REASON = Annotated[str, typer.Option("--reason", help="Why; it goes into the bug's history.")]
-YES = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-CODES = "0 done; 1 refused, or there is no such bug, and nothing was changed; 2 wrong usage."
-CODES_PERSON = CODES + " It needs a terminal and a person: agents are refused."
-
-Act = Callable[["Engine", list[int], str, datetime], "Done"]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -53,39 +41,6 @@ def add_to(app: typer.Typer) -> None:
         app.command("note" if command is write_note else command.__name__, epilog=taught(example, codes))(command)
 
 
-def _do(ctx: typer.Context, bugs: Sequence[str], act: Act, *, as_json: bool) -> None:
-    """Do one act on all bugs, and tell what became of it."""
-    call = given(ctx)
-    with call.store() as engine:
-        from workbench.bugs.queries import parse_number
-
-        done = act(engine, [parse_number(bug) for bug in bugs], call.person(), now())
-    tell(done, as_json=as_json)
-
-
-def tell(done: Done, *, as_json: bool) -> None:
-    """Say what was done, or print it: {"done", "text", "bugs", "acts"}."""
-    from capture.store.lifecycle import label as shown
-    from workbench.text import plain
-
-    if as_json:
-        emit(
-            {
-                "done": bool(done.acts) or not done.text.endswith("already."),
-                "text": done.text,
-                "bugs": [shown(number) for number in done.numbers],
-                "acts": list(done.acts),
-            }
-            | ({"further": done.further} if done.further else {})
-        )
-        return
-    say(plain(done.text, 1_000))
-    for further in done.further.splitlines():
-        say(plain(further, 2_000))
-    if done.acts:
-        note("Taken back by: workbench bugs undo")
-
-
 def mute(
     ctx: typer.Context,
     bugs: BUGS,
@@ -107,20 +62,20 @@ def mute(
 
     if length and until:
         raise UsageError("--for and --until say the same.", cure="Give one of them.")
-    _require_person("Muting a bug", f"workbench bugs mute {' '.join(bugs)}")
+    require_person("Muting a bug", f"workbench bugs mute {' '.join(bugs)}")
 
     def act(engine: Engine, numbers: list[int], by: str, at: datetime) -> Done:
         ends = at + span(length) if length else _date(until) if until else None
         return do(engine, numbers, MuteTerms(ends, events, new_release), by=by, reason=reason, now=at)
 
-    _do(ctx, bugs, act, as_json=as_json)
+    do_act(ctx, bugs, act, as_json=as_json)
 
 
 def unmute(ctx: typer.Context, bugs: BUGS, reason: REASON = "", as_json: JSON = False) -> None:
     """Open muted bugs again."""
     from workbench.bugs.acts import unmute as do
 
-    _do(ctx, bugs, lambda engine, found, by, at: do(engine, found, by=by, reason=reason, now=at), as_json=as_json)
+    do_act(ctx, bugs, lambda engine, found, by, at: do(engine, found, by=by, reason=reason, now=at), as_json=as_json)
 
 
 def assign(
@@ -139,7 +94,7 @@ def assign(
     def act(engine: Engine, numbers: list[int], by: str, at: datetime) -> Done:
         return do(engine, numbers, by if to == "me" else to, by=by, now=at)
 
-    _do(ctx, bugs, act, as_json=as_json)
+    do_act(ctx, bugs, act, as_json=as_json)
 
 
 def label(
@@ -152,7 +107,7 @@ def label(
     """Put labels on bugs, and take others off."""
     from workbench.bugs.acts import label as do
 
-    _do(
+    do_act(
         ctx,
         bugs,
         lambda engine, found, by, at: do(engine, found, add=add or [], remove=remove or [], by=by, now=at),
@@ -170,7 +125,7 @@ def write_note(
     from workbench.bugs.acts import note as do
 
     words = text_argument(text)
-    _do(ctx, bugs, lambda engine, found, by, at: do(engine, found, words, by=by, now=at), as_json=as_json)
+    do_act(ctx, bugs, lambda engine, found, by, at: do(engine, found, words, by=by, now=at), as_json=as_json)
 
 
 def link(
@@ -192,90 +147,14 @@ def link(
     def act(engine: Engine, numbers: list[int], by: str, at: datetime) -> Done:
         return do(engine, numbers[0], repository=repository, issue=issue, url=url, by=by, now=at)
 
-    _do(ctx, [bug], act, as_json=as_json)
+    do_act(ctx, [bug], act, as_json=as_json)
 
 
 def unlink(ctx: typer.Context, bug: BUG, as_json: JSON = False) -> None:
     """Let go of a bug's issue. The issue stays as it is, and no other is opened by itself."""
     from workbench.bugs.acts import unlink as do
 
-    _do(ctx, [bug], lambda engine, found, by, at: do(engine, found[0], by=by, now=at), as_json=as_json)
-
-
-def merge(
-    ctx: typer.Context,
-    bugs: BUGS,
-    into: Annotated[str, typer.Option("--into", metavar="BUG", help="The bug that stays; else the oldest.")] = "",
-    reason: REASON = "",
-    yes: YES = False,
-    as_json: JSON = False,
-) -> None:
-    """Merge bugs that are one fault. The others are closed, and all their events go to the one that stays.
-
-    It shows the fingerprints and asks. `workbench bugs unmerge` takes them apart again, with every count as it was.
-    """
-    from workbench.bugs import queries
-    from workbench.bugs.acts import merge as do
-    from workbench.text import plain
-    from workbench.tui.words import plural
-
-    def act(engine: Engine, numbers: list[int], by: str, at: datetime) -> Done:
-        target = queries.parse_number(into) if into else None
-        if not yes:
-            wanted = sorted({*numbers, *([target] if target else [])})
-            if len(wanted) < 2:
-                raise UsageError("A merge takes at least two bugs.", cure="Name the others as well.")
-            pages = [queries.bug_page(engine, number, now=at) for number in wanted]
-            for page in pages:
-                note(f"{page.row.label}  {plain(page.row.title, 100)}  ({plural(page.row.count, 'event')})")
-                for key, _parts in page.fingerprints:
-                    note(f"       fingerprint {plain(key, 64)}")
-            stays = target or wanted[0]
-            others = " and ".join(page.row.label for page in pages if page.row.number != stays)
-            _agree(f"Merge {others} into {pages[wanted.index(stays)].row.label}?")
-        return do(engine, numbers, into=target, by=by, reason=reason, now=at)
-
-    _do(ctx, bugs, act, as_json=as_json)
-
-
-def unmerge(ctx: typer.Context, bugs: BUGS, reason: REASON = "", as_json: JSON = False) -> None:
-    """Take merged bugs out again.
-
-    They get back the counts, events and state that were theirs, and what came since.
-    """
-    from workbench.bugs.acts import unmerge as do
-
-    _do(ctx, bugs, lambda engine, found, by, at: do(engine, found, by=by, reason=reason, now=at), as_json=as_json)
-
-
-def split(
-    ctx: typer.Context,
-    bug: BUG,
-    by: Annotated[
-        str,
-        typer.Option(
-            "--by",
-            metavar="FIELD=VALUE",
-            help="What they have: release, environment, status, user, path, route, method, type or server.",
-        ),
-    ],
-    reason: REASON = "",
-    as_json: JSON = False,
-) -> None:
-    """Split off a part of a bug's events as a bug of its own.
-
-    Those go that are stored and have what --by names. It says where such events go from now on, and which rule of the
-    site sends them to the new bug.
-    """
-    from workbench.bugs.acts import split as do
-    from workbench.bugs.differing import parse_difference
-
-    difference = parse_difference(by)
-
-    def act(engine: Engine, numbers: list[int], person: str, at: datetime) -> Done:
-        return do(engine, numbers[0], difference, by=person, reason=reason, now=at)
-
-    _do(ctx, [bug], act, as_json=as_json)
+    do_act(ctx, [bug], lambda engine, found, by, at: do(engine, found[0], by=by, now=at), as_json=as_json)
 
 
 def close(
@@ -284,30 +163,38 @@ def close(
     not_a_bug: Annotated[bool, typer.Option("--not-a-bug", help="Nothing is wrong; it stays closed.")] = False,
     duplicate_of: Annotated[str, typer.Option("--duplicate-of", metavar="BUG", help="That bug tells the same.")] = "",
     fixed: Annotated[bool, typer.Option("--fixed", help="Fixed elsewhere; it comes back if it happens again.")] = False,
+    false_alarm: Annotated[
+        bool, typer.Option("--false-alarm", help="It came back, and git says that the release lacks its fix.")
+    ] = False,
     reason: REASON = "",
     as_json: JSON = False,
 ) -> None:
     """Close bugs without a sign-off, with a reason. Only a person can: it needs a terminal, and asks.
 
-    A fix that a session made is signed off with `workbench verify` instead.
+    A fix that a session made is signed off with `workbench verify` instead. After a false alarm the sign-off stands.
     """
     from workbench.bugs import queries
     from workbench.bugs.acts import close as do
+    from workbench.bugs.acts import close_false_alarm
     from workbench.bugs.acts.record import named
 
-    if (not_a_bug, bool(duplicate_of), fixed).count(True) != 1:
-        raise UsageError("It is not said why.", cure="Give one of --not-a-bug, --duplicate-of BUG and --fixed.")
-    _require_person("Closing a bug", f"workbench bugs close {' '.join(bugs)}")
+    if (not_a_bug, bool(duplicate_of), fixed, false_alarm).count(True) != 1:
+        ways = "--not-a-bug, --duplicate-of BUG, --fixed and --false-alarm"
+        raise UsageError("It is not said why.", cure=f"Give one of {ways}.")
+    require_person("Closing a bug", f"workbench bugs close {' '.join(bugs)}")
 
     def act(engine: Engine, numbers: list[int], by: str, at: datetime) -> Done:
         other = queries.parse_number(duplicate_of) if duplicate_of else None
         for number in numbers:
             queries.bug_page(engine, number, now=at)  # what is not there is not asked about
+        if false_alarm:
+            agree(f"Close {named(set(numbers))} again, as a false alarm?")
+            return close_false_alarm(engine, numbers, reason=reason, by=by, now=at)
         way = "not a bug" if not_a_bug else "fixed" if fixed else "duplicate"
-        _agree(f"Close {named(set(numbers))} as {f'a duplicate of {duplicate_of}' if other else way}?")
+        agree(f"Close {named(set(numbers))} as {f'a duplicate of {duplicate_of}' if other else way}?")
         return do(engine, numbers, way, reason=reason, duplicate_of=other, by=by, now=at)  # type: ignore[arg-type]
 
-    _do(ctx, bugs, act, as_json=as_json)
+    do_act(ctx, bugs, act, as_json=as_json)
 
 
 def reopen(
@@ -319,7 +206,7 @@ def reopen(
     """Open closed bugs again, and their issues."""
     from workbench.bugs.acts import reopen as do
 
-    _do(ctx, bugs, lambda engine, found, by, at: do(engine, found, reason=reason, by=by, now=at), as_json=as_json)
+    do_act(ctx, bugs, lambda engine, found, by, at: do(engine, found, reason=reason, by=by, now=at), as_json=as_json)
 
 
 def delete(ctx: typer.Context, bug: BUG, reason: REASON = "", as_json: JSON = False) -> None:
@@ -333,7 +220,7 @@ def delete(ctx: typer.Context, bug: BUG, reason: REASON = "", as_json: JSON = Fa
     from workbench.text import plain
     from workbench.tui.words import plural
 
-    _require_person("Deleting a bug", f"workbench bugs delete {bug}")
+    require_person("Deleting a bug", f"workbench bugs delete {bug}")
 
     def act(engine: Engine, numbers: list[int], by: str, at: datetime) -> Done:
         row = queries.bug_page(engine, numbers[0], now=at).row
@@ -341,7 +228,7 @@ def delete(ctx: typer.Context, bug: BUG, reason: REASON = "", as_json: JSON = Fa
         typed = ask(f"Type {row.label} to delete it and all its events:")
         return do(engine, row.number, typed=typed, by=by, reason=reason, now=at)
 
-    _do(ctx, [bug], act, as_json=as_json)
+    do_act(ctx, [bug], act, as_json=as_json)
 
 
 def undo(ctx: typer.Context, as_json: JSON = False) -> None:
@@ -360,18 +247,6 @@ def undo(ctx: typer.Context, as_json: JSON = False) -> None:
             raise Refused("There is nothing of yours to undo.", cure="See a bug's history: workbench bugs show B-012")
         done = undoing.undo(engine, rows, by=by, now=now())
     tell(done, as_json=as_json)
-
-
-def _require_person(what: str, command: str) -> None:
-    from workbench.bugs.persons import refuse_agents
-
-    refuse_agents(os.environ, "closes, mutes or deletes bugs")
-    require_terminal(f"{what} is a person's decision: it needs a terminal.", cure=f"Run it in one: {command}")
-
-
-def _agree(question: str) -> None:
-    if not agreed(question):
-        raise Refused("Nothing was changed.", cure="Answer y to do it.")
 
 
 def _date(text: str) -> datetime:

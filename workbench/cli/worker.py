@@ -33,6 +33,9 @@ app = noun()
 def worker(
     ctx: typer.Context,
     once: Annotated[bool, typer.Option("--once", help="Do all that is due, then exit.")] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Try what was set aside again as well: what kept it back is mended.")
+    ] = False,
     as_json: JSON = False,
 ) -> int:
     """Do what is owed to the outside: write bug files; open, comment, close and reopen issues.
@@ -44,6 +47,8 @@ def worker(
         raise UsageError("--json goes with --once.", cure="workbench worker --once --json")
     call = given(ctx)
     with call.store() as engine:
+        if retry:
+            _retry(engine)
         if not once:
             from workbench.tracker.settings import github_settings
             from workbench.tracker.worker import Worker
@@ -69,6 +74,17 @@ def worker(
         if not done:
             note("Nothing is due.")
     return Exit.DONE if all(item.state == "done" for item in done) else Exit.OUTSIDE
+
+
+def _retry(engine: Engine) -> None:
+    from workbench.bugs.store import database_errors
+    from workbench.tracker import outbox
+
+    with database_errors():
+        again = outbox.retry_parked(engine, now=now())
+    note(
+        f"{again} set aside before {'is' if again == 1 else 'are'} tried again." if again else "Nothing was set aside."
+    )
 
 
 def _end_on_signals(stop: threading.Event) -> threading.Event:

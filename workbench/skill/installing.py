@@ -68,7 +68,7 @@ def install(place: Place) -> tuple[Edit, ...]:
     """
     skill, text = _read(place.skill), _read(place.settings)
     state = document.state(skill)
-    _leave_alone(place, state)
+    _leave_alone(place, state, cure="Move it away to install ours.")
     planned = [] if state == "current" else [Edit(place.skill, skill, document.text())]
     merged = settings.with_hook(text, place.settings)
     return (*planned, *([] if merged == text else [Edit(place.settings, text, merged)]))
@@ -82,7 +82,7 @@ def uninstall(place: Place) -> tuple[Edit, ...]:
     skill, text = _read(place.skill), _read(place.settings)
     state = document.state(skill)
     if state == "changed":
-        _leave_alone(place, state)
+        _leave_alone(place, state, cure="Keep what is yours of it elsewhere, delete it, and uninstall again.")
     planned = [] if state in ("missing", "foreign") else [Edit(place.skill, skill, None)]
     left = settings.without_hook(text, place.settings)
     return (*planned, *([] if left == text else [Edit(place.settings, text, left)]))
@@ -109,7 +109,7 @@ def _remove_empty(folder: Path, last: Path) -> None:
             folder = folder.parent
 
 
-def _leave_alone(place: Place, state: document.State) -> None:
+def _leave_alone(place: Place, state: document.State, *, cure: str) -> None:
     why = {
         "foreign": "was not written by us",
         "changed": "was changed by hand since we wrote it",
@@ -117,7 +117,6 @@ def _leave_alone(place: Place, state: document.State) -> None:
     }.get(state)
     if why is None:
         return
-    cure = "Move it away to install ours."
     if state == "newer":
         cure = "Upgrade this program: pip install --upgrade bug-workbench."
     raise Refused(f"{place.skill} {why}, so it stays as it is. Nothing was changed.", cure=cure)

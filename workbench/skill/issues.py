@@ -32,7 +32,8 @@ def read(config: Config) -> OpenIssues | None:
     settings = github_settings(config, only_reads=True)
     if settings is None:
         return None
-    from workbench.tracker.github import LABEL, GitHub
+    from workbench.tracker.github import GitHub
+    from workbench.tracker.marked import LABEL
 
     door = GitHub(settings)
     try:

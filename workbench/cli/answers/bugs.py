@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from capture.event import Event, Part
 from capture.store.lifecycle import State
-from workbench.bugs import rows
+from workbench.bugs import false_alarms, rows
 from workbench.cli.answers.fixes import Evidence, FixSession
 
 
@@ -94,6 +94,7 @@ class BugPage(Bug):
     evidence: Evidence | None
     sign_offs: list[rows.SignOffRow]
     on_old_release: int
+    false_alarm: false_alarms.FalseAlarm | None
     owed: list[rows.OwedRow]
     notes: list[rows.NoteRow]
     comments: list[rows.CommentRow]
@@ -125,12 +126,17 @@ class RouteOfEvents(TypedDict):
 
 
 class SiteOfBugs(TypedDict):
-    """A project in an environment: how many of its bugs stand, and how many of all are new within a day."""
+    """A project in an environment: how many of its bugs stand, how many of all are new within a day, its events of it.
+
+    `recurring` bugs came back after a sign-off.
+    """
 
     project: str
     environment: str
     bugs: int
     new: int
+    recurring: int
+    events: int
     last_seen: datetime
 
 
@@ -172,8 +178,40 @@ class Outbox(TypedDict):
     given_up: list[GivenUp]
 
 
+ListKind = Literal["comments", "issues", "commits"]
+
+
+class ListOfGitHub(TypedDict):
+    """A list of a repository that is read now and then: how long ago it should have been, and why it could not be.
+
+    `late` says that nobody seems to read it.
+    """
+
+    repository: str
+    kind: ListKind
+    seconds_behind: float
+    late: bool
+    problem: str
+
+
+class GitHub(TypedDict):
+    """Writes within the last hour, of `hourly_writes` (0: any number), and the lists that are read.
+
+    `spent` says that further writes wait; `is_read` is false where the settings switch reading off.
+    """
+
+    written: int
+    hourly_writes: int
+    spent: bool
+    is_read: bool
+    lists: list[ListOfGitHub]
+
+
 class Stats(TypedDict):
-    """All bugs in figures. `hours` are those of the last two days, the oldest first."""
+    """All bugs in figures. `hours` are those of the last two days, the oldest first.
+
+    `github` is null where no repository gets issues.
+    """
 
     bugs: int
     states: dict[str, int]
@@ -188,6 +226,7 @@ class Stats(TypedDict):
     sessions: int
     ledger: Counted
     outbox: Outbox
+    github: GitHub | None
 
 
 class Done(TypedDict):
