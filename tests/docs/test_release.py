@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
+
+import pytest
 
 from workbench.skill import plugin
 
@@ -29,3 +32,13 @@ def test_every_extra_is_installed_by_itself_before_a_release() -> None:
     extras = re.search(r"^EXTRAS = \{(.*?)^\}", nox, re.MULTILINE | re.DOTALL)
     assert extras is not None
     assert {*re.findall(r'^    "(\w*)":', extras[1], re.MULTILINE)} == {"", *PROJECT["optional-dependencies"]}
+
+
+@pytest.mark.parametrize(("given", "flag"), [("", False), ("MISSING=skip", True)])
+def test_a_python_that_is_missing_fails_the_matrix_unless_it_may_be_left_out(given: str, flag: bool) -> None:
+    nox = (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    assert "nox.options.error_on_missing_interpreters = True" in nox
+    said = subprocess.run(
+        ["make", "--dry-run", "matrix", *given.split()], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert ("--no-error-on-missing-interpreters" in said) is flag

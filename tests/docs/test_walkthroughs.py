@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from django.conf import empty, settings
 from docs.shown import indented_commands, problem_of
 from docs.walkthrough import blocks, fits, walk
 
@@ -18,8 +19,19 @@ URL = "WORKBENCH_DATABASE_URL"
 WALKED = [page for page in PAGES if any(one.kind == "console" and not one.do for one in blocks(page))]
 
 
+@pytest.fixture
+def configured() -> Iterator[None]:
+    """Django with settings for as long as the test, which modules of the site may ask for when they are imported."""
+    if settings.configured:
+        yield
+        return
+    settings.configure()
+    yield
+    settings._wrapped = empty
+
+
 @pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.stem)
-def test_what_is_only_shown_is_right(page: Path) -> None:
+def test_what_is_only_shown_is_right(page: Path, configured: None) -> None:
     assert [f"line {one.line}: {wrong}" for one in blocks(page) if (wrong := problem_of(one))] == []
     assert indented_commands(page.read_text(encoding="utf-8")) == [], "write them as a console block"
 
@@ -34,9 +46,8 @@ def test_a_page_can_be_followed(
 ) -> None:
     programs = Path(sys.executable).parent
     environment = {
-        **_unmeasured(os.environ),
+        **_a_readers_own(os.environ),
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONDONTWRITEBYTECODE": "1",
         "COLUMNS": "100",
     }
     if _marks(page):  # the reader's own database, written as every program of PostgreSQL's takes it
@@ -49,9 +60,10 @@ def test_a_page_can_be_followed(
         assert fits(step.expected, printed), f"{where}\nprinted:\n{printed}\nbut the page says:\n{step.expected}"
 
 
-def _unmeasured(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return `environ` so that no program of a page measures coverage: what they run, tests of its own cover."""
-    return {name: value for name, value in environ.items() if not name.startswith("COVERAGE_")}
+def _a_readers_own(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return `environ` as a reader has it: Python compiles and buffers as always, and nothing measures coverage."""
+    ours = ("COVERAGE_", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in environ.items() if not name.startswith(ours)}
 
 
 def _free_port() -> int:
