@@ -12,7 +12,7 @@ export UV_COMPILE_BYTECODE := 1
 # Nor by each again where the environment says that nothing compiled is to be kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test check faults bench docs recording site release-check clean
+.PHONY: help setup demo test check faults bench docs recording site release-check matrix clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,7 +41,7 @@ faults: $(VENV)/.dev ## kill, lock, fill and stop what capture rests on, for as 
 bench: $(VENV)/.bench ## measure, beside sentry-sdk and raw limits in the same run: one table
 	@WORKBENCH_BENCHMARKS=1 $(BIN)/pytest -q -p no:xdist --timeout=1200 $(if $(filter tests,$(TESTS)),tests/benchmarks,$(TESTS))
 
-docs: $(VENV)/.dev ## make the screenshots and the reference pages of the docs again
+docs: $(VENV)/.dev ## make the screenshots and all that the docs have from the code again
 	@$(BIN)/pytest -q tests/tui/test_snapshots.py
 	@$(BIN)/python docs/screenshots.py
 	@$(BIN)/python docs/reference.py
@@ -57,6 +57,10 @@ release-check: $(VENV)/.release ## build wheel and sdist; install the wheel with
 	@$(UV) build -q --no-build-isolation --python $(BIN)/python
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/nox -s extras licences audit workflows
 	@echo "wheel and sdist in dist/ install and start"
+
+matrix: $(VENV)/.release ## run the tests on each supported Python and Django; a Python that is missing fails (MISSING=skip)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/nox -s tests \
+	    $(if $(filter skip,$(MISSING)),--no-error-on-missing-interpreters) $(if $(filter tests,$(TESTS)),,-- -q $(TESTS))
 
 clean: ## remove .venv and everything that was built
 	@rm -rf $(VENV) build dist .coverage .coverage.* htmlcov .mypy_cache .ruff_cache .pytest_cache

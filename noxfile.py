@@ -11,6 +11,7 @@ import nox
 
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["tests", "extras", "licences", "audit", "workflows"]
+nox.options.error_on_missing_interpreters = True  # what was not run is not known to work
 nox.needs_version = ">=2026.4"
 
 PYTHONS = ["3.11", "3.12", "3.13"]

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -19,7 +20,7 @@ from sqlalchemy.engine import URL, Engine
 from capture.store import migrate
 from capture.store.engine import open_engine
 
-pytest_plugins = ["no_skips", "sandboxes", "standins.github"]
+pytest_plugins = ["browsers", "compiled_once", "no_skips", "sandboxes", "standins.github"]
 
 POSTGRES = os.environ.get("WORKBENCH_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 
@@ -133,8 +134,16 @@ def postgres_url(postgres_server: URL) -> Iterator[str]:
         yield url.render_as_string(hide_password=False)
 
 
+@pytest.fixture(scope="session")
+def postgres_administration(postgres_database: URL) -> Iterator[Engine]:
+    """One connection that outlives the tests, for what is done between them: to connect takes longer than to empty."""
+    engine = _administrator(postgres_database, pool_size=1, pool_pre_ping=True)
+    yield engine
+    engine.dispose()
+
+
 @pytest.fixture
-def postgres_engine(postgres_database: URL) -> Iterator[Engine]:
+def postgres_engine(postgres_database: URL, postgres_administration: Engine) -> Iterator[Engine]:
     """An empty store on PostgreSQL.
 
     Emptied and used again, because each dropped database makes the server write a checkpoint.
@@ -142,7 +151,7 @@ def postgres_engine(postgres_database: URL) -> Iterator[Engine]:
     engine = open_engine(postgres_database.render_as_string(hide_password=False))
     yield engine
     engine.dispose()
-    with _administering(postgres_database) as connection:
+    with postgres_administration.connect() as connection:
         connection.execute(
             sa.text(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -182,11 +191,12 @@ def count_statements() -> Callable[[sa.Engine | sa.Connection], AbstractContextM
 
 @contextmanager
 def _administering(url: URL) -> Iterator[sa.Connection]:
-    engine = sa.create_engine(
-        url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool, connect_args={"connect_timeout": 5}
-    )
-    with engine.connect() as connection:
+    with _administrator(url, poolclass=sa.NullPool).connect() as connection:
         yield connection
+
+
+def _administrator(url: URL, **pool: Any) -> Engine:
+    return sa.create_engine(url, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 5}, **pool)
 
 
 @contextmanager

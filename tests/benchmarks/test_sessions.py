@@ -29,9 +29,9 @@ from workbench.bugs import queries
 from workbench.config import Config
 from workbench.git import Repository
 from workbench.sessions import claude, environment, record, sandbox, scenario, worktrees
-from workbench.sessions.agent import SETTINGS
 from workbench.sessions.brief import RULES
 from workbench.sessions.guard import TOOLS
+from workbench.sessions.options import SETTINGS
 from workbench.sessions.rehearsal import RehearsalModel
 
 ROUNDS = 5
@@ -53,16 +53,6 @@ input.pattern = "*.py"
 [[script.turn.step]]
 text = "NOT A BUG\\n\\nIt was only measured."
 delay = 3
-"""
-# The terminal on one session at once, as `s` and enter would open it.
-SCREEN = """
-import sys
-from workbench import config
-from workbench.tui.app import WorkbenchApp
-from workbench.tui.screens.session import SessionScreen
-
-WorkbenchApp.on_ready = lambda self: self.push_screen(SessionScreen(sys.argv[1]))
-WorkbenchApp(config.load()).run()
 """
 
 
@@ -215,9 +205,13 @@ def _entry(session_id: str, number: int) -> TranscriptEntry:
 
 
 @contextmanager
-def _screen(config: Config, session_id: str, database: str) -> Iterator[Terminal]:
+def _screen(config: Config, database: str) -> Iterator[Terminal]:
+    """The terminal where a person has come to the one session there is, a key before it shows."""
     environ = dict(os.environ) | {"WORKBENCH_DATABASE_URL": database}
-    with Terminal([sys.executable, "-c", SCREEN, session_id], env=environ, cwd=config.repo) as terminal:
+    with Terminal([sys.executable, "-m", "workbench"], env=environ, cwd=config.repo) as terminal:
+        terminal.wait_for("B-001")
+        terminal.press("A")
+        terminal.wait_for("1 at work")
         yield terminal
 
 
@@ -249,7 +243,8 @@ def test_watching(config: Config, engine: Engine, report: Callable[..., None]) -
     speaking = threading.Thread(target=speak)
     speaking.start()
     try:
-        with _screen(config, session_id, str(engine.url)) as terminal:
+        with _screen(config, str(engine.url)) as terminal:
+            terminal.press("enter")
             _until(terminal, "line 20")
             before, begun = _cpu(terminal.pid), time.perf_counter()
             while time.perf_counter() - begun < SECONDS:
@@ -266,8 +261,11 @@ def test_a_long_transcript(config: Config, engine: Engine, report: Callable[...,
     session_id = _session(engine, config)
     with record.transaction(engine) as session:
         session.add_all([_entry(session_id, number) for number in range(LINES)])
-    with _screen(config, session_id, str(engine.url)) as terminal:
-        opened = _until(terminal, f"line {LINES - 1}:")
+    with _screen(config, str(engine.url)) as terminal:
+        begun = time.perf_counter()
+        terminal.press("enter")
+        _until(terminal, f"line {LINES - 1}:")
+        opened = time.perf_counter() - begun
         moved = []
         for _ in range(ROUNDS):
             shown = terminal.text

@@ -68,7 +68,8 @@ def test_all_on_one_database(postgres_engine: Engine, tmp_path: Path, report: Ca
     report("… longest wait for a lock", waited, "", 0, "s", bar="≤ 1 s", met=waited <= 1)
     report("… issues opened", issues, "bugs", bugs, "", bar="one each", met=issues == bugs)
     report("… actions given up", states["parked"], "done", states["done"], "", bar="none", met=not states["parked"])
-    report("… a key until the screen changed, 95 %", slowest[len(slowest) * 95 // 100], "", 0, "ms")
+    if slowest:  # on a machine that is too busy the time may be over before a screen has changed
+        report("… a key until the screen changed, 95 %", slowest[len(slowest) * 95 // 100], "", 0, "ms")
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def test_from_the_failing_request_to_the_closed_issue(
         terminal.press("/", *"KeyError", "enter")
         terminal.wait_for(r"filter: KeyError")
         terminal.press("s")
-        terminal.wait_for(r"REHEARSAL[\s\S]*demonstrated", timeout=150)
+        terminal.wait_for(r"REHEARSAL[^\n]* done [\s\S]*demonstrated", timeout=150)
         terminal.press("v")
         terminal.wait_for(r"Sign off B-\d+ at [0-9a-f]{10}")
         assert "✓ demonstrated" in terminal.text
