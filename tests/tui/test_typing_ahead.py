@@ -46,6 +46,20 @@ def test_words_that_come_with_the_key_of_their_question_are_its_answer(terminal:
     terminal.wait_for("assigned to .*Grace")
 
 
+def test_what_is_typed_in_one_go_is_done_in_its_order(terminal: Terminal) -> None:
+    terminal.press("jaGrace Hopper\rja\x15Ada\r/state:review\r")  # ctrl+u empties the box: it held the name of before
+    terminal.wait_for("filter: state:review")
+    terminal.press("escape", "j", "enter")
+    terminal.wait_for("assigned to Grace Hopper")
+    terminal.press("escape", "j", "enter")
+    terminal.wait_for("assigned to Ada")
+
+
+def test_what_is_pasted_with_the_key_of_a_question_is_its_answer(terminal: Terminal) -> None:
+    terminal.press("a\x1b[200~Grace Hopper\x1b[201~\r")
+    terminal.wait_for("assigned to .*Grace Hopper")
+
+
 def test_words_that_come_with_the_key_that_looks_for_them_are_looked_for(terminal: Terminal) -> None:
     terminal.press("enter")
     terminal.wait_for("Why these events")

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
-from weakref import WeakKeyDictionary
 
 from textual import constants, events
 from textual.app import App, SystemCommand
@@ -21,7 +20,6 @@ from textual.message import Message
 from textual.reactive import Initialize, Reactive
 from textual.screen import Screen
 from textual.theme import Theme
-from textual.widget import Widget
 
 from workbench.tui.actions import NO_KEYS, Keys, key_of
 from workbench.tui.attention import SETTING, call, way_of
@@ -31,6 +29,7 @@ from workbench.tui.left import left
 from workbench.tui.place import PlaceScreen
 from workbench.tui.screens.opening import OpeningScreen
 from workbench.tui.themes import DARK, LIGHT
+from workbench.tui.typing_order import TypingOrder
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -106,7 +105,7 @@ class WorkbenchApp(App[None], inherit_bindings=False):
         self.desk = Desk(config, clock=self.clock)
         self.is_open = False
         self.failure: BaseException | None = None
-        self._sent_to: WeakKeyDictionary[events.Key, Widget] = WeakKeyDictionary()
+        self._typed = TypingOrder(self, super().on_event)
         self.undoable: list[tuple[int, ...]] = []  # the acts of this session, the last at the end
         self._aged_at = self.clock()
         if config["database.ssh"]:
@@ -142,26 +141,17 @@ class WorkbenchApp(App[None], inherit_bindings=False):
         """The frame of the bug list, without the list."""
         return OpeningScreen()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave all keys to who keeps them, until there is a list."""
-        return not isinstance(self.screen_stack[-1], OpeningScreen)
-
     async def on_event(self, event: events.Event) -> None:
-        """Remember where a key is sent to."""
-        if isinstance(event, events.Key) and not event.is_forwarded:
-            self._sent_to[event] = self.focused or self.screen
-        await super().on_event(event)
+        """Take what is typed in its turn, and all else as it comes."""
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            await self._typed.take(event)
+        else:
+            await super().on_event(event)
 
     def on_key(self, event: events.Key) -> None:
-        """Send a key on that nobody took where it was sent to, when the focus has gone elsewhere meanwhile."""
-        # Over a slow line keys come several at once: those after the one that opens a box are meant for the box. So
-        # what opens one calls `set_focus`; `focus` moves it only once all of them were done.
-        meant_for = self.focused or self.screen
-        if self._sent_to.pop(event, meant_for) is not meant_for:
-            event.stop().prevent_default()
-            self.post_message(events.Key(event.key, event.character))
-        elif event.key == "ctrl+c" and self.is_web:
-            event.prevent_default()  # people copy with it there
+        """Leave ctrl+c to the browser: people copy with it there."""
+        if event.key == "ctrl+c" and self.is_web:
+            event.prevent_default()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """None of Textual's own: what can be done is in the table of actions; in a dialog only the colours."""
@@ -180,14 +170,12 @@ class WorkbenchApp(App[None], inherit_bindings=False):
         """Begin to tick."""
         self.set_interval(TICK_SECONDS, self._tick)
 
-    def on_ready(self) -> None:
+    async def on_ready(self) -> None:
         """Bring the bug list, where everything starts, and open the store. The first paint was made."""
-        opening = self.screen
-        assert isinstance(opening, OpeningScreen)
-        self.switch_mode("list")
+        mounted = self.switch_mode("list")
         self._open()
-        for key in opening.typed_ahead:
-            self.post_message(key)
+        await mounted
+        await self._typed.release()
 
     def _open(self) -> None:
         # Not a worker: who leaves while a database does not answer would be kept waiting for it.

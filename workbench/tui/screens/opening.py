@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
 
@@ -32,11 +31,7 @@ def title(config: Config) -> list[Span]:
 
 
 class OpeningScreen(Screen[None]):
-    """The frame. It does nothing itself: keys that are typed ahead are for the list."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.typed_ahead: list[events.Key] = []
+    """The frame. It does nothing itself: what is typed ahead is for the list."""
 
     def compose(self) -> ComposeResult:
         """Return what the list has as well, in the same places."""
@@ -57,9 +52,3 @@ class OpeningScreen(Screen[None]):
         self.query_one(Document).show(OPENING)
         self.query_one("#status", Bar).show(BLANK)
         self.query_one(KeyBar).offer(actions.footer("list", Here(), app.keys), width)
-
-    def on_key(self, event: events.Key) -> None:
-        """Keep it for the list."""
-        event.stop()
-        event.prevent_default()
-        self.typed_ahead.append(events.Key(event.key, event.character))
