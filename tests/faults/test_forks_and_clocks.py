@@ -12,8 +12,14 @@ from faults.sites import Site, check_the_ledger, journals, until
 MakeSite = Callable[..., Site]
 
 FORKS = """
-import ctypes, multiprocessing
+import contextlib, ctypes, multiprocessing
 from capture.builder import Failure
+
+# Coverage has a lock of its own, which a thread may hold at a fork; a measured child would wait for it for ever.
+with contextlib.suppress(ImportError):
+    import coverage
+    if coverage.Coverage.current():
+        coverage.Coverage.current().stop()
 
 stop = threading.Event()
 told = [0, 0]
