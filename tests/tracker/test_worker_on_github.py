@@ -108,6 +108,34 @@ def test_a_deleted_issue_is_told(site: Any, repository: GitHubRepository) -> Non
     assert "This issue was deleted" in row.outcome
 
 
+def test_an_issue_that_is_not_shown_yet_is_asked_for_again(site: Any, repository: GitHubRepository) -> None:
+    """GitHub answers 404 for some seconds where a server has not heard of what another one made."""
+    site.fail()
+    work(site)
+    site.move("closed")
+    for _attempt in range(2):
+        repository.break_next("GET", "/issues/1", Fault(answer=Answer.said(404, "Not Found")))
+        work(site)
+        (row,) = site.rows("close_issue")
+        assert row.state == "due"
+        assert row.outcome.endswith("It was opened a moment ago: it is tried again.")
+        site.pass_time(minutes=1)
+    work(site)
+    assert [issue["state"] for issue in repository.issues()] == ["closed"]
+
+
+def test_an_issue_that_is_long_there_and_not_found_is_told(site: Any, repository: GitHubRepository) -> None:
+    site.fail()
+    work(site)
+    site.pass_time(hours=1)
+    site.move("closed")
+    repository.break_next("GET", "/issues/1", Fault(answer=Answer.said(404, "Not Found")))
+    work(site)
+    (row,) = site.rows("close_issue")
+    assert row.state == "parked"
+    assert "workbench bugs unlink" in row.outcome
+
+
 def test_a_transferred_issue_gets_what_is_owed_and_its_link_follows(
     site: Any, repository: GitHubRepository, github_server: GitHubServer
 ) -> None:

@@ -28,7 +28,7 @@ from workbench.errors import DatabaseError, WorkbenchError
 from workbench.tracker import budget, outbox, owed_bugs
 from workbench.tracker.actions import End, Hands, Outcome, begin
 from workbench.tracker.connected import Connected
-from workbench.tracker.failures import Failure, Permanent, Temporary
+from workbench.tracker.failures import Failure, NotSeen, Permanent, Temporary
 from workbench.tracker.outbox import Leased
 from workbench.tracker.owed_bugs import OwedBug
 from workbench.tracker.recording import record
@@ -211,6 +211,8 @@ class Doing:
         assert isinstance(failure, Temporary | Permanent)
         self._count_writes()
         now = self._now()
+        if isinstance(failure, NotSeen) and outbox.has_opened_lately(self._engine, leased.bug_id, now=now):
+            failure = Temporary(str(failure), cure="It was opened a moment ago: it is tried again.")
         state = outbox.fail(self._engine, leased, failure, now=now)
         if leased.kind in outbox.ISSUE_KINDS:
             # The next try reads anew: the repository may have moved, the answer may have been cut.

@@ -47,3 +47,7 @@ class Permanent(Failure):
 
 class Gone(Permanent):
     """What was asked for is not there: deleted, or never there, or not for this token to see."""
+
+
+class NotSeen(Gone):
+    """It is not there to be seen, which GitHub also says for some seconds of what was only just made."""

@@ -34,6 +34,8 @@ LEASE_SECONDS = 300
 # Rows of one bug are done in their order, but a file need not wait for GitHub.
 FILE_KINDS: tuple[Kind, ...] = ("write_file",)
 ISSUE_KINDS: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind not in FILE_KINDS)
+# So long a 404 may mean that GitHub does not show an issue everywhere yet. It takes it seconds.
+SHOWN_AFTER = timedelta(minutes=5)
 # What nobody waits for: done when nothing else is due.
 LAST_KINDS: tuple[Kind, ...] = ("status_issue",)
 _TABLE = table_of(OutboxRow)
@@ -194,6 +196,15 @@ def fail(
             return "lost"
         session.commit()
     return str(values["state"])
+
+
+def has_opened_lately(engine: Engine, bug_id: int, *, now: datetime) -> bool:
+    """Return whether the bug's issue was opened so short a while ago that GitHub may not show it everywhere yet."""
+    opened = sa.exists().where(
+        col(OutboxRow.bug_id) == bug_id, col(OutboxRow.kind) == "open_issue", col(OutboxRow.done_at) > now - SHOWN_AFTER
+    )
+    with engine.connect() as connection:
+        return bool(connection.scalar(sa.select(opened)))
 
 
 def retry(engine: Engine, row_id: int, *, now: datetime) -> None:

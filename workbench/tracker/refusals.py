@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import mktime_tz, parsedate_tz
 
-from workbench.tracker.failures import Failure, Gone, Permanent, Temporary, Uncertain
+from workbench.tracker.failures import Failure, Gone, NotSeen, Permanent, Temporary, Uncertain
 
 # GitHub's own advice for a secondary limit that names no time.
 _UNNAMED_WAIT = timedelta(seconds=60)
@@ -32,7 +32,7 @@ def refusal(answer: Answer, doing: str, *, writes: bool) -> Failure:
     if answer.status in (0, 408) or answer.status >= 500 or answer.status < 400:
         kind = Uncertain if writes else Temporary
         return kind(told, cure="It is tried again.", after=_named_wait(answer))
-    final = Gone if answer.status in (404, 410) else Permanent
+    final = {404: NotSeen, 410: Gone}.get(answer.status, Permanent)
     return final(told, cure=_cure(answer.status))
 
 
