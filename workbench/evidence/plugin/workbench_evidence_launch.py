@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import runpy
+import signal
 import socket
 import struct
 import sys
@@ -35,6 +36,8 @@ def main() -> None:
     with os.fdopen(int(os.environ.pop(SPEC_VARIABLE)), encoding="utf-8") as pipe:
         spec = json.load(pipe)
     record.begin(spec)
+    # Ignored, as all that a shell has in its background inherits it, the end of our time would be a kill.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # "apart": the sandbox around us has shut it.
     network = shut_network() if spec["network"] == "off" else "off" if spec["network"] == "apart" else "on"
     record.writer.write(kind="launch", network=network)
