@@ -20,7 +20,7 @@ from sqlalchemy.engine import URL, Engine
 from capture.store import migrate
 from capture.store.engine import open_engine
 
-pytest_plugins = ["browsers", "compiled_once", "no_skips", "sandboxes", "standins.github"]
+pytest_plugins = ["compiled_once", "needed", "no_skips", "standins.github"]
 
 POSTGRES = os.environ.get("WORKBENCH_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 

@@ -16,6 +16,7 @@ from capture.store import moving
 
 BUSY_TIMEOUT_MS = 5_000
 LOCK_TIMEOUT_MS = 10_000
+POOLED = "pooled"  # is in the `info` of a connection that a pooler is behind
 
 
 def parse_url(url: str) -> URL:
@@ -100,12 +101,19 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
-def _prepare_postgresql(connection: Any, _record: Any) -> None:
+def _prepare_postgresql(connection: Any, record: Any) -> None:
     # Nobody of ours holds a lock for long; without a limit a forgotten transaction would stop everything silently.
-    connection.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
-    # Its default is that of turning disks, and has it read whole tables where an index would do.
-    connection.execute("SET random_page_cost = 1.1")
+    # The default of random_page_cost is that of turning disks, and has whole tables read where an index would do.
+    session = connection.execute(
+        "SELECT pg_backend_pid(), set_config('lock_timeout', %s, false), set_config('random_page_cost', '1.1', false)",
+        (str(LOCK_TIMEOUT_MS),),
+    ).fetchone()[0]
     connection.commit()
+    if session != connection.info.backend_pid:
+        # A pooler such as PgBouncer, which has numbers of its own. It may give each transaction another session, where
+        # what was prepared in one is not known, or is another statement.
+        connection.prepare_threshold = None
+        record.info[POOLED] = True
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -175,8 +183,7 @@ def why_read_only(engine: Engine) -> StoreReadOnly | None:
 def _refuse_writing(connection: Any, _record: Any) -> None:
     # The database itself refuses what does not go through `writing`.
     if hasattr(connection, "pgconn"):
-        connection.execute("SET default_transaction_read_only = on")
-        connection.commit()
+        connection.read_only = True  # said with each transaction: a session may be others' as well, see POOLED
     else:
         connection.execute("PRAGMA query_only=ON").close()
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import browsers
+import needed
 import pytest
 from cli.chromium import Page, browser
 
@@ -89,7 +89,7 @@ async def painted(page: Page) -> float:
 
 @pytest.mark.browser
 def test_the_list_is_painted_and_a_key_opens_a_bug(address: str, tmp_path: Path) -> None:
-    program = browsers.found()
+    program = needed.chromium()
     assert program is not None
 
     async def visit() -> tuple[str, float, str, list[str]]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from types import TracebackType
 from typing import Any
 
 from sqlalchemy.engine import Engine
 
 from capture.store import moving
-from capture.store.engine import shown_url
+from capture.store.engine import POOLED, shown_url
 from workbench.bugs.store import database_errors
 
 CHANNEL = "workbench_changed"  # as the triggers of the first migration call it
+
+
+# Behind a pooler word may be sent to a session that is no longer ours: so often it is taken for sent.
+UNTOLD_SECONDS = 5.0
 
 
 class Watcher:
@@ -26,6 +31,7 @@ class Watcher:
         self._engine = engine
         self._connection: Any = None
         self._seen: Any = None
+        self._said = 0.0
         self._shown = shown_url(engine.url)
         with database_errors(self._shown):
             self._connect()
@@ -61,6 +67,7 @@ class Watcher:
             driver.autocommit = True
             self._schema = driver.execute("SELECT current_schema()").fetchone()[0]
             driver.execute(f"LISTEN {CHANNEL}")
+            self._said = monotonic()
         else:
             self._counted()
 
@@ -75,4 +82,8 @@ class Watcher:
 
     def _heard(self) -> bool:
         heard = list(self._connection.driver_connection.notifies(timeout=0))
-        return any(notice.payload == self._schema for notice in heard)
+        is_due = POOLED in self._connection.info and monotonic() >= self._said + UNTOLD_SECONDS
+        if is_due or any(notice.payload == self._schema for notice in heard):
+            self._said = monotonic()
+            return True
+        return False
