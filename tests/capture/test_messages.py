@@ -150,7 +150,7 @@ def test_a_message_without_arguments_that_takes_too_long_says_so():
 
 @contextmanager
 def eager_collector() -> Iterator[None]:
-    """Has the collector run with each object, only over what is new: the suite's own would take a message's whole time."""
+    """Has the collector run with each object, only over what is new: the suite's would take a message's whole time."""
     thresholds = gc.get_threshold()
     gc.freeze()
     gc.collect()  # so that it knows how few there are, and goes through all of them each time
