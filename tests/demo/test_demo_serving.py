@@ -20,6 +20,7 @@ from workbench.demo import serving
 from workbench.demo.keeper import keep
 from workbench.demo.serving import serve
 from workbench.demo.site import Site
+from workbench.ended import runs, still_running
 from workbench.errors import ConfigurationError, OutsideError, UsageError
 
 
@@ -30,7 +31,7 @@ def test_it_answers_while_it_is_served_and_is_gone_afterwards(site: Site) -> Non
         processes = [psutil.Process(served.pid), *psutil.Process(served.pid).children(recursive=True)]
 
     assert len(processes) >= 3
-    assert not [process for process in processes if process.is_running()]
+    assert still_running(processes, 0) == []
     assert b"Listening at" in served.log.read_bytes()
 
 
@@ -38,7 +39,7 @@ def test_it_is_ended_when_something_goes_wrong_meanwhile(site: Site) -> None:
     with pytest.raises(RuntimeError), serve(site) as served:
         raise RuntimeError
 
-    assert not psutil.pid_exists(served.pid)
+    assert not runs(served.pid)
 
 
 def test_it_is_ended_when_whoever_started_it_is_killed(site: Site) -> None:
@@ -54,18 +55,14 @@ with serve(Site(folder, config.load(environ={{}}, start=folder), True)) as serve
     print(served.pid, flush=True)
     sys.stdin.read()
 """
-    starter = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert starter.stdin is not None
-    assert starter.stdout is not None
-    keeper = psutil.Process(int(starter.stdout.readline()))
-    processes = [keeper, *keeper.children(recursive=True)]
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None
+        keeper = psutil.Process(int(starter.stdout.readline()))
+        processes = [keeper, *keeper.children(recursive=True)]
+        starter.kill()
 
-    starter.kill()
-    starter.wait()
-
-    assert psutil.wait_procs(processes, timeout=20)[1] == []
-    starter.stdin.close()
-    starter.stdout.close()
+    assert still_running(processes, 20) == []
 
 
 def test_a_port_in_use_is_told_before_anything_starts(site: Site) -> None:

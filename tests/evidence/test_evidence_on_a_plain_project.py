@@ -8,8 +8,9 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
+
+from workbench.ended import runs
 
 FIXED = """
     PRICES = {'dog': 40, 'cat': 30}
@@ -298,5 +299,5 @@ def test_who_is_told_to_stop_ends_both_runs_that_are_under_way(plain: Any, tmp_p
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    assert not any(psutil.pid_exists(int(file.name)) for file in begun.iterdir())
+    assert not any(runs(int(file.name)) for file in begun.iterdir())
     assert plain.left_behind() == []

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from workbench.ended import still_running
 from workbench.errors import OutsideError
 from workbench.evidence import trees
 from workbench.evidence.hunks import Hunk
@@ -297,8 +298,7 @@ def test_a():
 """
     assert run({"test_a.py": text}).outcome == "passed"
     alive = [each for each in psutil.process_iter() if mark in _words(each)]
-    _, alive = psutil.wait_procs(alive, timeout=10)
-    assert alive == []
+    assert still_running(alive, 10) == []
 
 
 def _words(process: psutil.Process) -> str:
@@ -369,7 +369,7 @@ def test_a_tree_of_a_killed_process_is_swept_and_one_of_a_living_is_not(
     with trees.clean_tree(repository, plain.workdir, base=plain.base) as tree:
         trees.sweep(repository)
         assert tree.exists()
-        monkeypatch.setattr(psutil, "pid_exists", lambda _: False)
+        monkeypatch.setattr(trees, "runs", lambda _: False)
         trees.sweep(repository)
         assert not tree.exists()
         repository.add_worktree(tree, base=plain.base, reason="so that there is one to remove")

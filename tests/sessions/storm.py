@@ -30,6 +30,7 @@ from workbench.bugs import queries
 from workbench.bugs.rows import SessionRow
 from workbench.bugs.store import open_store
 from workbench.config import Config
+from workbench.ended import still_running
 from workbench.errors import WorkbenchError
 from workbench.sessions.order import Order
 
@@ -133,8 +134,8 @@ class Storm:
             with suppress(psutil.Error):
                 if process.environ().get("CLAUDE_CONFIG_DIR", "").startswith(homes):
                     left.append(process)
-        _, alive = psutil.wait_procs(left, timeout=10)  # a runner goes after its last row
-        self.wrong += [f"still running: {process}" for process in alive]
+        # A runner goes after its last row.
+        self.wrong += [f"still running: {process}" for process in still_running(left, 10)]
 
 
 def scenario(folder: Path) -> Path:

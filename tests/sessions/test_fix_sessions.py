@@ -16,6 +16,7 @@ from workbench import fixing, signoff
 from workbench.bugs import queries
 from workbench.bugs.rows import SessionRow
 from workbench.config import Value
+from workbench.ended import still_running
 from workbench.errors import Refused
 from workbench.git import Repository
 from workbench.sessions.order import Order
@@ -168,7 +169,7 @@ def test_a_killed_runner_is_noticed_and_its_session_resumed(launch, config, engi
     assert below
     assert fixing.sweep(engine, now=now) == []
     runner.send_signal(signal.SIGKILL)
-    assert psutil.wait_procs(below, timeout=40)[1] == []  # before any workbench looks: none goes on by itself
+    assert still_running(below, 40) == []  # before any workbench looks: none goes on by itself
     assert until(lambda: fixing.sweep(engine, now=now)) == [row.id]
     row = queries.session(engine, row.id)
     assert (row.state, row.activity) == ("interrupted", "its runner is gone")

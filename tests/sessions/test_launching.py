@@ -28,6 +28,7 @@ from workbench import evidence, fixing, signoff
 from workbench.bugs import acts, queries
 from workbench.config import Config, Value
 from workbench.contained import RUNNER_MARK
+from workbench.ended import still_running
 from workbench.errors import ConfigurationError, DatabaseError, NotFound, OutsideError, Refused, UsageError
 from workbench.fixing import alarm, launching, runners
 from workbench.git import Repository
@@ -729,7 +730,7 @@ def test_a_runner_killed_while_it_makes_evidence_leaves_no_tests_running(
         runner.begin(engine)
     tests = until(lambda: running_tests_of(runner.identity.pid))
     os.kill(runner.identity.pid, signal.SIGKILL)
-    assert psutil.wait_procs(tests, timeout=40)[1] == []  # with no workbench that looks
+    assert still_running(tests, 40) == []  # with no workbench that looks
     assert until(lambda: fixing.sweep(engine, now=now)) == [fix.id]
     assert queries.session(engine, fix.id).state == "interrupted"
 

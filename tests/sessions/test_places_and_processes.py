@@ -16,6 +16,7 @@ import psutil
 import pytest
 from filelock import FileLock
 
+from workbench.ended import still_running
 from workbench.errors import ConfigurationError, OutsideError, Refused
 from workbench.git import Repository
 from workbench.sessions import claude, environment, process, worktrees
@@ -170,8 +171,7 @@ def test_what_a_dead_runner_left_running_is_ended(tmp_path, monkeypatch):
         os.kill(runner.identity.pid, signal.SIGKILL)
         assert gone(runner.identity)
         assert process.end_leftovers(runner.identity, mark="RUNNER") == 2
-    _, alive = psutil.wait_procs(below, timeout=5)
-    assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []
+    assert still_running(below, 5) == []
 
 
 def test_what_a_dead_runner_left_in_a_session_of_its_own_is_known_by_its_mark(tmp_path):

@@ -16,6 +16,7 @@ from capture.store.tables import FixSession
 from workbench import fixing
 from workbench.bugs import queries
 from workbench.config import Config, Value
+from workbench.ended import still_running
 from workbench.errors import ConfigurationError
 from workbench.fixing import preparing, runners
 from workbench.git import Repository
@@ -145,8 +146,7 @@ def test_a_command_without_an_end_is_ended_with_all_that_it_started(tmp_path):
     assert time.monotonic() - begun < 10
     pid = int((tmp_path / "log").read_text().splitlines()[-1])
     with contextlib.suppress(psutil.NoSuchProcess):
-        psutil.wait_procs([child := psutil.Process(pid)], timeout=10)  # a busy machine takes a moment for it
-        assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+        assert still_running([psutil.Process(pid)], 10) == []  # a busy machine takes a moment for it
 
 
 def test_the_end_of_a_log_is_shown_inert(tmp_path):

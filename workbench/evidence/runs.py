@@ -20,6 +20,7 @@ import psutil
 
 from capture.conf import DISABLED_VARIABLE
 from workbench import contained
+from workbench.ended import still_running
 from workbench.evidence import results
 from workbench.evidence.channel import Channel, Count
 from workbench.evidence.interpreters import Interpreter
@@ -247,7 +248,7 @@ def _end_strays(run: str) -> None:
     for process in strays:
         with contextlib.suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(strays, timeout=_STRAYS_SECONDS)
+    still_running(strays, _STRAYS_SECONDS)
 
 
 def _run_of(process: psutil.Process) -> str | None:

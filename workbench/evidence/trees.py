@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-import psutil
-
+from workbench.ended import runs
 from workbench.errors import WorkbenchError
 from workbench.git import Repository
 
@@ -61,7 +60,7 @@ def _is_left(reason: str | None) -> bool:
     before, _, after = (reason or "").partition("pid ")
     pid, _, host = after.partition(" on ")
     is_ours = before == "workbench evidence, " and host == socket.gethostname()
-    return is_ours and pid.isdigit() and not psutil.pid_exists(int(pid))
+    return is_ours and pid.isdigit() and not runs(int(pid))
 
 
 def _remove(repository: Repository, path: Path) -> None:

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 
 import psutil
 
+from workbench.ended import still_running
 from workbench.sessions.process import Identity, end_leftovers, identity_of_us
 from workbench.sessions.sandbox import clear_sockets
 
@@ -51,8 +52,8 @@ def ended_with_us(*, mark: str) -> Iterator[None]:
 
 def main(pid: int, started: float, mark: str) -> None:
     """End what the runner has left that is going down."""
-    with suppress(psutil.Error):
-        psutil.Process(pid).wait(GONE_SECONDS)
+    with suppress(psutil.NoSuchProcess):
+        still_running([psutil.Process(pid)], GONE_SECONDS)
     end_leftovers(Identity(pid, started), mark=mark)
     clear_sockets()
 

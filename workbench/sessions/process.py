@@ -13,6 +13,7 @@ from types import TracebackType
 
 import psutil
 
+from workbench.ended import runs, still_running
 from workbench.errors import OutsideError, Refused
 
 GRACE_SECONDS = 5.0
@@ -40,8 +41,7 @@ class Identity:
     def is_alive(self) -> bool:
         """True while the process runs; a dead one that nobody has collected is not alive."""
         try:
-            process = psutil.Process(self.pid)
-            return self.is_start(process.create_time()) and process.status() != psutil.STATUS_ZOMBIE
+            return self.is_start(psutil.Process(self.pid).create_time()) and runs(self.pid)
         except psutil.NoSuchProcess:
             return False
 
@@ -131,7 +131,7 @@ def end_leftovers(runner: Identity, *, mark: str) -> int:
     if runner.is_alive:
         return 0
     # While a process of its session lives, the kernel gives the runner's pid to nobody else.
-    is_reused = psutil.pid_exists(runner.pid) and not _is_zombie(runner.pid)
+    is_reused = runs(runner.pid)
     left = [
         process
         for process in psutil.process_iter()
@@ -206,8 +206,7 @@ def end_with_children(of: Identity) -> None:
 def _end(processes: Sequence[psutil.Process]) -> None:
     for process in processes:
         _signal(process, kill=False)
-    _, alive = psutil.wait_procs(processes, timeout=GRACE_SECONDS)
-    for process in alive:
+    for process in still_running(processes, GRACE_SECONDS):
         _signal(process, kill=True)
 
 
@@ -236,10 +235,3 @@ def _names(mark: str, runner: Identity) -> bool:
         return int(pid) == runner.pid and runner.is_start(float(started))
     except ValueError:
         return False
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return True

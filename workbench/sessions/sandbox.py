@@ -21,8 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
+from workbench.ended import runs
 from workbench.sessions.environment import ASSIGNMENT, KEYS
 
 # What the client listens at for the bridges of its sandbox, named after its process; killed, it leaves that behind.
@@ -184,7 +183,7 @@ def clear_sockets() -> None:
     for path in Path(tempfile.gettempdir()).glob("srt-mux-*.sock"):
         named = _SOCKET.fullmatch(path.name)
         with suppress(OSError):
-            if named and path.is_socket() and not psutil.pid_exists(int(named[1])) and _is_deaf(path):
+            if named and path.is_socket() and not runs(int(named[1])) and _is_deaf(path):
                 path.unlink()
 
 
