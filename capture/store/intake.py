@@ -137,8 +137,10 @@ def _take_in(session: Session, batch: Batch, now: datetime, *, is_alone: bool) -
     )
     session.flush()
     with _unless_overtaken(), bulk.together(connection):
-        counts.save(session, now=now)
+        # New ones first: who stores some waits for the others who do, and by then must have changed nothing that one of
+        # them still takes for new, and would wait for.
         new.store(session, by=CAPTURE, reason="first seen", now=now)
+        counts.save(session, now=now)
         _store(connection, events, known, packed)
         add_tallies(session, seen)
         releases.note(connection, _releases(arrived))

@@ -174,6 +174,63 @@ def test_a_host_that_begins_bugs_keeps_no_other_from_beginning_its_own(postgres_
 
 
 @pytest.mark.postgres
+def test_a_host_that_counts_up_what_another_takes_for_new_waits_for_it_in_no_circle(
+    postgres_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both begin bugs. One of them still takes the other's bug for new, as it looked before that was stored."""
+    find, store = newcomers.find, creation.store
+    has_looked, may_store, is_storing, may_number = (threading.Event() for _ in range(4))
+    failed: list[BaseException] = []
+
+    def looked(*given: Any, is_alone: bool = False) -> Any:
+        found = find(*given, is_alone=is_alone)
+        if threading.current_thread().name == "behind" and not is_alone:
+            has_looked.set()
+            assert may_store.wait(30)
+        return found
+
+    def storing(*given: Any, **named: Any) -> None:
+        if threading.current_thread().name == "ahead":
+            is_storing.set()
+            assert may_number.wait(30)
+        store(*given, **named)
+
+    def carry(*keys: str) -> None:
+        name = threading.current_thread().name
+        try:
+            events = [make_event(key=key) for key in keys]
+            take_in(postgres_engine, Batch(name, 0, 1, len(keys), events), now=NOW)
+        except BaseException as error:  # noqa: BLE001 (told by the test)
+            failed.append(error)
+
+    monkeypatch.setattr(newcomers, "find", looked)
+    monkeypatch.setattr(creation, "store", storing)
+    behind = threading.Thread(target=carry, args=("same",), name="behind")
+    behind.start()
+    assert has_looked.wait(30)
+    carry("same")
+    ahead = threading.Thread(target=carry, args=("same", "new"), name="ahead")
+    ahead.start()
+    assert is_storing.wait(30)
+    may_store.set()
+    while not _waiting(postgres_engine):
+        time.sleep(0.01)
+    may_number.set()
+    for thread in (behind, ahead):
+        thread.join(30)
+    assert failed == []
+    with Session(postgres_engine) as session:
+        assert session.exec(select(Bug.number, Bug.count).order_by(col(Bug.number))).all() == [(1, 3), (2, 1)]
+
+
+def _waiting(engine: Engine) -> int:
+    """Return how many connections of this database wait for a lock."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with engine.connect() as connection:
+        return connection.scalar(sa.text(query)) or 0
+
+
+@pytest.mark.postgres
 def test_a_connection_that_is_lost_while_a_batch_is_written_is_told_and_given_up(
     postgres_engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
