@@ -18,7 +18,7 @@ from capture.store.failures import store_errors
 from capture.store.tables import metadata
 
 # All revisions of migrations/versions, oldest first. A test holds this list to the folder.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0010", "0012", "0013")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0010", "0012", "0013", "0014")
 HEAD = REVISIONS[-1]
 SCRIPTS = Path(__file__).parent / "migrations"
 

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from capture.testing import NOW
-from workbench.bugs import stats
+from workbench.bugs import listing, stats
 from workbench.bugs.acts import wake_due
+from workbench.bugs.listing import Question
 
 
 @pytest.mark.parametrize("read", [stats.stats, wake_due], ids=["dashboard", "muted bugs that are due"])
@@ -28,3 +29,20 @@ def test_no_table_of_many_rows_is_walked_through(engine: Engine, read: Callable[
                 plans += [row[3] for row in found]
     assert plans
     assert [plan for plan in plans if plan.startswith(("SCAN bug", "SCAN tally"))] == []
+
+
+@pytest.mark.parametrize("filter_", ["count:>100", "first:<10d", "seen:<24h", "state:open count:>100"])
+def test_a_filter_of_what_the_indexes_know_is_counted_along_one(any_engine: Engine, filter_: str) -> None:
+    asked: list[tuple[str, Any]] = []
+    sa.event.listen(any_engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
+    listing.counts(any_engine, Question(filter_), now=NOW)
+    statement, values = asked[-1]
+    with any_engine.connect() as connection:
+        if any_engine.dialect.name == "postgresql":
+            for other in ("seqscan", "bitmapscan", "indexscan"):  # each is as good where there are no bugs
+                connection.exec_driver_sql(f"SET LOCAL enable_{other} = off")
+            plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN {statement}", values).scalars())
+            assert "Index Only Scan using ix_bug_listed_state on bug" in plan
+        else:
+            plan = "\n".join(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values))
+            assert "bug USING INDEX ix_bug_listed_state" in plan

@@ -10,20 +10,21 @@ from sqlmodel import Field
 from capture.store.tables import columns
 
 
-def _listed(*names: str) -> sa.Index:
+def _listed(order: str, *known: str) -> sa.Index:
     """Return an index of the bugs of the list in one of its orders; those merged into others are not in the list."""
-    name = "_".join(("ix_bug_listed", *names))
-    return sa.Index(name, *names, "number", **columns.where("merged_into IS NULL"))
+    return sa.Index(f"ix_bug_listed_{order}", order, *known, **columns.where("merged_into IS NULL"))
 
 
 class Bug(columns.Row, table=True):
     """Everything known about one fault. `number` 12 is shown as B-012."""
 
     __table_args__ = (
-        _listed("last_seen"),
-        _listed("first_seen"),
-        _listed("count"),
-        _listed("state", "last_seen"),
+        _listed("last_seen", "number"),
+        _listed("first_seen", "number"),
+        _listed("count", "number"),
+        # Besides the lines of a state in their order: what counts those of a filter by their states, without a look
+        # at the bugs. See `workbench.bugs.listing` for the fields of such filters.
+        _listed("state", "last_seen", "number", "count", "first_seen"),
         # The few that were merged. An index of all would look better to SQLite than those of the list.
         sa.Index("ix_bug_merged_into", "merged_into", **columns.where("merged_into IS NOT NULL")),
         sa.Index("ix_bug_mute_until", "mute_until", **columns.where("mute_until IS NOT NULL")),
