@@ -16,6 +16,15 @@ from capture.store import moving
 
 BUSY_TIMEOUT_MS = 5_000
 LOCK_TIMEOUT_MS = 10_000
+# A server that cannot be reached any more is noticed after some twenty seconds. By itself a system takes a quarter of
+# an hour where something was sent, and hours where an answer is waited for.
+_NOTICED = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 20_000,  # in milliseconds
+}
 POOLED = "pooled"  # is in the `info` of a connection that a pooler is behind
 
 
@@ -58,9 +67,8 @@ def open_engine(url: str, *, create: bool = False) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(parsed, create=create)
     try:
-        engine = sa.create_engine(
-            parsed, pool_size=5, max_overflow=5, pool_pre_ping=True, connect_args={"connect_timeout": 5}
-        )
+        limits = {name: limit for name, limit in _NOTICED.items() if name not in parsed.query}
+        engine = sa.create_engine(parsed, pool_size=5, max_overflow=5, pool_pre_ping=True, connect_args=limits)
     except (ImportError, NoSuchModuleError) as error:
         raise StoreUnreachable(
             "PostgreSQL needs the psycopg package.", cure="Install it: pip install 'bug-workbench[postgres]'."

@@ -157,6 +157,22 @@ def test_a_lock_on_postgresql_ends_in_a_clear_message(postgres_engine: Engine, m
 
 
 @pytest.mark.postgres
+def test_a_server_that_cannot_be_reached_any_more_is_noticed_within_half_a_minute(postgres_engine: Engine) -> None:
+    """As seen with a real connection that was cut; what a URL says of it counts."""
+    url = postgres_engine.url
+    own = open_engine(url.update_query_dict({"keepalives_idle": "77"}).render_as_string(hide_password=False))
+    waits = {}
+    for engine in (postgres_engine, own):
+        with engine.connect() as connection:
+            waits[engine] = connection.connection.driver_connection.info.get_parameters()
+    own.dispose()
+    default = {name: int(waits[postgres_engine][name]) for name in waits[postgres_engine] if "keepalives_" in name}
+    assert default["keepalives_idle"] + default["keepalives_interval"] * default["keepalives_count"] <= 30
+    assert int(waits[postgres_engine]["tcp_user_timeout"]) <= 30_000
+    assert (waits[own]["keepalives_idle"], waits[own]["connect_timeout"]) == ("77", "5")
+
+
+@pytest.mark.postgres
 def test_a_lost_connection_says_so(postgres_engine: Engine) -> None:
     with postgres_engine.connect() as mine:
         pid = mine.scalar(sa.text("SELECT pg_backend_pid()"))
