@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from capture.errors import CaptureError
 from workbench.config import Config
-from workbench.doctor_looks import Finding, bug_files, clock, journal, token, worktrees
+from workbench.doctor_looks import Finding, bug_branch, bug_files, clock, journal, token, worktrees
 from workbench.errors import ConfigurationError, WorkbenchError
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def _store(config: Config, now: datetime) -> Iterator[Finding]:
         yield from _journals(engine, config, now)
         yield _outbox(engine, config, now)
         yield bug_files(engine, config.bugs_directory)
+        yield from bug_branch(config)
         yield worktrees(engine)
         yield from _tracker(engine, config, now)
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,8 @@ from sqlalchemy.engine import Engine
 from capture.store.tables import Bug, FixSession, JournalRow, table_of
 from workbench.bugs import comparing
 from workbench.bugs.store import reading
+from workbench.config import Config
+from workbench.errors import WorkbenchError
 
 # Clocks that differ by more make recurrences and leases wrong; less is what a network and a busy machine do.
 SKEW = timedelta(seconds=30)
@@ -105,6 +107,20 @@ def bug_files(engine: Engine, directory: Path) -> Finding:
     message = _some([f"{one.name} {one.what}" for one in found], "; ")
     cure = "Is this checkout up to date? Bugs that the database has not come with: workbench bugs import"
     return Finding("bug files", "note", message, cure)  # a checkout may be behind, or a worker's be another
+
+
+def bug_branch(config: Config) -> Iterator[Finding]:
+    """Say whether bug files can be committed to the branch that is named for them, if one is."""
+    from workbench.git import Repository
+
+    if not (branch := config["bugs.branch"]):
+        return
+    try:
+        Repository.open(config.repo).check_free(branch)
+    except WorkbenchError as error:
+        yield Finding("bug branch", "wrong", str(error), error.cure)
+    else:
+        yield Finding("bug branch", "ok", f"bug files are committed to {branch}")
 
 
 def token(value: str, source: str) -> Finding:

@@ -36,6 +36,13 @@ SETTINGS: tuple[Setting, ...] = (
         "bugs.directory", "WORKBENCH_BUGS_DIRECTORY", str, "bugs", "where bug files are written, below the repository"
     ),
     Setting(
+        "bugs.branch",
+        "WORKBENCH_BUGS_BRANCH",
+        str,
+        "",
+        "a branch of the repository that bug files are committed to as well, which nobody has checked out; empty: none",
+    ),
+    Setting(
         "github.repository", "WORKBENCH_GITHUB_REPOSITORY", str, "", "owner/name of the repository that gets the issues"
     ),
     Setting(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -159,6 +160,19 @@ def test_bug_files_are_compared_with_the_database(workbench, bug, repo, changed)
     assert said() == "B-001 has no file any more"
     changed(OutboxRow, state="due")
     assert findings(workbench)["bug files"]["status"] == "ok"
+
+
+def test_a_branch_for_bug_files_that_nobody_else_may_have_checked_out(workbench, store, repo, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_BUGS_BRANCH", "bug-files")
+    assert findings(workbench)["bug branch"] == {
+        "subject": "bug branch",
+        "status": "ok",
+        "message": "bug files are committed to bug-files",
+        "cure": "",
+    }
+    subprocess.run(["git", "checkout", "-q", "-b", "bug-files"], cwd=repo, check=True)
+    found = findings(workbench, Exit.NO)["bug branch"]
+    assert (found["status"], f"checked out at {repo}" in found["message"]) == ("wrong", True)
 
 
 def test_worktrees_of_closed_bugs_and_those_that_are_gone(workbench, fixed, changed):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from workbench.errors import NotFound, Refused, UsageError
 from workbench.git.landing import Landing
-from workbench.git.process import fields, run_git, text
+from workbench.git.process import Failed, fields, run_git, text
 
 _OURS = {"NAME": "Bug workbench", "EMAIL": "bug-workbench@localhost"}
 
@@ -69,19 +71,59 @@ class Repository(Landing):
         if not ref.startswith("refs/workbench/"):
             raise ValueError(f"{ref} is not below refs/workbench/")
         base = self.resolve(base)
+        commit = self._with_files(base, files, message)
+        with self._locked():
+            self._git("update-ref", ref, commit)
+        return commit
+
+    def commit_to(self, branch: str, path: str, change: Callable[[bytes | None], bytes], *, message: str) -> str | None:
+        """Commit a file to a local branch, in our name, and return the commit; None where the branch has it so already.
+
+        `change` makes the file of what it is there, or of None. No index and no checkout is touched, and a branch that
+        is not there yet begins with this file alone. Raises what `check_free` raises.
+        """
+        ref = f"refs/heads/{branch}"
+        with self._locked():
+            self.check_free(branch)
+            before = self.resolve(ref) if self.exists(ref) else None
+            old = None
+            with suppress(NotFound):
+                old = self.read(before, path) if before is not None else None
+            new = change(old)
+            if new == old:
+                return None
+            commit = self._with_files(before, {path: new}, message)
+            self._git("update-ref", ref, commit, before or "")  # "": there must be none
+        return commit
+
+    def check_free(self, branch: str) -> None:
+        """Return quietly where `commit_to` may commit to a branch, be it there or not.
+
+        Raises `UsageError` for what is no name of one, and `Refused` for one that is checked out: its files would look
+        changed to whoever works there.
+        """
+        try:
+            self._git("check-ref-format", "--branch", branch)
+        except Failed:
+            raise UsageError(f"{branch!r} cannot be the name of a branch.", cure="Name another.") from None
+        if (there := self._checked_out(branch)) is not None:
+            cure = "Name a branch that nobody works on, or leave it."
+            raise Refused(f"{branch} is checked out at {there.path}.", cure=cure)
+
+    def _with_files(self, base: str | None, files: Mapping[str, bytes], message: str) -> str:
+        """Return a commit of ours: the files of `base`, or none, with these. It is under no ref yet."""
         with tempfile.TemporaryDirectory(prefix="workbench-index-") as folder:
             inside = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
-            self._git("read-tree", base, environ=inside)
+            if base is not None:
+                self._git("read-tree", base, environ=inside)
             for number, (path, content) in enumerate(files.items()):
                 written = Path(folder, str(number))
                 written.write_bytes(content)
                 blob = text(self._git("hash-object", "-w", "--no-filters", "--", str(written)))
                 self._git("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", environ=inside)
             tree = text(self._git("write-tree", environ=inside))
-        commit = text(self._git("commit-tree", tree, "-p", base, "-m", message, environ=_ours()))
-        with self._locked():
-            self._git("update-ref", ref, commit)
-        return commit
+        parents = ("-p", base) if base is not None else ()
+        return text(self._git("commit-tree", tree, *parents, "-m", message, environ=_ours()))
 
     def checkout_paths(self, worktree: Path, commit: str, paths: Sequence[str]) -> None:
         """Make each of `paths` in a worktree as it is in `commit`; a file that the commit has not is deleted."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from capture.store.lifecycle import label
 from capture.store.outbox import Kind
-from workbench.bugs import files
 from workbench.tracker import issue_text, standing
-from workbench.tracker.failures import Permanent, Temporary
+from workbench.tracker.bug_files import BugFiles
 from workbench.tracker.markers import comment_marker, issue_marker, standing_marker
 from workbench.tracker.once import begin_comment, begin_open, pull_once
 from workbench.tracker.outbox import Leased
@@ -36,7 +34,7 @@ class Hands:
     `as_of` is when they were leased (by `time.monotonic`), where several are done together and look into one list.
     """
 
-    bugs_directory: Path
+    files: BugFiles
     repository: str
     issues: Callable[[str], Issues]
     rules: tuple[Rule, ...] = ()
@@ -54,20 +52,8 @@ def begin(leased: Leased, bug: OwedBug, hands: Hands) -> Outcome | End:
     return _ACTIONS[leased.kind](leased, bug, hands)
 
 
-def _write_file(leased: Leased, bug: OwedBug, hands: Hands) -> Outcome:
-    try:
-        path = files.write(bug.facts, hands.bugs_directory)
-    except OSError as error:
-        raise Temporary(
-            f"The bug file could not be written: {error.strerror or type(error).__name__}.",
-            cure=f"Make {hands.bugs_directory} a folder that can be written to.",
-        ) from error
-    except files.OtherBugsFile as other:
-        raise Permanent(
-            f"{other} is the file of another bug.",
-            cure="Use the database that the files came from, or move them to another folder (bugs.directory).",
-        ) from other
-    return Outcome(f"wrote {path.name}")
+def _write_file(_leased: Leased, bug: OwedBug, hands: Hands) -> Outcome:
+    return Outcome(hands.files.write(bug.facts))
 
 
 def _open_issue(leased: Leased, bug: OwedBug, hands: Hands) -> Outcome | End:

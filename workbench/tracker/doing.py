@@ -27,6 +27,7 @@ from workbench.config import Config
 from workbench.errors import DatabaseError, WorkbenchError
 from workbench.tracker import budget, outbox, owed_bugs
 from workbench.tracker.actions import End, Hands, Outcome, begin
+from workbench.tracker.bug_files import BugFiles
 from workbench.tracker.connected import Connected
 from workbench.tracker.failures import Failure, NotSeen, Permanent, Temporary
 from workbench.tracker.outbox import Leased
@@ -104,7 +105,7 @@ class Doing:
         began, settings = time.monotonic(), self._connected.settings
         are_many = sum(leased.kind in outbox.ISSUE_KINDS for leased in batch) > 1
         hands = Hands(
-            bugs_directory=self._config.bugs_directory,
+            files=BugFiles(self._config.bugs_directory, self._config.repo, self._config["bugs.branch"]),
             repository=settings.repository if settings else "",
             issues=self._connected.issues,
             rules=settings.rules if settings else (),
