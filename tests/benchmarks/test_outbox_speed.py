@@ -27,7 +27,7 @@ from capture.store.tables import Bug, OutboxRow
 from capture.testing import NOW, make_event
 
 pytestmark = pytest.mark.postgres
-BUGS, WORKERS, BAR = 200, 4, 200
+WORKERS, BAR = 4, 200
 
 _WORKER = """
 import sys, time
@@ -57,11 +57,13 @@ print(time.process_time() - before)
 """
 
 
+@pytest.mark.parametrize("bugs", [200, 1_000])
 def test_four_workers_do_two_hundred_actions_a_second_and_nothing_twice(
-    postgres_engine: sa.Engine, tmp_path: Path, report: Callable[..., None]
+    postgres_engine: sa.Engine, tmp_path: Path, report: Callable[..., None], bugs: int
 ) -> None:
+    """Of 200 bugs, a good part of the time is what each worker needs for its first connections and statements."""
     url = postgres_engine.url.render_as_string(hide_password=False)
-    _owe_a_comment_each(postgres_engine)
+    _owe_a_comment_each(postgres_engine, bugs)
     with github_in_memory() as there:
         environ = {
             "GITHUB_TOKEN": "t0ken",
@@ -79,22 +81,30 @@ def test_four_workers_do_two_hundred_actions_a_second_and_nothing_twice(
         with engine.connect() as connection:
             states = Counter(connection.scalars(sa.select(OutboxRow.state).where(OutboxRow.kind != "write_file")))
         engine.dispose()
-        assert states == {"done": 2 * BUGS}
-        assert len({issue["body"] for issue in there.issues.values()}) == len(there.issues) == BUGS
+        assert states == {"done": 2 * bugs}
+        assert len({issue["body"] for issue in there.issues.values()}) == len(there.issues) == bugs
         assert {issue["comments"] for issue in there.issues.values()} == {1}
         asked = there.asked.total()
-        raw = [sys.executable, "-c", _RAW, there.url, there.full_name, str(BUGS // WORKERS)]
+        raw = [sys.executable, "-c", _RAW, there.url, there.full_name, str(bugs // WORKERS)]
         bare, bare_busy = _together([raw] * WORKERS, environ, tmp_path)
-    actions, ours, theirs = 2 * BUGS, 2 * BUGS / took, 2 * BUGS / bare
-    report("actions of 4 workers on GitHub", ours, "bare requests", theirs, "/s", bar=f"≥ {BAR}", met=ours >= BAR)
+    actions, ours, theirs = 2 * bugs, 2 * bugs / took, 2 * bugs / bare
+    report(
+        f"{actions:,} actions of 4 workers on GitHub",
+        ours,
+        "bare requests",
+        theirs,
+        "/s",
+        bar=f"≥ {BAR}",
+        met=ours >= BAR,
+    )
     report("requests an action", asked / actions, "at least", 1, "")
     report("processor time of an action", 1000 * busy / actions, "bare request", 1000 * bare_busy / actions, "ms")
     report("of the stand-in, an action", 1000 * served / actions, "of the workers", 1000 * busy / actions, "ms")
 
 
-def _owe_a_comment_each(engine: sa.Engine) -> None:
+def _owe_a_comment_each(engine: sa.Engine, bugs: int) -> None:
     """Make bugs that owe an issue and a comment each, and no file."""
-    events = [make_event(key=f"{number:016x}") for number in range(BUGS)]
+    events = [make_event(key=f"{number:016x}") for number in range(bugs)]
     take_in(engine, Batch("bench", 0, 1, len(events), events), now=NOW)
     with Session(writing(engine)) as session:
         for bug_id in session.exec(select(Bug.id)).all():
