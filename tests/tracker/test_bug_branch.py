@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from workbench.git import reading
+
 Run = Callable[..., str]
 
 
@@ -89,6 +91,35 @@ def test_a_branch_that_somebody_has_checked_out_waits_with_a_reason_and_gets_it_
     site.pass_time(hours=1)
     assert [state for state, _outcome in wrote(site)] == ["done"]
     assert "B-001.md" in git("ls-tree", "-r", "--name-only", "bug-files")
+
+
+class Killed(BaseException):
+    """The process ended here: nothing of ours catches this."""
+
+
+@pytest.mark.parametrize(
+    "last", ["check-ref-format", "hash-object", "update-index", "write-tree", "commit-tree", "update-ref"]
+)
+def test_a_worker_that_dies_after_any_step_leaves_one_commit_in_the_end(
+    site: Any, git: Run, monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    run_git = reading.run_git
+
+    def run(cwd: Any, *arguments: str, **options: Any) -> bytes:
+        printed = run_git(cwd, *arguments, **options)
+        if arguments[0] == last:
+            raise Killed
+        return printed
+
+    site.fail()
+    with monkeypatch.context() as patch:
+        patch.setattr(reading, "run_git", run)
+        with pytest.raises(Killed):
+            site.work()
+    site.pass_time(hours=1)
+    assert [state for state, _outcome in wrote(site)] == ["done"]
+    assert git("log", "--format=%s", "bug-files") == "B-001: open, seen 1 time\n"
+    assert git("status", "--porcelain") == "?? bugs/\n"
 
 
 @pytest.mark.parametrize(
