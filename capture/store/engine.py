@@ -188,10 +188,13 @@ def why_read_only(engine: Engine) -> StoreReadOnly | None:
     return why
 
 
-def _refuse_writing(connection: Any, _record: Any) -> None:
+def _refuse_writing(connection: Any, record: Any) -> None:
     # The database itself refuses what does not go through `writing`.
-    if hasattr(connection, "pgconn"):
-        connection.read_only = True  # said with each transaction: a session may be others' as well, see POOLED
+    if POOLED in record.info:
+        connection.read_only = True  # said with each transaction: its session is others' as well
+    elif hasattr(connection, "pgconn"):
+        connection.execute("SET default_transaction_read_only = on")
+        connection.commit()
     else:
         connection.execute("PRAGMA query_only=ON").close()
 

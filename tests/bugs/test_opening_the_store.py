@@ -245,6 +245,9 @@ def test_read_only_keeps_out_what_goes_around_the_door_as_well(any_engine: Engin
     refused = pytest.raises(DatabaseError, match=r"may only be read|does not let this role")
     with refused, database_errors(), found.begin() as connection:
         connection.execute(sa.text("DELETE FROM bug"))
+    alone = found.execution_options(isolation_level="AUTOCOMMIT")  # without a transaction
+    with pytest.raises(sa.exc.DBAPIError, match=r"read-only|readonly"), alone.connect() as connection:
+        connection.execute(sa.text("DELETE FROM bug"))
     found.dispose()
 
 
