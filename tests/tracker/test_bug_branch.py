@@ -7,7 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from sqlmodel import Session
 
+from capture.store.tables import FingerprintRow
 from workbench.git import reading
 
 Run = Callable[..., str]
@@ -123,20 +126,24 @@ def test_a_worker_that_dies_after_any_step_leaves_one_commit_in_the_end(
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variables", "left", "said"),
     [
-        ({"WORKBENCH_BUGS_BRANCH": "a..b"}, "'a..b' cannot be the name of a branch"),
-        ({"WORKBENCH_BUGS_BRANCH": "b", "WORKBENCH_BUGS_DIRECTORY": "../elsewhere"}, "outside of the repository"),
+        ({"WORKBENCH_BUGS_BRANCH": "a..b"}, "due", "'a..b' cannot be the name of a branch"),
+        (
+            {"WORKBENCH_BUGS_BRANCH": "b", "WORKBENCH_BUGS_DIRECTORY": "../elsewhere"},
+            "parked",
+            "outside of the repository",
+        ),
     ],
     ids=["no name", "elsewhere"],
 )
 def test_what_cannot_be_committed_is_written_and_says_why(
-    site: Any, git: Run, variables: dict[str, str], said: str
+    site: Any, git: Run, variables: dict[str, str], left: str, said: str
 ) -> None:
     site.environ = variables
     site.fail()
     ((state, outcome),) = wrote(site)
-    assert state in ("due", "parked")
+    assert state == left
     assert said in outcome
     assert git("branch", "--format=%(refname:short)").split() == ["main"]
     assert (site.config().bugs_directory / "B-001.md").exists()
@@ -148,3 +155,17 @@ def test_a_checkout_that_is_no_repository_says_so(site: Any) -> None:
     ((state, outcome),) = wrote(site)
     assert state == "due"
     assert "could not be committed" in outcome
+
+
+def test_the_file_of_another_bug_on_the_branch_is_left_and_named(site: Any, git: Run) -> None:
+    site.fail(key="0123456789abcdef")
+    wrote(site)
+    before = git("rev-parse", "bug-files")
+    (site.folder / "bugs" / "B-001.md").unlink()
+    with Session(site.engine) as session:  # as in a database of its own
+        session.execute(sa.update(FingerprintRow).values(key="fedcba9876543210"))
+        session.commit()
+    site.owe("write_file", "again")
+    ((state, outcome),) = wrote(site)
+    assert (state, "bug-files:bugs/B-001.md is the file of another bug" in outcome) == ("parked", True)
+    assert git("rev-parse", "bug-files") == before

@@ -47,19 +47,16 @@ def write(page: BugFacts, directory: Path) -> Path:
     path = directory / f"{page.row.label}.md"
     for _ in range(_TRIES):
         old = _read(path)
-        try:
-            new = brought_up(page, old)
-        except OtherBugsFile:
-            raise OtherBugsFile(str(path)) from None
+        new = brought_up(page, old, name=str(path))
         if new == old or _replace(path, new, expected=old):
             return path
     raise OSError(f"{path} keeps changing while it is written")
 
 
-def brought_up(page: BugFacts, old: bytes | None) -> bytes:
-    """Return a bug's file brought up to date, or its first one. Raises `OtherBugsFile` as `write` does."""
+def brought_up(page: BugFacts, old: bytes | None, *, name: str) -> bytes:
+    """Return a bug's file brought up to date, or its first one. Raises `OtherBugsFile` of `name`, as `write` does."""
     if old is not None and _is_of_another(page, _decoded(old)):
-        raise OtherBugsFile(f"{page.row.label}.md")
+        raise OtherBugsFile(name)
     return _bytes(_text(page, None if old is None else _decoded(old)))
 
 

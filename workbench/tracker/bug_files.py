@@ -9,7 +9,7 @@ from workbench.bugs import files
 from workbench.bugs.rows import BugFacts
 from workbench.errors import WorkbenchError
 from workbench.git import Repository
-from workbench.tracker.failures import Permanent, Temporary
+from workbench.tracker.failures import Failure, Permanent, Temporary
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class BugFiles:
                 f"{other} is the file of another bug.",
                 cure="Use the database that the files came from, or move them to another folder (bugs.directory).",
             ) from other
+        except Failure:
+            raise
         except WorkbenchError as error:
             raise Temporary(f"The bug file could not be committed: {error}", cure=error.cure) from error
         return f"wrote {path.name}" if commit is None else f"wrote {path.name}, and {commit[:7]} on {self.branch}"
@@ -52,10 +54,11 @@ class BugFiles:
                 cure="Name a folder below it (bugs.directory), or no branch (bugs.branch).",
             )
 
+        place = (folder / path.name).relative_to(root).as_posix()
+
         def change(old: bytes | None) -> bytes:
-            return path.read_bytes() if old is None else files.brought_up(page, old)
+            return path.read_bytes() if old is None else files.brought_up(page, old, name=f"{self.branch}:{place}")
 
         row = page.row
         message = f"{row.label}: {row.state}, seen {row.count} time{'' if row.count == 1 else 's'}"
-        place = (folder / path.name).relative_to(root).as_posix()
         return repository.commit_to(self.branch, place, change, message=message)
