@@ -13,8 +13,6 @@ from capture.store.engine import POOLED, shown_url
 from workbench.bugs.store import database_errors
 
 CHANNEL = "workbench_changed"  # as the triggers of the first migration call it
-
-
 # Behind a pooler word may be sent to a session that is no longer ours: so often it is taken for sent.
 UNTOLD_SECONDS = 5.0
 
