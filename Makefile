@@ -27,12 +27,11 @@ test: $(VENV)/.dev ## run the tests, in parallel, and report coverage
 	@$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report= $(TESTS)
 	@$(BIN)/coverage report --fail-under=$(if $(filter tests,$(TESTS)),97,0)
 
-check: $(VENV)/.dev ## format, lint, types, import contracts, migrations, tests
+check: $(VENV)/.dev ## format, lint, types, import contracts, tests (those of the migrations among them)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/pytest -q -k migrations tests/store
 	@$(MAKE) --no-print-directory test
 
 faults: $(VENV)/.dev ## kill, lock, fill and stop what capture rests on, for as long as it would be in earnest
