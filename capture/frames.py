@@ -114,18 +114,20 @@ def _look_up(calls: Sequence[tuple[FrameType, int]], places: list[Place | None])
 def _place(frame: FrameType, lineno: int, at: int, lines: Sequence[str]) -> Place:
     """Return the place of a call, in whose source `lines`, without secrets, it is the one at `at`."""
     code, module = frame.f_code, _module_of(frame)
+    before, line, after = _shown(at, lines)
     bare = Frame(
         module=clean(module) if isinstance(module, str) else "",
         function=clean(code.co_name),
         filename=clean(code.co_filename),
         lineno=lineno,
-        context_line=lines[at] if lines else "",
+        context_line=line,
         in_app=is_in_app(code.co_filename),
     )
-    before, _line, after = _shown(at, lines)
-    whole = _encode(msgspec.structs.replace(bare, pre_context=before, post_context=after))
+    unclosed = _encode(bare)[:-1]
+    if lines:
+        unclosed += b',"pre_context":%b,"post_context":%b' % (_encode(before), _encode(after))
     function = code.co_name if code.co_name in _KNOWN_FUNCTIONS else ""
-    return Place(code, module, bare, whole[:-1], _hidden_in_coroutine(code), bare.in_app, function)
+    return Place(code, module, bare, unclosed, _hidden_in_coroutine(code), bare.in_app, function)
 
 
 def _module_of(frame: FrameType) -> object:

@@ -30,18 +30,19 @@ def describe_locals(
 ) -> dict[str, str]:
     """Return each local variable by a short description; secrets and those of `hidden` ("__ALL__") are redacted."""
     described: dict[str, str] = {}
-    read, until = budget.described, budget.until
+    read, left, until = budget.described, budget.left, budget.until
     for name, value in islice(variables.items(), MAX_LOCALS):
-        if budget.left <= 0 or perf_counter() > until:
+        known = read.get(id(value))
+        if left <= 0 or (known is None and perf_counter() > until):
             described["…"] = "the rest is left out: the locals of this event are too long"
             break
         is_secret = (KEYS.get(name) or learn_key(name, 0))[1]
         if (is_secret and not tells_nothing(value)) or (hidden and (hidden == "__ALL__" or name in hidden)):
             described[name] = REDACTED
             continue
-        known = read.get(id(value))
         if known is None:
             known = read[id(value)] = (value, describe(value))
         described[name] = text = known[1]
-        budget.left -= len(text) + len(name)
+        left -= len(text) + len(name)
+    budget.left = left
     return described

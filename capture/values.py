@@ -51,15 +51,13 @@ _arguments_of: Any = BaseException.__dict__["args"].__get__
 
 def describe(value: Any) -> str:
     """Return a short description of any value, scrubbed, whatever the value does when it is touched."""
-    if value is None or value is True or value is False or (type(value) is int and -_LARGE < value < _LARGE):
+    if value is None or value is True or value is False:
         return repr(value)
-    if type(value) is str and len(value) <= MAX_TEXT and (text := repr(value)) in harmless:
-        return text
     try:
         text = _describe(value, 0)
     except Exception:  # noqa: BLE001  (a hostile object must cost its own description and nothing else)
         text = f"<{name_of(type(value))}: cannot be described>"
-    return scrub_text(text, limit=MAX_DESCRIPTION)
+    return text if text in harmless else scrub_text(text, limit=MAX_DESCRIPTION)
 
 
 def tells_nothing(value: Any) -> bool:
@@ -145,7 +143,7 @@ def _bytearray(value: Any, _depth: int) -> str:
 def _container_of(kind: type) -> _Describer | None:
     """Return how objects of a class are described that is a container of the language, or one of its own things."""
     if issubclass(kind, dict):
-        return lambda value, depth: _mapping(dict.items(value), dict.__len__(value), kind, depth)
+        return _mapping
     if issubclass(kind, list):
         return lambda value, depth: "[" + _items(list.__iter__(value), list.__len__(value), depth) + "]"
     if issubclass(kind, tuple):
@@ -174,8 +172,10 @@ def _exception(value: Any, depth: int) -> str:
 
 def _tuple(value: tuple[Any, ...], kind: type, depth: int) -> str:
     length, fields = tuple.__len__(value), None if kind is tuple else of_class(kind, "_fields")
-    if type(fields) is tuple and len(fields) == length:  # a named tuple: its names tell what is secret
-        return f"{name_of(kind)}" + _mapping(zip(fields, tuple.__iter__(value), strict=True), length, dict, depth)
+    if type(fields) is tuple and len(fields) == length and all(type(name) is str for name in fields[:MAX_ITEMS]):
+        # A named tuple: its names tell what is secret.
+        shown = dict(islice(zip(fields, tuple.__iter__(value), strict=True), MAX_ITEMS))
+        return f"{name_of(kind)}" + _mapping(shown, depth, length)
     return "(" + _items(tuple.__iter__(value), length, depth) + ")"
 
 
@@ -192,7 +192,9 @@ def _items(items: Iterable[Any], length: int, depth: int) -> str:
         return f"{_describe(first[0], depth + 1)}, {_REDACTED}"
     shown, size = [], 0
     for item in first:
-        shown.append(text := _describe(item, depth + 1))
+        # As `_describe` does, without a call for the most usual values.
+        text = repr(item) if type(item) is str and len(item) <= MAX_TEXT else _describe(item, depth + 1)
+        shown.append(text)
         size += len(text)
         if size > MAX_DESCRIPTION:  # what comes after would be cut off
             break
@@ -225,11 +227,13 @@ def learn_key(key: Any, depth: int) -> tuple[str, bool, bool]:
     return known
 
 
-def _mapping(items: Iterable[tuple[Any, Any]], length: int, of: type, depth: int) -> str:
+def _mapping(value: dict[Any, Any], depth: int, in_all: int | None = None) -> str:
+    """Return how a dict or an object of a subclass is described; with `in_all` it is the start of one so long."""
+    length = dict.__len__(value) if in_all is None else in_all
     if depth >= MAX_DEPTH:
         return "{…}" if length else "{}"
     shown, size, is_pair = [], 0, False
-    for key, item in islice(items, _BREADTH[depth]):
+    for key, item in islice(dict.items(value), _BREADTH[depth]):
         known = KEYS.get(key) if type(key) is str else None
         name, is_secret, is_naming = known or learn_key(key, depth)
         if is_naming:
@@ -248,7 +252,7 @@ def _mapping(items: Iterable[tuple[Any, Any]], length: int, of: type, depth: int
     if length > _BREADTH[depth]:
         shown.append(f"… {length} in all")
     text = "{" + ", ".join(shown) + "}"
-    return text if of is dict else f"{name_of(of)}({text})"
+    return text if type(value) is dict else f"{name_of(type(value))}({text})"
 
 
 def _instances_of(kind: type) -> _Describer:
@@ -288,7 +292,7 @@ _USUAL: dict[type, _Describer] = {
     int: _integer,
     float: lambda value, _depth: float.__repr__(value),
     str: _string,
-    dict: lambda value, depth: _mapping(value.items(), len(value), dict, depth),
+    dict: _mapping,
     list: lambda value, depth: "[" + _items(value, len(value), depth) + "]",
 }
 # Before anything else that a class may be, in this order.

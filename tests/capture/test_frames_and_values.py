@@ -476,6 +476,20 @@ def test_a_pair_that_is_open():
     assert describe(("species", "cat")) == "('species', 'cat')"
     assert describe(("password", None)) == "('password', None)"
     assert describe(collections.namedtuple("Size", "width height")(2, 3)) == "Size{'width': 2, 'height': 3}"
+    row = collections.namedtuple("Row", [f"column_{number}" for number in range(20)])
+    assert describe(row(*range(20))).startswith("Row{'column_0': 0, 'column_1': 1,")
+    assert describe(row(*range(20))).endswith("'column_7': 7, … 20 in all}")
+
+
+def test_the_names_of_a_tuple_that_only_looks_named_run_nothing():
+    class Name:
+        def __hash__(self):
+            raise AssertionError("was hashed")
+
+    class Odd(tuple):
+        _fields = (Name(), Name())
+
+    assert describe(Odd((1, 2))) == "(1, 2)"
 
 
 def test_the_globals_of_a_module_are_no_locals():
