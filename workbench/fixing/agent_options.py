@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from workbench.sessions.brief import RULES
 from workbench.sessions.options import AgentOptions
 from workbench.sessions.order import First
 from workbench.sessions.process import Identity, marked
+from workbench.sessions.spared import without_npm
 
 if TYPE_CHECKING:
     from capture.store.tables import FixSession
@@ -36,7 +38,7 @@ def first(
     if preparing.is_wanted(config) or offering.is_wanted(config, fix) or fix.options.get("conversation"):
         return None
     tests = environment.test_command(config["tests.command"], environ, config.repo)
-    agent = compose(config, repository, fix, tests, runner=runner, database_url=database_url)
+    agent = compose(config, repository, fix, tests, runner=runner, database_url=database_url, onto=environ)
     return First(agent, fix.options["prompt"], fix.options["scenario"] or "", interpreter(tests))
 
 
@@ -47,17 +49,22 @@ def compose(
     tests: Sequence[str],
     *,
     database_url: str,
+    onto: Mapping[str, str],
     environ: Mapping[str, str] | None = None,
     runner: Identity | None = None,
 ) -> AgentOptions:
     """Return how the agent of a session is started; None stands for the runner that we are.
 
-    `environ` is what is added to the runner's environment.
+    `environ` is what is added to the runner's environment, which is `onto`.
     """
-    options = fix.options
+    options, program = fix.options, Path(fix.options["program"])
+    added = dict(environ or {})
+    if fix.is_sandboxed:
+        spared = config.state_dir / "sessions" / fix.id / "spared"
+        added |= without_npm(program, spared, {**onto, **added}.get("PATH", os.defpath))
     cap = options.get("max_cost_usd")
     return AgentOptions(
-        program=Path(options["program"]),
+        program=program,
         worktree=Path(fix.worktree),
         session_id=fix.id,
         rules=RULES,
@@ -66,7 +73,7 @@ def compose(
         permission_mode=options.get("permission_mode", "default"),
         max_turns=options.get("max_turns"),
         max_cost_usd=cap - fix.cost_usd if cap is not None else None,
-        environ={**(environ or {}), **marked(RUNNER_MARK, runner)},
+        environ=added | marked(RUNNER_MARK, runner),
         own_settings=fix.rehearsal is None,
         box=_box(config, repository, fix, tests, database_url) if fix.is_sandboxed else None,
     )

@@ -23,6 +23,7 @@ from workbench.errors import ConfigurationError, WorkbenchError
 from workbench.fixing import briefing, costs, handed_on, preparing, queue
 from workbench.fixing.claiming import check_free, claim, unclaim
 from workbench.fixing.runners import runner
+from workbench.fixing.standby import Standby
 from workbench.fixing.steering import sweep
 from workbench.git import Repository
 from workbench.sessions import brief as briefs
@@ -67,13 +68,20 @@ def uncommitted_notice(config: Config) -> str | None:
 
 
 def launch(
-    config: Config, engine: Engine, number: int, *, by: str, options: LaunchOptions, now: datetime
+    config: Config,
+    engine: Engine,
+    number: int,
+    *,
+    by: str,
+    options: LaunchOptions,
+    now: datetime,
+    standby: Standby | None = None,
 ) -> SessionRow:
     """Begin a fix session on a bug and return it; its runner goes on whatever becomes of us.
 
     The worktree starts from `options.base`, else from the release that the bug was last seen in where that is a
     commit of the repository, else from HEAD. Changes that are not committed are not in it, and a notice in the
-    transcript says so. Without a login, the rehearsal model answers.
+    transcript says so. Without a login, the rehearsal model answers. A runner that stands by is taken if it suits.
 
     Raises `NotFound`, `Refused` (somebody is at work on it, or its state does not allow it), `ConfigurationError`
     or `OutsideError`. After an error there is no worktree, no branch and no row.
@@ -91,14 +99,19 @@ def launch(
     played = scenario.load(wanted) if wanted else None
     repository = Repository.open(config.repo)
     base = repository.resolve(options.base) if options.base else _default_base(repository, page)
-    session_id = str(uuid.uuid4())
+    ready = standby if standby is not None and standby.suits(is_rehearsal=wanted is not None) else None
+    session_id = ready.session_id if ready else str(uuid.uuid4())
     folder = config.state_dir / "sessions" / session_id
     with _undone_on_error() as undo, ExitStack() as stack:
         made = briefing.of_page(config, page, folder, options.note, test_first=options.test_first)
         undo.append(lambda: shutil.rmtree(folder, ignore_errors=True))
         briefing.write_event(made)
         # Now, so that it imports what it needs while git lays the worktree out.
-        begun = stack.enter_context(runner(config, session_id, repo=repository.root, is_rehearsal=wanted is not None))
+        begun = (
+            ready.take(stack)
+            if ready
+            else stack.enter_context(runner(config, session_id, repo=repository.root, is_rehearsal=wanted is not None))
+        )
         place = worktrees.create(repository, config.state_dir, number, base=base, reason=reason(session_id))
         undo.append(lambda: worktrees.undo(repository, place))
         fix = FixSession(

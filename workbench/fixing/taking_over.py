@@ -186,5 +186,5 @@ def _options(
         model = RehearsalModel(played, event, worktree=str(worktree), python=interpreter(tests))
         added = stack.enter_context(model).environ | added
     url = engine.url.render_as_string(hide_password=False)
-    options = compose(config, repository, fix, tests, database_url=url, environ=added)
+    options = compose(config, repository, fix, tests, database_url=url, environ=added, onto=environ)
     return replace(options, resume=True)

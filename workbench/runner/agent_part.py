@@ -98,7 +98,15 @@ class AgentPart:
             model = RehearsalModel(played, known.event, worktree=str(known.place.path), python=interpreter(tests))
             environ = stack.enter_context(model).environ | environ
         database_url = self._record.engine.url.render_as_string(hide_password=False)
-        options = compose(known.config, known.repository, known.fix, tests, database_url=database_url, environ=environ)
+        options = compose(
+            known.config,
+            known.repository,
+            known.fix,
+            tests,
+            database_url=database_url,
+            environ=environ,
+            onto=os.environ,
+        )
         return options, None
 
     def _own_python(self) -> str:

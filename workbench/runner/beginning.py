@@ -29,9 +29,12 @@ def main(argv: Sequence[str], given: BinaryIO) -> int:
     with ended_with_us(mark=RUNNER_MARK), closing(Opening(given)) as opening:
         from capture.store.engine import open_engine
         from workbench.runner.session import Session
+        from workbench.runner.warming import warm_up
         from workbench.sessions.record import Record
         from workbench.tunnel import reached_url
 
+        if opening.is_waiting:
+            warm_up()
         order = opening.order()
         if order is None:
             return 0

@@ -31,6 +31,11 @@ class Opening:
         self._listening = threading.Thread(target=self._listen, name="order", daemon=True)
         self._listening.start()
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is no order yet."""
+        return self._listening.is_alive()
+
     def order(self) -> Order | None:
         """Return the order once it is there; None where whoever started us has changed their mind."""
         self._listening.join()

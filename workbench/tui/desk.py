@@ -112,7 +112,8 @@ class Desk:
         return f"{why} {why.cure}" if why is not None else ""
 
     def close(self) -> None:
-        """Let go of the store's connections."""
+        """Let go of the store's connections, and of what was begun for a launch."""
+        self.sessions.stand_down()
         if self._engine is not None:
             self._engine.dispose()
 

@@ -6,14 +6,19 @@ Like `workbench.tui.desk`, it is called by worker threads alone, and loads what 
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
+
+from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.bugs.overview import Overview
     from workbench.bugs.rows import ApprovalRow, SessionRow, TranscriptRow
     from workbench.bugs.source_files import Source
-    from workbench.fixing import TakenOver, Terms
+    from workbench.fixing import Standby, TakenOver, Terms
     from workbench.tui.desk import Desk
 
 
@@ -40,6 +45,8 @@ class SessionDesk:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._standby: Standby | None = None
+        self._standing = Lock()
 
     def latest_session(self, number: int) -> SessionRow | None:
         """Return the latest fix session of a bug."""
@@ -81,6 +88,22 @@ class SessionDesk:
 
         return fixing.terms(self._desk.config, self._desk.engine, number, now=self._desk.clock())
 
+    def stand_by(self, *, is_rehearsal: bool, is_wanted: Callable[[], bool]) -> None:
+        """Begin the runner of a session that may be launched next, if it still is wanted, in the place of another."""
+        from workbench import fixing
+
+        self.stand_down()
+        with self._standing, suppress(WorkbenchError):  # a launch says why it cannot be
+            if is_wanted():
+                self._standby = fixing.Standby(self._desk.config, is_rehearsal=is_rehearsal)
+
+    def stand_down(self) -> None:
+        """Let go of a runner that nobody has launched."""
+        with self._standing:
+            if self._standby is not None:
+                self._standby.close()
+            self._standby = None
+
     def launch(self, number: int, wanted: Launch) -> SessionRow:
         """Launch a fix session."""
         from workbench import fixing
@@ -97,8 +120,11 @@ class SessionDesk:
             test_first=wanted.test_first,
             unsandboxed=wanted.unsandboxed,
         )
-        desk = self._desk
-        return fixing.launch(desk.config, desk.engine, number, by=desk.person, options=options, now=desk.clock())
+        desk, now = self._desk, self._desk.clock()
+        with self._standing:
+            return fixing.launch(
+                desk.config, desk.engine, number, by=desk.person, options=options, now=now, standby=self._standby
+            )
 
     def resume(self, session_id: str, message: str | None = None) -> SessionRow:
         """Let an interrupted session go on."""

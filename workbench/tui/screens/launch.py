@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from workbench.config import Config
     from workbench.fixing import Terms
     from workbench.tui.app import WorkbenchApp
+    from workbench.tui.session_desk import SessionDesk
 
 SCENARIO = "happy"
 REHEARSAL = (
@@ -56,6 +57,7 @@ class LaunchScreen(ModalScreen[Any]):
         self._config = config
         self._terms = terms
         self._starting = False
+        self._is_open = True
 
     def compose(self) -> ComposeResult:
         """The fields, with what they default to."""
@@ -94,6 +96,26 @@ class LaunchScreen(ModalScreen[Any]):
         self.query_one("#form-keys", Bar).show(KEYS)
         self._explain()
         self.query_one("#note", Input).focus()
+        self._stand_by()
+
+    def on_unmount(self) -> None:
+        """Let go of what was begun, unless it became a session."""
+        self._is_open = False
+        self.app.run_worker(self._sessions.stand_down, thread=True, exit_on_error=False)
+
+    @property
+    def _sessions(self) -> SessionDesk:
+        app: WorkbenchApp = self.app  # type: ignore[assignment]
+        return app.desk.sessions
+
+    def _stand_by(self) -> None:
+        """Begin a runner while the form is filled in: it is ready by the time that it is asked for."""
+        sessions, is_rehearsal = self._sessions, self._is_ticked("rehearsal")
+        self.app.run_worker(
+            lambda: sessions.stand_by(is_rehearsal=is_rehearsal, is_wanted=lambda: self._is_open),
+            thread=True,
+            exit_on_error=False,
+        )
 
     def _explain(self, message: str = "", ink: Ink = "bad", cure: str = "") -> None:
         lines, width = [BLANK], in_sheet(self.app.size.width)
@@ -139,9 +161,11 @@ class LaunchScreen(ModalScreen[Any]):
             return SETTING, "muted"
         return (NO_LOGIN, "warn") if self._terms.rehearse else ("", "muted")
 
-    def on_checkbox_changed(self) -> None:
+    def on_checkbox_changed(self, event: Checkbox.Changed) -> None:
         """Say what the tick means."""
         self._explain()
+        if event.checkbox.id == "rehearsal":
+            self._stand_by()
 
     def action_cancel(self) -> None:
         """Launch nothing."""
@@ -181,8 +205,8 @@ class LaunchScreen(ModalScreen[Any]):
             return
         self._starting = True
         self._explain("Making the worktree and starting the session …", "accent")
-        app: WorkbenchApp = self.app  # type: ignore[assignment]
-        self.run_worker(lambda: app.desk.sessions.launch(self._bug.number, wanted), thread=True, exit_on_error=False)
+        sessions = self._sessions
+        self.run_worker(lambda: sessions.launch(self._bug.number, wanted), thread=True, exit_on_error=False)
 
     def _written(self, name: str) -> str:
         return self.query_one(f"#{name}", Input).value.strip()
