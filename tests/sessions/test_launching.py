@@ -391,17 +391,17 @@ def test_an_order_comes_back_as_it_was(config, engine, tmp_path):
     assert Order.decode(Order.of(config, engine).encode()).first is None
 
 
-def run_main(session_id: str, given: bytes) -> int:
+def run_main(session_id: str, given: bytes, folder: Path = Path("/nowhere")) -> int:
     kept = dict(os.environ)
     try:
-        return beginning.main([session_id], io.BytesIO(given))
+        return beginning.main([session_id, str(folder)], io.BytesIO(given))
     finally:  # a runner keeps to its own environment; other tests of this process measure theirs by it
         os.environ.clear()
         os.environ.update(kept)
 
 
-def test_a_runner_without_an_order_does_nothing():
-    assert run_main("x", b"") == 0
+def test_a_runner_without_an_order_does_nothing(tmp_path):
+    assert run_main("x", b"", tmp_path / "gone") == 0
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def test_a_session_of_another_kind_has_a_runner_of_its_own(idle, config, engine,
         row = fixing.launch(config, engine, bug, by="Ada", options=REHEARSED, now=now, standby=standby)
     assert [idle[0].pid, row.pid] == [runner.pid for runner in idle]
     ended(idle[0])
-    assert folders(config) == [row.id] != [standby.session_id]
+    assert row.id != standby.session_id
 
 
 def test_one_that_died_meanwhile_is_not_taken(idle, config, engine, bug, now):
@@ -56,7 +56,6 @@ def test_one_that_died_meanwhile_is_not_taken(idle, config, engine, bug, now):
         ended(idle[0])
         row = fixing.launch(config, engine, bug, by="Ada", options=REHEARSED, now=now, standby=standby)
     assert row.pid == idle[1].pid
-    assert folders(config) == [row.id]
 
 
 def test_what_a_launch_refuses_it_leaves_standing(idle, config, engine, bug, now):
@@ -79,36 +78,44 @@ def test_a_launch_that_fails_once_it_has_it_leaves_nothing_behind(
     monkeypatch.setattr(launching, "claim", locked)
     with closing(Standby(config, is_rehearsal=True)) as standby, pytest.raises(DatabaseError):
         fixing.launch(config, engine, bug, by="Ada", options=REHEARSED, now=now, standby=standby)
+    assert not standby.suits(is_rehearsal=True)
     ended(idle[0])
     nothing_left()
 
 
-def test_one_that_nobody_launched_leaves_nothing_behind(idle, config, nothing_left):
-    Standby(config, is_rehearsal=True).close()
-    ended(idle[0])
+def test_one_that_nobody_launched_leaves_nothing_behind(config, nothing_left):
+    standby = Standby(config, is_rehearsal=True)
+    assert folders(config) == [standby.session_id]
+    standby.close()
+    ended(standby.runner.identity)
     nothing_left()
 
 
-def test_it_goes_with_whoever_dies_with_it(config, engine):
-    """The real runner, whose keeper is killed."""
+def test_one_that_makes_way_for_a_queue_leaves_the_session_its_folder(config):
+    standby = Standby(config, is_rehearsal=True)
+    event = config.state_dir / "sessions" / standby.session_id / "event.json"
+    event.write_text("{}")
+    standby.close()
+    ended(standby.runner.identity)
+    assert event.exists()
+
+
+def test_it_goes_with_whoever_dies_with_it(config, engine, nothing_left):
     script = """
-import sys
+import sys, time
 from workbench.fixing.standby import Standby
 from workbench.sessions.order import Order
-order = Order.decode(sys.stdin.buffer.read())
-standby = Standby(order.config, is_rehearsal=True)
-print(standby._runner.identity.pid, flush=True)
-sys.stdin.close()
-import time; time.sleep(60)
+standby = Standby(Order.decode(sys.stdin.buffer.read()).config, is_rehearsal=True)
+print(standby.runner.identity.pid, flush=True)
+time.sleep(60)
 """
-    order = Order.of(config, engine).encode()
     with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as keeper:
-        keeper.stdin.write(order)
+        keeper.stdin.write(Order.of(config, engine).encode())
         keeper.stdin.close()
         runner = psutil.Process(int(keeper.stdout.readline()))
-        assert runner.is_running()
         keeper.kill()
     runner.wait(20)
+    nothing_left()
 
 
 def test_a_desk_has_one_and_lets_it_go_in_the_end(idle, config, engine):
@@ -121,4 +128,3 @@ def test_a_desk_has_one_and_lets_it_go_in_the_end(idle, config, engine):
     assert idle[1].is_alive
     desk.close()
     ended(idle[1])
-    assert folders(config) == []

@@ -18,7 +18,7 @@ from workbench.git import Repository
 from workbench.sessions import environment
 from workbench.sessions.lean import ONE_ARENA
 from workbench.sessions.order import First, Order
-from workbench.sessions.process import Detached, Identity
+from workbench.sessions.process import LOG, Detached, Identity
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,13 @@ def runner(
 ) -> Iterator[Runner]:
     """Start the runner of a session; leaving the block without its order, it goes away. Raises `OutsideError`."""
     folder = config.state_dir / "sessions" / session_id
-    home = folder / "home" if is_rehearsal else None
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    home = folder / environment.HOME if is_rehearsal else None
     if home is not None:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
     given = environment.for_runner(os.environ if environ is None else environ, repo=repo, rehearsal_home=home)
-    argv = [sys.executable, "-P", "-m", "workbench.runner", session_id]
-    with Detached(argv, environ={**given, **ONE_ARENA}, log=folder / "runner.log") as process:
+    argv = [sys.executable, "-P", "-m", "workbench.runner", session_id, str(folder)]
+    with Detached(argv, environ={**given, **ONE_ARENA}, log=folder / LOG) as process:
         yield Runner(config, process, given)
 
 

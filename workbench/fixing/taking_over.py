@@ -166,7 +166,7 @@ def _hold(engine: Engine, fix: FixSession, home: Path, *, by: str, now: datetime
 
 def _environ(config: Config, fix: FixSession, environ: Mapping[str, str]) -> dict[str, str]:
     """Return what the session's own runner would get."""
-    home = config.state_dir / "sessions" / fix.id / "home" if fix.rehearsal is not None else None
+    home = config.state_dir / "sessions" / fix.id / environment.HOME if fix.rehearsal is not None else None
     given = environment.for_runner(environ, repo=Path(fix.repository), rehearsal_home=home)
     return {name: value for name, value in given.items() if name not in environment.MEASURING}
 
