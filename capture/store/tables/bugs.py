@@ -34,8 +34,7 @@ class Bug(columns.Row, table=True):
             "is_recurrence",
             "merged_into",
             "state",
-            sqlite_where=sa.text("is_recurrence = 1"),
-            postgresql_where=sa.text("is_recurrence"),
+            **columns.where("is_recurrence"),
         ),
     )
 

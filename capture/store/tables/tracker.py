@@ -107,8 +107,7 @@ class OutboxRow(columns.Row, table=True):
         # has not counted its rows yet compares all that are due with each other.
         sa.Index(
             *("ix_outbox_unfinished", "bug_id", "id"),
-            sqlite_where=sa.text("state = 'due'"),
-            postgresql_where=sa.text("state = 'due'"),
+            **columns.where("state = 'due'"),
         ),
     )
 
