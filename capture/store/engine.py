@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
@@ -207,4 +206,11 @@ def upsert(connection: sa.Connection, table: sa.Table) -> Any:
 @lru_cache(maxsize=64)
 def insert_of(dialect: str, table: sa.Table) -> Any:
     """Return the INSERT of a dialect: what is made of it can be made once."""
-    return (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    # The other database's part of SQLAlchemy takes 2 MiB, and is not even loaded.
+    if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table)
