@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlmodel import Session
 
@@ -88,6 +89,18 @@ def test_all_bugs_in_figures(seen: Engine) -> None:
     assert (found.cost.today, found.cost.week, found.cost.all, found.cost.sessions) == (1.5, 3.5, 3.5, 2)
     assert (found.ledger.stored, found.ledger.counted) == (5, 4)
     assert (found.outbox.parked, found.outbox.given_up[0].outcome) == (1, "no rights")
+
+
+def test_what_is_owed_by_whether_it_needs_github(seen: Engine) -> None:
+    early, late = NOW - 2 * HOUR, NOW - HOUR
+    with Session(writing(seen)) as session:
+        session.exec(sa.delete(OutboxRow))
+        for kind, due_at in (("open_issue", early), ("write_file", late), ("write_file", NOW + HOUR)):
+            session.add(OutboxRow(bug_id=1, kind=kind, key=f"{kind} {due_at}", due_at=due_at, created_at=due_at))
+        session.commit()
+    found = stats.stats(seen, now=NOW).outbox
+    assert (found.due, found.overdue) == (3, early)
+    assert (found.files, found.files_overdue) == (2, late)
 
 
 def test_each_site_in_figures(seen: Engine, carry_into: Carry) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from tui.hostile import FORBIDDEN, HOSTILE
 from capture.store.tables import Bug, IssueFeed, TrackerWrite
 from capture.testing import NOW
 from workbench.bugs.sites import Site
+from workbench.bugs.stats import Outbox
 from workbench.tracker.health import LATE, FeedHealth, Health
 from workbench.tui.app import WorkbenchApp
 from workbench.tui.documents import dashboard
@@ -29,6 +31,23 @@ def told(github: Health | None, width: int = 100) -> list[str]:
 
 def test_without_a_repository_it_says_which_setting_names_one() -> None:
     assert told(None) == ["No repository gets issues: github.repository names one. Bug files alone are the tracker."]
+
+
+def outside(outbox: Outbox, *, has_github: bool) -> list[str]:
+    lines = dashboard._outbox(outbox, 100, NOW, key=None, has_github=has_github)
+    return [each.text.strip() for each in lines][1:]
+
+
+def test_what_github_is_owed_is_not_late_where_there_is_none() -> None:
+    late = NOW - timedelta(minutes=14)
+    outbox = Outbox(due=7, parked=0, done=9, overdue=late, given_up=(), files=0)
+    assert outside(outbox, has_github=False) == [
+        "✓ 9 done   ○ 0 owed   ✗ 0 parked",
+        "7 actions for GitHub will be done once github.repository names one.",
+    ]
+    assert outside(outbox, has_github=True) == ["✓ 9 done   ○ 7 owed, the oldest due 14m ago   ✗ 0 parked"]
+    files = replace(outbox, files=7, files_overdue=late)
+    assert outside(files, has_github=False) == outside(outbox, has_github=True)
 
 
 def test_github_in_order_is_two_lines() -> None:

@@ -35,3 +35,16 @@ async def test_the_help_sheet_says_everything(seeded: Engine, visit: Any) -> Non
     async with visit("question_mark", size=SIZE) as shown:
         document = shown.screen.query_one("#main", Document)
         assert max(line.width for line in document.lines) <= document.room
+
+
+async def test_a_sheet_is_as_high_as_what_it_says_and_tells_of_more_only_where_there_is_more(
+    seeded: Engine, visit: Any
+) -> None:
+    async with visit("question_mark", size=SIZE) as shown:
+        document = shown.screen.query_one("#main", Document)
+        assert document.size.height < len(document.lines)
+        assert "show the rest" in document.lines[0].text
+    async with visit("question_mark", size=(300, 100)) as shown:
+        document = shown.screen.query_one("#main", Document)
+        assert document.size.height == len(document.lines)
+        assert "show the rest" not in document.lines[0].text

@@ -54,13 +54,18 @@ class Parked:
 
 @dataclass(frozen=True)
 class Outbox:
-    """What is owed to the outside. `overdue` is since when the oldest due action waits, where one does."""
+    """What is owed to the outside. `overdue` is since when the oldest due action waits, where one does.
+
+    `files` and `files_overdue` are the same of bug files alone, which need no GitHub.
+    """
 
     due: int
     parked: int
     done: int
     overdue: datetime | None
     given_up: tuple[Parked, ...]
+    files: int = 0
+    files_overdue: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -165,10 +170,16 @@ def _outbox(connection: Connection, now: datetime) -> Outbox:
         .limit(PARKED)
     )
     due, due_at = found.get("due", (0, None))
+    of_files = sa.select(sa.func.count(), sa.func.min(_OWED.c.due_at)).where(
+        _OWED.c.state == "due", _OWED.c.kind == "write_file"
+    )
+    files, files_at = connection.execute(of_files).one()
     return Outbox(
         due=due,
         parked=found.get("parked", (0, None))[0],
         done=found.get("done", (0, None))[0],
         overdue=due_at if due_at is not None and due_at < now else None,
         given_up=tuple(Parked(*row) for row in connection.execute(named)),
+        files=files,
+        files_overdue=files_at if files_at is not None and files_at < now else None,
     )

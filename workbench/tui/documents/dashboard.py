@@ -37,7 +37,7 @@ def dashboard_lines(
         _routes(stats, width),
         _fixes(stats),
         _ledger(stats.ledger),
-        _outbox(stats.outbox, width, now, key=key),
+        _outbox(stats.outbox, width, now, key=key, has_github=github is not None),
         _github(github, width),
     )
     out: list[Line] = []
@@ -156,14 +156,19 @@ def _balance(ledger: Ledger) -> tuple[str, Ink]:
     return "○ on its way: journals are being carried over", "warn"
 
 
-def _outbox(outbox: Outbox, width: int, now: datetime, *, key: KeyOf | None) -> Iterator[Line]:
+def _outbox(outbox: Outbox, width: int, now: datetime, *, key: KeyOf | None, has_github: bool) -> Iterator[Line]:
     yield heading("Owed to the outside", section="outbox")
-    late = f", the oldest due {ago(outbox.overdue, now)}" if outbox.overdue else ""
+    # Without GitHub, what is owed to it waits for the day that it is set up.
+    due, overdue = (outbox.due, outbox.overdue) if has_github else (outbox.files, outbox.files_overdue)
+    late = f", the oldest due {ago(overdue, now)}" if overdue else ""
     yield line(
         (f"  ✓ {outbox.done:,} done   ", "muted"),
-        (f"○ {outbox.due:,} owed{late}   ", "warn" if outbox.overdue else ""),
+        (f"○ {due:,} owed{late}   ", "warn" if overdue else ""),
         (f"✗ {outbox.parked:,} parked", "bad" if outbox.parked else "muted"),
     )
+    if outbox.due > due:
+        told = f"{plural(outbox.due - due, 'action')} for GitHub will be done once github.repository names one."
+        yield from paragraphs([told], width, indent="  ", ink="muted")
     if outbox.given_up and key:
         again, shows = " on a parked action lets it be tried again, ", " shows its bug"
         yield line((f"  {key('retry')}", "key"), (again, "muted"), (key("open"), "key"), (shows, "muted"))

@@ -13,7 +13,7 @@ from workbench.tui import actions
 from workbench.tui.actions import NO_KEYS, Here, Keys, Place
 from workbench.tui.document import Document
 from workbench.tui.lines import BLANK, Ink, Line, heading, line, paragraphs, wrapped
-from workbench.tui.screens.prompts import WIDTH, in_sheet
+from workbench.tui.screens.prompts import WIDTH, in_sheet, sheet_rows
 
 KEYS = 20  # cells that keys stand in
 
@@ -33,13 +33,14 @@ class HelpScreen(ModalScreen[None]):
         """One sheet."""
         with Vertical(classes="sheet"):
             document = Document(id="main", has_cursor=False)
-            document.show(help_lines(self._place, self._here, self._keys, in_sheet(self.app.size.width)))
+            columns, rows = self.app.size
+            document.show(help_lines(self._place, self._here, self._keys, in_sheet(columns), rows))
             yield document
 
 
-def help_lines(place: Place, here: Here, keys: Keys = NO_KEYS, width: int = WIDTH) -> list[Line]:
-    """Return the keys of a place by group."""
-    out = [heading(actions.PLACES[place], note="↑ ↓ show the rest   esc closes"), BLANK]
+def help_lines(place: Place, here: Here, keys: Keys = NO_KEYS, width: int = WIDTH, rows: int = 0) -> list[Line]:
+    """Return the keys of a place by group, with how to reach those for which a terminal of `rows` has no room."""
+    out: list[Line] = []
     groups: dict[str, list[actions.Action]] = {}
     for action in [*actions.at(place, keys), *actions.moves(keys)]:
         groups.setdefault(action.group, []).append(action)
@@ -53,4 +54,5 @@ def help_lines(place: Place, here: Here, keys: Keys = NO_KEYS, width: int = WIDT
             out += paragraphs(more, width, indent=" " * KEYS, ink=ink)
             out += paragraphs([why_not] if why_not else [], width, indent=" " * KEYS, ink="comment")
         out.append(BLANK)
-    return out[:-1]
+    note = "esc closes" if len(out) + 1 <= sheet_rows(rows) else "↑ ↓ show the rest   esc closes"
+    return [heading(actions.PLACES[place], note=note), BLANK, *out[:-1]]

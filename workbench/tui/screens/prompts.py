@@ -25,6 +25,11 @@ def in_sheet(columns: int) -> int:
     return min(WIDTH, max(int(columns * 0.96) - EDGES, 20))
 
 
+def sheet_rows(rows: int) -> int:
+    """Return how many lines are in sight at most in front of a terminal of so many rows."""
+    return int(rows * 0.9) - 2
+
+
 class Words(ModalScreen[str | None]):
     """One line of words; None when it was left."""
 
