@@ -54,7 +54,7 @@ def test_a_launch_goes_down_with_what_was_filled_in(desk: Desk, calls: Any) -> N
     name, args, named = calls[0]
     options = fixing.LaunchOptions(rehearse="happy", model="opus", max_cost_usd=2.0, note="n", base=None)
     assert (name, args) == ("launch", (desk.config, desk.engine, 4))
-    assert named == {"by": "Ada", "options": options, "now": NOW}
+    assert named == {"by": "Ada", "options": options, "now": NOW, "standby": None}
 
 
 def test_terms_are_those_of_a_launch_on_the_bug(desk: Desk, calls: Any) -> None:

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.engine import Engine
 from terminal import Terminal
+from textual.events import Key
+from textual.widgets import Input
+
+from workbench.fixing import Terms
+from workbench.tui import place
+from workbench.tui.app import WorkbenchApp
+from workbench.tui.bug_list import BugList
+from workbench.tui.screens.bugs import BugsScreen
+from workbench.tui.screens.launch import LaunchScreen
+
+pytestmark = pytest.mark.anyio
 
 OPEN = "import sys; from workbench import config; from workbench.tui.app import run; sys.exit(run(config.load()))"
 
@@ -72,3 +85,50 @@ def test_a_reason_that_comes_with_the_key_that_rejects_is_typed(checkout: tuple[
     terminal.wait_for("y sign off")
     terminal.press("xyes and no")
     terminal.wait_for(lambda text: "yes and no" in text and "enter done" in text)
+
+
+@pytest.mark.usefixtures("checkout")
+def test_words_that_come_with_the_key_of_a_form_that_is_looked_up_are_typed_into_it(terminal: Terminal) -> None:
+    """What the form says is read in a thread; the letters used to be acts on the list: copy, mute, open."""
+    terminal.press("jjjfymo on fees")
+    terminal.wait_for(lambda text: "ymo on fees" in text and "Fix B-002" in text)
+
+
+def test_where_the_form_does_not_open_its_words_are_no_acts(terminal: Terminal) -> None:
+    terminal.press("jjjfm on fees")
+    terminal.wait_for("not in a git repository")
+    terminal.press("k")
+    terminal.wait_for("▌B-003")
+    assert "marked" not in terminal.text
+
+
+def test_the_choice_that_comes_with_the_key_of_a_menu_is_made_there(terminal: Terminal) -> None:
+    terminal.press("yn")
+    terminal.wait_for("Copied|copied")
+    assert "Note" not in terminal.text
+
+
+async def test_keys_for_what_does_not_open_in_time_are_no_keys_of_the_list(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, "PATIENCE_SECONDS", 0.2)
+    app, is_read = make_app(), threading.Event()
+
+    def terms(_number: int) -> Terms:
+        is_read.wait(10)
+        return Terms(rehearse=None)
+
+    app.desk.sessions.terms = terms  # type: ignore[method-assign]
+    async with app.run_test(size=(100, 36)) as pilot:
+        await settle(pilot)
+        app.post_message(Key("j", "j"))
+        app.post_message(Key("f", "f"))
+        app.post_message(Key("m", "m"))
+        await pilot.pause(0.5)
+        assert isinstance(app.screen, BugsScreen)  # and not the question of how long to mute
+        await pilot.press("k")  # keys work again
+        assert app.screen.query_one(BugList).cursor == 0
+        is_read.set()
+        await settle(pilot)
+        assert isinstance(app.screen, LaunchScreen)
+        assert app.screen.query_one("#note", Input).value == ""

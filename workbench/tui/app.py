@@ -105,7 +105,7 @@ class WorkbenchApp(App[None], inherit_bindings=False):
         self.desk = Desk(config, clock=self.clock)
         self.is_open = False
         self.failure: BaseException | None = None
-        self._typed = TypingOrder(self, super().on_event)
+        self.typed = TypingOrder(self, super().on_event)
         self.undoable: list[tuple[int, ...]] = []  # the acts of this session, the last at the end
         self._aged_at = self.clock()
         if config["database.ssh"]:
@@ -144,7 +144,7 @@ class WorkbenchApp(App[None], inherit_bindings=False):
     async def on_event(self, event: events.Event) -> None:
         """Take what is typed in its turn, and all else as it comes."""
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
-            await self._typed.take(event)
+            await self.typed.take(event)
         else:
             await super().on_event(event)
 
@@ -175,7 +175,7 @@ class WorkbenchApp(App[None], inherit_bindings=False):
         mounted = self.switch_mode("list")
         self._open()
         await mounted
-        await self._typed.release()
+        await self.typed.release()
 
     def _open(self) -> None:
         # Not a worker: who leaves while a database does not answer would be kept waiting for it.

@@ -22,6 +22,7 @@ from workbench.tui.rebinding import rebind
 
 if TYPE_CHECKING:
     from workbench.tui.app import WorkbenchApp
+    from workbench.tui.typing_order import LetGo
 
 T = TypeVar("T")
 RETRY_SECONDS = 2.0
@@ -52,6 +53,7 @@ class PlaceScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._then: dict[Worker[Any], tuple[Callable[[Any], None], Callable[[BaseException], None]]] = {}
+        self._let_go_of_keys: dict[Worker[Any], LetGo] = {}
         self._slow: Worker[Any] | None = None  # what somebody waits for, and was told so
         self._reading = False
         self._read_again = False
@@ -159,10 +161,16 @@ class PlaceScreen(Screen[None]):
         *,
         group: str = ACT,
         failed: Callable[[BaseException], None] | None = None,
+        opens: bool = False,
     ) -> None:
-        """Call `what` in a thread, then `then` with its result. A later call of the same group drops an earlier one."""
+        """Call `what` in a thread, then `then` with its result. A later call of the same group drops an earlier one.
+
+        Where `then` opens something, what is typed meanwhile is for that.
+        """
         worker = self.run_worker(what, thread=True, exit_on_error=False, exclusive=True, group=group)
         self._then[worker] = (then, failed or self.fail)
+        if opens:
+            self._let_go_of_keys[worker] = self.workbench.typed.hold(PATIENCE_SECONDS)
         if group == ACT:
             self.set_timer(PATIENCE_SECONDS, lambda: self._say_slow(worker))
 
@@ -186,6 +194,8 @@ class PlaceScreen(Screen[None]):
             then(event.worker.result)
         elif event.state is WorkerState.ERROR and event.worker.error is not None:
             failed(event.worker.error)
+        if let_go := self._let_go_of_keys.pop(event.worker, None):
+            let_go(opened=event.state is WorkerState.SUCCESS)
 
     # --- the bars ----------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from textual.app import App
 from textual.events import Key, Paste
@@ -12,6 +12,13 @@ from textual.message_pump import MessagePump
 
 # The first goes behind the key through the queues of all that may take it, the second behind what these posted.
 ROUNDS = 2
+
+
+class LetGo(Protocol):
+    """Ends a hold."""
+
+    def __call__(self, *, opened: bool) -> None:
+        """Say whether what was waited for has opened."""
 
 
 class TypingOrder:
@@ -26,6 +33,8 @@ class TypingOrder:
         self._app, self._send = app, send
         self._waiting: deque[Key | Paste] = deque()
         self._is_held = True
+        self._holds: set[object] = set()
+        self._is_kept_waiting = False  # by one of these
 
     async def take(self, event: Key | Paste) -> None:
         """Send it, or keep it for its turn."""
@@ -35,12 +44,39 @@ class TypingOrder:
 
     async def release(self) -> None:
         """Send what is next; at first all is kept until this is called."""
-        self._is_held = bool(self._waiting)
-        if self._waiting:
+        self._is_kept_waiting = bool(self._holds)
+        self._is_held = bool(self._waiting or self._holds)
+        if self._waiting and not self._holds:
             event = self._waiting.popleft()
-            target = self._app.focused or self._app.screen
+            path = self._path()
             await self._send(event)
-            self._follow([node for node in target.ancestors_with_self if node is not self._app], ROUNDS)
+            self._follow(path, ROUNDS)
+
+    def hold(self, seconds: float) -> LetGo:
+        """Keep what is typed for a box that is about to open; tell what is returned whether it has.
+
+        If not, and after so many seconds, what was kept is dropped: it was not meant for what is there instead.
+        """
+        hold = object()
+        self._holds.add(hold)
+
+        def let_go(*, opened: bool) -> None:
+            if hold not in self._holds:
+                return
+            self._holds.discard(hold)
+            if not opened:
+                self._waiting.clear()
+            if self._is_kept_waiting and not self._holds:
+                self._is_kept_waiting = False
+                self._follow(self._path(), ROUNDS)
+
+        self._app.set_timer(seconds, lambda: let_go(opened=False))
+        return let_go
+
+    def _path(self) -> list[MessagePump]:
+        """Return all that may take a key now, from the inside outwards."""
+        target = self._app.focused or self._app.screen
+        return [node for node in target.ancestors_with_self if node is not self._app]
 
     def _follow(self, path: list[MessagePump], rounds: int) -> None:
         # A screen that was pushed has the focus in its first box once it has read its own messages.
