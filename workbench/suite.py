@@ -200,8 +200,12 @@ def _program(words: list[str]) -> tuple[str, ...]:
 
 def interpreter(root: Path, folder: str = "") -> str:
     """Return the own interpreter of a folder of the repository, that of the repository, or ours where it has none."""
-    own = [Path(root, each, ".venv", "bin", "python") for each in dict.fromkeys((folder, ""))]
-    return next((str(path) for path in own if path.exists()), sys.executable)
+    return next((str(path) for path in own_interpreters(root, folder) if path.exists()), sys.executable)
+
+
+def own_interpreters(root: Path, folder: str) -> list[Path]:
+    """Return where a folder of the repository and the repository would have an interpreter of their own."""
+    return [Path(root, each, ".venv", "bin", "python") for each in dict.fromkeys((folder, ""))]
 
 
 def _named(root: Path, folder: str, program: str) -> str:

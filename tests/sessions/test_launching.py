@@ -386,6 +386,7 @@ def test_a_request_is_settled_once(engine, now, make_session):
 def test_an_order_comes_back_as_it_was(config, engine, tmp_path):
     box = sandbox.Box(tmp_path, (tmp_path / "hidden",), (), (tmp_path / ".git",))
     agent = AgentOptions(tmp_path / "claude", tmp_path, "id", "rules", max_cost_usd=1.5, environ={"A": "b"}, box=box)
+    config = replace(config, folder="services/clinic")
     order = Order.of(config, engine, First(agent, "prompt", "happy", "python"))
     assert Order.decode(order.encode()) == order
     assert Order.decode(Order.of(config, engine).encode()).first is None

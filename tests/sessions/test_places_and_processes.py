@@ -54,6 +54,12 @@ def test_the_tests_run_with_the_repositorys_own_interpreter_or_ours(tmp_path):
     own.mkdir(parents=True)
     (own / "python").symlink_to(sys.executable)
     assert environment.search_path({"PATH": "/bin"}, tmp_path) == f"{own}:/bin"
+    assert environment.search_path({"PATH": "/bin"}, tmp_path, "services/shop") == f"{own}:/bin"
+    nearer = tmp_path / "services" / "shop" / ".venv" / "bin"
+    nearer.mkdir(parents=True)
+    (nearer / "python").touch()
+    assert environment.search_path({"PATH": "/bin"}, tmp_path, "services/shop") == f"{nearer}:/bin"
+    assert environment.search_path({"PATH": "/bin"}, tmp_path) == f"{own}:/bin"
     found = environment.test_command("A=1 python -m pytest -q", {"PATH": "/bin"}, tmp_path)
     assert found == ["A=1", str(own / "python"), "-m", "pytest", "-q"]
 

@@ -48,9 +48,9 @@ def launched(config, engine, bug, clinic, now, monkeypatch, opening):
     worktree._git("add", "--all", cwd=clinic)
     worktree._git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "ignored", cwd=clinic)
 
-    def launched(**settings: object) -> tuple[Session, Config]:
+    def launched(folder: str = "", **settings: object) -> tuple[Session, Config]:
         values = {f"worktree.{name}": Value(value, "test") for name, value in settings.items()}
-        chosen = Config(config.repo, config.state_dir, {**config.values, **values})
+        chosen = Config(config.repo, config.state_dir, {**config.values, **values}, folder=folder)
         row = fixing.launch(chosen, engine, bug, by="Ada", options=REHEARSED, now=now)
         return Session(chosen, Record(engine, row.id), opening), chosen
 
@@ -271,12 +271,14 @@ def test_a_branch_with_commits_of_its_own_is_not_set_up(launched, engine, now):
     assert not (session.known.place.path / "ran.log").exists()
 
 
-def test_an_environment_of_its_own_is_what_the_tests_run_with(launched, opening):
-    code = "import os; os.makedirs('.venv/bin'); os.symlink(__import__('sys').executable, '.venv/bin/python')"
-    session, _ = launched(setup=python(code))
+@pytest.mark.parametrize(("folder", "made"), [("", ".venv"), ("tests", "tests/.venv"), ("tests", ".venv")])
+def test_an_environment_of_its_own_is_what_the_tests_run_with(launched, opening, folder, made):
+    """Of the project's folder, or of the whole repository."""
+    code = f"import os, sys; os.makedirs('{made}/bin'); os.symlink(sys.executable, '{made}/bin/python')"
+    session, _ = launched(folder, setup=python(code))
     assert AgentPart(session.known, opening)._own_python() == ""
     assert session._prepared() is None
-    assert AgentPart(session.known, opening)._own_python() == str(session.known.place.path / ".venv" / "bin" / "python")
+    assert AgentPart(session.known, opening)._own_python() == str(session.known.place.path / made / "bin" / "python")
 
 
 def test_an_environment_that_no_setup_has_made_is_not_used(launched, opening):

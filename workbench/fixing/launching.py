@@ -193,7 +193,7 @@ def _check_sandbox(config: Config, *, agreed: bool) -> NoSandbox | None:
 
     A rehearsal needs no agreement: its model is a script on this machine.
     """
-    trouble = sandbox.trouble({"PATH": environment.search_path(os.environ, config.repo)})
+    trouble = sandbox.trouble({"PATH": environment.search_path(os.environ, config.repo, config.folder)})
     if trouble is not None and not agreed:
         raise ConfigurationError(
             f"The agent would work without a sandbox: {trouble.reason}.",

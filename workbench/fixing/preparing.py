@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from capture.store.labels import label
 from workbench.errors import WorkbenchError
 from workbench.sessions import chores, copying, environment
+from workbench.suite import own_interpreters
 
 if TYPE_CHECKING:
     from workbench.config import Config
@@ -76,9 +77,9 @@ def tear_down(config: Config, worktree: Path, *, bug: str, log: Path, environ: M
     return True
 
 
-def python_of(worktree: Path) -> Path:
-    """Return where the interpreter of a worktree's own virtual environment is, if it has one."""
-    return worktree / ".venv" / "bin" / "python"
+def python_of(worktree: Path, folder: str) -> Path | None:
+    """Return the interpreter of the own virtual environment that a worktree, or the project's folder in it, has."""
+    return next((path for path in own_interpreters(worktree, folder) if path.exists()), None)
 
 
 def _made_ready(config: Config, record: Record, repository: Repository, place: Place, log: Path, number: int) -> bool:
@@ -103,7 +104,7 @@ def _made_ready(config: Config, record: Record, repository: Repository, place: P
         printed = chores.tail(log)
         record.entry("notice", text=f"The worktree is ready: {command}\n{printed}".rstrip())
     _check_ignored(repository, place.path)
-    return python_of(place.path).exists()
+    return python_of(place.path, config.folder) is not None
 
 
 def _told(copied: copying.Copied) -> str:
@@ -127,5 +128,5 @@ def _check_ignored(repository: Repository, worktree: Path) -> None:
 
 def _environ(config: Config, checkout: Path, worktree: Path, bug: str, environ: Mapping[str, str]) -> dict[str, str]:
     ours = {"WORKBENCH_CHECKOUT": str(checkout), "WORKBENCH_WORKTREE": str(worktree), "WORKBENCH_BUG": bug}
-    path = {"PATH": environment.search_path(environ, checkout)}
+    path = {"PATH": environment.search_path(environ, checkout, config.folder)}
     return environment.for_chores(environ) | path | ours

@@ -54,7 +54,9 @@ def runner(
     home = folder / environment.HOME if is_rehearsal else None
     if home is not None:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    given = environment.for_runner(os.environ if environ is None else environ, repo=repo, rehearsal_home=home)
+    given = environment.for_runner(
+        os.environ if environ is None else environ, repo=repo, folder=config.folder, rehearsal_home=home
+    )
     argv = [sys.executable, "-P", "-m", "workbench.runner", session_id, str(folder)]
     with Detached(argv, environ={**given, **ONE_ARENA}, log=folder / LOG) as process:
         yield Runner(config, process, given)

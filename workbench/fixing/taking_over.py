@@ -167,7 +167,7 @@ def _hold(engine: Engine, fix: FixSession, home: Path, *, by: str, now: datetime
 def _environ(config: Config, fix: FixSession, environ: Mapping[str, str]) -> dict[str, str]:
     """Return what the session's own runner would get."""
     home = config.state_dir / "sessions" / fix.id / environment.HOME if fix.rehearsal is not None else None
-    given = environment.for_runner(environ, repo=Path(fix.repository), rehearsal_home=home)
+    given = environment.for_runner(environ, repo=Path(fix.repository), folder=config.folder, rehearsal_home=home)
     return {name: value for name, value in given.items() if name not in environment.MEASURING}
 
 
@@ -175,10 +175,9 @@ def _options(
     config: Config, engine: Engine, repository: Repository, fix: FixSession, environ: dict[str, str], stack: ExitStack
 ) -> AgentOptions:
     worktree = Path(fix.worktree)
-    python = preparing.python_of(worktree)
-    own = bool(fix.options.get("own_python")) and python.exists()
-    tests = environment.test_command(config["tests.command"], environ, worktree if own else config.repo)
-    added = environment.in_front(environ, python.parent) if own else {}
+    python = preparing.python_of(worktree, config.folder) if fix.options.get("own_python") else None
+    tests = environment.test_command(config["tests.command"], environ, worktree if python else config.repo)
+    added = environment.in_front(environ, python.parent) if python else {}
     if fix.rehearsal is not None:
         played = scenario.load(fix.options["scenario"])
         row = queries.session(engine, fix.id)

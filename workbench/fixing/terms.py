@@ -35,7 +35,7 @@ class Terms:
 
 def terms(config: Config, engine: Engine, number: int, *, now: datetime) -> Terms:
     """Return the terms of a launch. Raises what would keep any session from being launched."""
-    trouble = sandbox.trouble({"PATH": environment.search_path(os.environ, config.repo)})
+    trouble = sandbox.trouble({"PATH": environment.search_path(os.environ, config.repo, config.folder)})
     page = queries.bug_page(engine, number, now=now)
     return Terms(
         rehearse=rehearsal_for(config),

@@ -111,8 +111,8 @@ class AgentPart:
 
     def _own_python(self) -> str:
         """Return the interpreter of the worktree's own environment, if its setup has made one."""
-        python = preparing.python_of(self._known.place.path)
-        return str(python) if self._known.fix.options.get("own_python") and python.exists() else ""
+        python = preparing.python_of(self._known.place.path, self._known.config.folder)
+        return str(python) if self._known.fix.options.get("own_python") and python is not None else ""
 
     def _offered(self) -> str:
         """Write a test for an agent that has heard nothing yet, and return what it is told of that, or nothing."""

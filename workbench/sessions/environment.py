@@ -11,13 +11,12 @@ import os
 import re
 import shlex
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from capture.conf import DISABLED_VARIABLE
 from workbench.errors import ConfigurationError
-from workbench.suite import NotSupported, TestCommand, folder_of
+from workbench.suite import NotSupported, TestCommand, folder_of, interpreter
 
 KEPT = frozenset(
     {
@@ -69,13 +68,15 @@ def for_client(environ: Mapping[str, str]) -> dict[str, str]:
     return _allowed(environ, KEPT | LOGIN) | dict(QUIET_CLIENT)
 
 
-def for_runner(environ: Mapping[str, str], *, repo: Path, rehearsal_home: Path | None) -> dict[str, str]:
-    """Return the whole environment of a runner.
+def for_runner(
+    environ: Mapping[str, str], *, repo: Path, rehearsal_home: Path | None, folder: str = ""
+) -> dict[str, str]:
+    """Return the whole environment of a runner; `folder` is that of the project in the repository.
 
     With `rehearsal_home`, the client has a home of its own there and knows nothing of the user's login.
     """
     measuring = {name: environ[name] for name in MEASURING if name in environ}
-    path = search_path(environ, repo)
+    path = search_path(environ, repo, folder)
     if rehearsal_home is None:
         return for_client(environ) | measuring | {"PATH": path}
     home = {"HOME": str(rehearsal_home), "CLAUDE_CONFIG_DIR": str(rehearsal_home / ".claude")}
@@ -95,15 +96,13 @@ def for_chores(environ: Mapping[str, str]) -> dict[str, str]:
     return _allowed(environ, (KEPT | PROXIES) - {"VIRTUAL_ENV"}) | {DISABLED_VARIABLE: "1"}
 
 
-def search_path(environ: Mapping[str, str], repo: Path) -> str:
-    """Return the PATH on which `python` is the interpreter of the repository's tests.
+def search_path(environ: Mapping[str, str], repo: Path, folder: str = "") -> str:
+    """Return the PATH on which `python` is the interpreter of the tests of a project, which is in `folder` of `repo`.
 
-    That is the repository's own `.venv`, or the one we run in where it has none, as for the evidence.
+    That is the own `.venv` of the project or of the repository, or the one we run in, as for the evidence.
     """
     path = environ.get("PATH", "/usr/local/bin:/usr/bin:/bin")
-    own = repo / ".venv" / "bin"
-    folder = own if (own / "python").exists() else Path(sys.executable).parent
-    return f"{folder}:{path}"
+    return f"{Path(interpreter(repo, folder)).parent}:{path}"
 
 
 def in_front(environ: Mapping[str, str], folder: Path) -> dict[str, str]:

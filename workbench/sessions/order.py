@@ -46,6 +46,7 @@ class Order:
             "database_url": self.database_url,
             "repo": str(self.config.repo),
             "state_dir": str(self.config.state_dir),
+            "folder": self.config.folder,
             "values": {key: [value.value, value.source] for key, value in self.config.values.items()},
             "first": self.first and {**vars(self.first), "agent": self.first.agent.as_dict()},
         }
@@ -58,4 +59,5 @@ class Order:
         values = {key: Value(*pair) for key, pair in plain["values"].items()}
         given = plain["first"]
         first = First(**{**given, "agent": AgentOptions.of(given["agent"])}) if given else None
-        return cls(plain["database_url"], Config(Path(plain["repo"]), Path(plain["state_dir"]), values), first)
+        config = Config(Path(plain["repo"]), Path(plain["state_dir"]), values, folder=plain["folder"])
+        return cls(plain["database_url"], config, first)
