@@ -161,7 +161,7 @@ def _filled_in(text: str, arguments: Any) -> str:
 
 
 def _named(key: Any, value: Any) -> Any:
-    return _Described(REDACTED) if isinstance(key, str) and is_secret_key(key) else _harmless(value)
+    return _Described(REDACTED) if issubclass(type(key), str) and is_secret_key(key) else _harmless(value)
 
 
 def _harmless(value: Any) -> Any:

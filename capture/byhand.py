@@ -38,7 +38,7 @@ def capture_exception(error: BaseException | None = None) -> str | None:
     if found is None:
         return None
     if not issubclass(type(found), BaseException):
-        return capture_message(found if isinstance(found, str) else describe(found))
+        return capture_message(cast("str", found) if issubclass(type(found), str) else describe(found))
     error = cast("BaseException", found)
     noted = current.get()
     if noted is None:
@@ -118,6 +118,6 @@ def _put(fields: dict[str, str], key: object, value: object, *, most: int) -> No
 
 def _shown(value: object) -> str:
     """Return any value as text, without running code of the site's that may be slow or raise."""
-    if isinstance(value, str):
-        return str.__getitem__(value, slice(0, MAX_VALUE * 20))
+    if issubclass(type(value), str):
+        return str.__getitem__(cast("str", value), slice(0, MAX_VALUE * 20))
     return translated(value) if issubclass(type(value), Promise) else describe(value)

@@ -60,7 +60,7 @@ def notes_of(error: BaseException) -> tuple[str, ...]:
     notes: Any = own_dict(error).get("__notes__")
     if type(notes) not in (list, tuple):
         return ()
-    texts = [_start(note) for note in notes[:MAX_NOTES] if isinstance(note, str)]
+    texts = [_start(note) for note in notes[:MAX_NOTES] if issubclass(type(note), str)]
     return tuple(scrub_text(text, limit=MAX_DESCRIPTION) for text in texts)
 
 
@@ -103,11 +103,11 @@ def _by_its_arguments(error: BaseException, depth: int) -> str:
     only: Any = arguments[0]
     if issubclass(type(error), KeyError):
         return repr(_start(only)) if type(only) is str else describe(only)
-    if isinstance(only, str):
+    if issubclass(type(only), str):
         return _start(only)
-    if isinstance(only, Promise):  # a text to be translated
+    if issubclass(type(only), Promise):  # a text to be translated
         return _start(str(only))
-    if isinstance(only, BaseException) and depth < 3:
+    if issubclass(type(only), BaseException) and depth < 3:
         return _message(only, depth + 1)
     return describe(only)
 

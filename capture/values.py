@@ -51,7 +51,7 @@ _arguments_of: Any = BaseException.__dict__["args"].__get__
 
 def describe(value: Any) -> str:
     """Return a short description of any value, scrubbed, whatever the value does when it is touched."""
-    if value is None or value is True or value is False:
+    if value is None or value is True or value is False or (type(value) is int and -_LARGE < value < _LARGE):
         return repr(value)
     try:
         text = _describe(value, 0)
@@ -96,7 +96,7 @@ def _describer_of(kind: type) -> _Describer:
             return describer
     if any(kind is time for time in _TIMES):
         return _time
-    is_path = issubclass(kind, pathlib.PurePath) and str(module_of(kind)).startswith("pathlib")
+    is_path = issubclass(kind, pathlib.PurePath) and str(module_of(kind)).partition(".")[0] == "pathlib"
     if any(kind is plain for plain in _PLAIN) or is_path:
         return lambda value, _depth: repr(value)
     return _container_of(kind) or _instances_of(kind)
@@ -172,10 +172,8 @@ def _exception(value: Any, depth: int) -> str:
 
 def _tuple(value: tuple[Any, ...], kind: type, depth: int) -> str:
     length, fields = tuple.__len__(value), None if kind is tuple else of_class(kind, "_fields")
-    if type(fields) is tuple and len(fields) == length and all(type(name) is str for name in fields[:MAX_ITEMS]):
-        # A named tuple: its names tell what is secret.
-        shown = dict(islice(zip(fields, tuple.__iter__(value), strict=True), MAX_ITEMS))
-        return f"{name_of(kind)}" + _mapping(shown, depth, length)
+    if type(fields) is tuple and len(fields) == length:  # a named tuple: its names tell what is secret
+        return _mapping(value, depth, zip(fields, tuple.__iter__(value), strict=True))
     return "(" + _items(tuple.__iter__(value), length, depth) + ")"
 
 
@@ -208,7 +206,8 @@ def _is_secret_name(name: Any) -> bool:
         return is_secret_key(name)
     if type(name) is bytes:
         return is_secret_key(name[:200].decode("latin-1"))
-    return isinstance(name, str) and is_secret_key(str.__str__(name))
+    # Not `isinstance`: it asks a lazy object for its class, which loads what it stands for.
+    return issubclass(type(name), str) and is_secret_key(str.__str__(name))
 
 
 # Of the keys of mappings, which come again and again: how they are shown, whether they name a secret, and whether the
@@ -227,13 +226,13 @@ def learn_key(key: Any, depth: int) -> tuple[str, bool, bool]:
     return known
 
 
-def _mapping(value: dict[Any, Any], depth: int, in_all: int | None = None) -> str:
-    """Return how a dict or an object of a subclass is described; with `in_all` it is the start of one so long."""
-    length = dict.__len__(value) if in_all is None else in_all
+def _mapping(value: Any, depth: int, pairs: Iterable[tuple[Any, Any]] | None = None) -> str:
+    """Return how a dict or an object of a subclass is described; with `pairs`, a named tuple that has these."""
+    length = dict.__len__(value) if pairs is None else tuple.__len__(value)
     if depth >= MAX_DEPTH:
         return "{…}" if length else "{}"
     shown, size, is_pair = [], 0, False
-    for key, item in islice(dict.items(value), _BREADTH[depth]):
+    for key, item in islice(dict.items(value) if pairs is None else pairs, _BREADTH[depth]):
         known = KEYS.get(key) if type(key) is str else None
         name, is_secret, is_naming = known or learn_key(key, depth)
         if is_naming:
@@ -252,7 +251,9 @@ def _mapping(value: dict[Any, Any], depth: int, in_all: int | None = None) -> st
     if length > _BREADTH[depth]:
         shown.append(f"… {length} in all")
     text = "{" + ", ".join(shown) + "}"
-    return text if type(value) is dict else f"{name_of(type(value))}({text})"
+    if type(value) is dict:
+        return text
+    return f"{name_of(type(value))}({text})" if pairs is None else f"{name_of(type(value))}{text}"
 
 
 def _instances_of(kind: type) -> _Describer:

@@ -15,6 +15,7 @@ import uuid
 import msgspec
 import pytest
 from django.utils.decorators import method_decorator
+from django.utils.functional import SimpleLazyObject
 from django.views.decorators.debug import sensitive_variables
 from hypothesis import given
 from hypothesis import strategies as st
@@ -481,15 +482,53 @@ def test_a_pair_that_is_open():
     assert describe(row(*range(20))).endswith("'column_7': 7, … 20 in all}")
 
 
+class Field(enum.StrEnum):
+    USER = "user"
+    PASSWORD = "password"
+
+
+@pytest.mark.parametrize("names", [tuple(Field), (b"user", b"password"), (1, "password")], ids=repr)
+def test_the_names_of_a_tuple_tell_what_is_secret_whatever_kind_of_text_they_are(names):
+    class Row(tuple):
+        _fields = names
+
+    assert "hunter2" not in describe(Row(("ada", "hunter2")))
+
+
 def test_the_names_of_a_tuple_that_only_looks_named_run_nothing():
     class Name:
         def __hash__(self):
             raise AssertionError("was hashed")
 
+        def __eq__(self, other):
+            raise AssertionError("was compared")
+
     class Odd(tuple):
         _fields = (Name(), Name())
 
-    assert describe(Odd((1, 2))) == "(1, 2)"
+    assert describe(Odd((1, 2))) == "Odd{<Name>: 1, <Name>: 2}"
+
+
+def test_what_an_object_says_of_its_class_is_not_asked():
+    """To look at a lazy object's class loads what it stands for, with a query in the middle of a broken transaction."""
+    loaded = []
+    lazy = SimpleLazyObject(lambda: loaded.append(1) or "loaded")
+    for value in ((lazy, 42), [lazy, 42], {"name": lazy, "value": 1}, {"key": lazy}, ValueError(lazy)):
+        describe(value)
+    message_of(ValueError(lazy))
+    message_of(KeyError(lazy))
+    assert loaded == []
+
+
+def test_a_path_of_a_library_that_is_only_called_alike_is_not_asked_for_its_repr():
+    class Loud(pathlib.PurePosixPath):
+        __module__ = "pathlibrary.mine"
+
+        def __repr__(self):
+            raise AssertionError("was run")
+
+    assert describe(Loud("/x")) == "<Loud>"
+    assert describe(pathlib.PurePosixPath("/x")) == "PurePosixPath('/x')"
 
 
 def test_the_globals_of_a_module_are_no_locals():

@@ -56,3 +56,28 @@ def test_a_client_that_npm_installed_has_its_answer(tmp_path, start):
 def test_a_folder_that_cannot_be_made_costs_only_the_time(tmp_path):
     (tmp_path / "spared").write_text("in the way")
     assert without_npm(program(tmp_path, b"\x7fELF"), tmp_path / "spared", "/bin") == {}
+
+
+def test_a_folder_that_cannot_stand_in_a_path_is_in_none(tmp_path):
+    """What comes after the colon would be taken from the worktree, and run outside of the sandbox."""
+    claude = program(tmp_path, b"\x7fELF")
+    assert without_npm(claude, tmp_path / "a:b" / "spared", "/bin") == {}
+    assert without_npm(claude, Path("sessions/spared"), "/bin") == {}
+
+
+def test_the_folder_of_another_session_in_the_path_is_passed_over(tmp_path, real_npm):
+    claude = program(tmp_path, b"\x7fELF")
+    path = os.pathsep.join((str(real_npm), os.environ["PATH"]))
+    for session in ("one", "two"):
+        path = without_npm(claude, tmp_path / session / "spared", path)["PATH"]
+    answer = subprocess.run(["npm", "ci"], env={"PATH": path}, capture_output=True, text=True, timeout=10, check=False)
+    assert answer.stdout == "real: ci\n"
+
+
+def test_a_folder_with_marks_of_a_pattern_is_taken_by_its_letters(tmp_path, real_npm):
+    odd = tmp_path / "g[ab]"
+    real_npm.rename(odd)
+    (tmp_path / "ga" / "npm").mkdir(parents=True)
+    path = os.pathsep.join((str(tmp_path / "ga"), str(odd), os.environ["PATH"]))
+    environ = without_npm(program(tmp_path, b"\x7fELF"), tmp_path / "spared", path)
+    assert npm(environ, "ci").stdout == "real: ci\n"

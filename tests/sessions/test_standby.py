@@ -15,10 +15,11 @@ import pytest
 
 from capture.testing import NOW
 from workbench import fixing
-from workbench.errors import DatabaseError, NotFound
+from workbench.errors import DatabaseError, NotFound, OutsideError
 from workbench.fixing import launching
 from workbench.fixing.standby import Standby
 from workbench.sessions.order import Order
+from workbench.sessions.process import Detached
 from workbench.tui.desk import Desk
 
 REHEARSED = fixing.LaunchOptions(rehearse=str(Path(__file__).parent / "scenarios" / "price.toml"))
@@ -47,7 +48,7 @@ def test_a_session_of_another_kind_has_a_runner_of_its_own(idle, config, engine,
         row = fixing.launch(config, engine, bug, by="Ada", options=REHEARSED, now=now, standby=standby)
     assert [idle[0].pid, row.pid] == [runner.pid for runner in idle]
     ended(idle[0])
-    assert row.id != standby.session_id
+    assert folders(config) == [row.id] != [standby.session_id]
 
 
 def test_one_that_died_meanwhile_is_not_taken(idle, config, engine, bug, now):
@@ -56,6 +57,7 @@ def test_one_that_died_meanwhile_is_not_taken(idle, config, engine, bug, now):
         ended(idle[0])
         row = fixing.launch(config, engine, bug, by="Ada", options=REHEARSED, now=now, standby=standby)
     assert row.pid == idle[1].pid
+    assert folders(config) == [row.id]
 
 
 def test_what_a_launch_refuses_it_leaves_standing(idle, config, engine, bug, now):
@@ -91,6 +93,16 @@ def test_one_that_nobody_launched_leaves_nothing_behind(config, nothing_left):
     nothing_left()
 
 
+def test_one_that_does_not_start_leaves_nothing_behind(config, nothing_left, monkeypatch):
+    def fails(*_: object, **__: object) -> None:
+        raise OutsideError("The runner cannot be started: no more processes.")
+
+    monkeypatch.setattr(Detached, "__init__", fails)
+    with pytest.raises(OutsideError):
+        Standby(config, is_rehearsal=True)
+    nothing_left()
+
+
 def test_one_that_makes_way_for_a_queue_leaves_the_session_its_folder(config):
     standby = Standby(config, is_rehearsal=True)
     event = config.state_dir / "sessions" / standby.session_id / "event.json"
@@ -105,6 +117,7 @@ def test_it_goes_with_whoever_dies_with_it(config, engine, nothing_left):
 import sys, time
 from workbench.fixing.standby import Standby
 from workbench.sessions.order import Order
+from workbench.sessions.process import Detached
 standby = Standby(Order.decode(sys.stdin.buffer.read()).config, is_rehearsal=True)
 print(standby.runner.identity.pid, flush=True)
 time.sleep(60)
@@ -120,10 +133,10 @@ time.sleep(60)
 
 def test_a_desk_has_one_and_lets_it_go_in_the_end(idle, config, engine):
     desk = Desk(config, clock=lambda: NOW)
-    desk.sessions.stand_by(is_rehearsal=True, is_wanted=lambda: False)
+    desk.sessions.stand_by(lambda: None)
     assert idle == []
-    desk.sessions.stand_by(is_rehearsal=True, is_wanted=lambda: True)
-    desk.sessions.stand_by(is_rehearsal=False, is_wanted=lambda: True)
+    desk.sessions.stand_by(lambda: True)
+    desk.sessions.stand_by(lambda: False)
     ended(idle[0])
     assert idle[1].is_alive
     desk.close()

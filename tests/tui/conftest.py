@@ -90,7 +90,7 @@ def make_app(clinic: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Cal
     def make(*, background: bool = False) -> WorkbenchApp:
         app = WorkbenchApp(config.load(start=clinic, environ={}), clock=clock)
         app.desk.person = "Ada Tester <ada@example.com>"
-        app.desk.sessions.stand_by = lambda **_: None  # type: ignore[method-assign]
+        app.desk.sessions.stand_by = lambda _wanted: None  # type: ignore[method-assign]
         if not background:
             app._background.start = lambda: None  # type: ignore[method-assign]
         return app

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from workbench.tui.app import WorkbenchApp
 from workbench.tui.bug_list import BugList
 from workbench.tui.screens.bugs import BugsScreen
 from workbench.tui.screens.launch import LaunchScreen
+from workbench.tui.screens.prompts import YesNo
+from workbench.tui.typing_order import PAUSE_SECONDS
 
 pytestmark = pytest.mark.anyio
 
@@ -97,6 +100,7 @@ def test_words_that_come_with_the_key_of_a_form_that_is_looked_up_are_typed_into
 def test_where_the_form_does_not_open_its_words_are_no_acts(terminal: Terminal) -> None:
     terminal.press("jjjfm on fees")
     terminal.wait_for("not in a git repository")
+    time.sleep(2 * PAUSE_SECONDS)
     terminal.press("k")
     terminal.wait_for("▌B-003")
     assert "marked" not in terminal.text
@@ -108,10 +112,13 @@ def test_the_choice_that_comes_with_the_key_of_a_menu_is_made_there(terminal: Te
     assert "Note" not in terminal.text
 
 
-async def test_keys_for_what_does_not_open_in_time_are_no_keys_of_the_list(
-    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(place, "PATIENCE_SECONDS", 0.2)
+Slow = tuple[WorkbenchApp, threading.Event]
+
+
+@pytest.fixture
+def slow(make_app: Callable[..., WorkbenchApp], monkeypatch: pytest.MonkeyPatch) -> Slow:
+    """An app that does not know what a form says before the event is set, and has patience for 0.3 s."""
+    monkeypatch.setattr(place, "PATIENCE_SECONDS", 0.3)
     app, is_read = make_app(), threading.Event()
 
     def terms(_number: int) -> Terms:
@@ -119,16 +126,75 @@ async def test_keys_for_what_does_not_open_in_time_are_no_keys_of_the_list(
         return Terms(rehearse=None)
 
     app.desk.sessions.terms = terms  # type: ignore[method-assign]
+    return app, is_read
+
+
+def type_in(app: WorkbenchApp, *keys: str) -> None:
+    for key in keys:
+        app.post_message(Key(key, key if len(key) == 1 else None))
+
+
+async def test_keys_for_what_does_not_open_in_time_are_no_keys_of_the_list(
+    seeded: Engine, slow: Slow, settle: Any
+) -> None:
+    app, is_read = slow
     async with app.run_test(size=(100, 36)) as pilot:
         await settle(pilot)
-        app.post_message(Key("j", "j"))
-        app.post_message(Key("f", "f"))
-        app.post_message(Key("m", "m"))
-        await pilot.pause(0.5)
+        type_in(app, "j", "f")
+        for _ in range(8):  # a sentence that goes on while the patience ends
+            type_in(app, "m")
+            await pilot.pause(0.1)
         assert isinstance(app.screen, BugsScreen)  # and not the question of how long to mute
+        await pilot.pause(2 * PAUSE_SECONDS)
         await pilot.press("k")  # keys work again
         assert app.screen.query_one(BugList).cursor == 0
         is_read.set()
         await settle(pilot)
         assert isinstance(app.screen, LaunchScreen)
         assert app.screen.query_one("#note", Input).value == ""
+
+
+async def test_nobody_launches_by_a_form_that_they_have_not_seen(seeded: Engine, slow: Slow, settle: Any) -> None:
+    app, is_read = slow
+    launched: list[int] = []
+    app.desk.sessions.launch = lambda number, _wanted: launched.append(number)  # type: ignore[method-assign,assignment,return-value]
+    async with app.run_test(size=(100, 36)) as pilot:
+        await settle(pilot)
+        type_in(app, "j", "f", "o", "k", "enter", "j")
+        await pilot.pause(0.05)
+        is_read.set()
+        await settle(pilot)
+        await pilot.pause(0.1)
+        assert isinstance(app.screen, LaunchScreen)
+        assert app.screen.query_one("#note", Input).value == "ok"
+        assert launched == []
+
+
+async def test_nobody_merges_by_a_question_that_they_have_not_seen(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, acts = make_app(), []
+    async with app.run_test(size=(100, 36)) as pilot:
+        await settle(pilot)
+        monkeypatch.setattr(app.desk, "act", lambda *given, **_words: acts.append(given))
+        await pilot.press("space", "j", "space")
+        type_in(app, "M", "y")
+        await settle(pilot)
+        await pilot.pause(0.1)
+        assert isinstance(app.screen, YesNo)
+        assert acts == []
+
+
+async def test_a_list_that_is_left_with_the_mouse_keeps_no_keys(seeded: Engine, slow: Slow, settle: Any) -> None:
+    app, is_read = slow
+    async with app.run_test(size=(100, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("enter")
+        await settle(pilot)
+        type_in(app, "f")
+        await pilot.pause(0.05)
+        app.screen.dismiss()
+        await pilot.pause(2 * PAUSE_SECONDS)
+        await pilot.press("j")
+        assert app.screen.query_one(BugList).cursor == 1
+        is_read.set()

@@ -159,7 +159,8 @@ def stats(found: Stats, github: Health | None) -> bugs.Stats:
             "due": outbox.due,
             "parked": outbox.parked,
             "done": outbox.done,
-            "overdue_since": outbox.overdue,
+            # Without GitHub, what is owed to it waits for the day that it is set up.
+            "overdue_since": outbox.files_overdue if github is None else outbox.overdue,
             "given_up": [
                 {"id": row.id, "bug": label(row.bug), "kind": row.kind, "attempts": row.attempts, "why": row.outcome}
                 for row in outbox.given_up

@@ -16,6 +16,7 @@ from workbench.config import Config
 from workbench.demo.site import base_commit, configured, folder_of, in_use, require_ours
 from workbench.errors import DatabaseError, Refused
 from workbench.git import Repository, Worktree
+from workbench.sessions.folder import of_session
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def reset(config: Config, *, discard: bool = False, now: datetime | None = None)
             repository.remove_worktree(tree.path, discard=True)
         shutil.rmtree(found.folder)
         for row in found.sessions:
-            shutil.rmtree(config.state_dir / "sessions" / Path(row.id).name, ignore_errors=True)
+            shutil.rmtree(of_session(config.state_dir, Path(row.id).name), ignore_errors=True)
     return found
 
 

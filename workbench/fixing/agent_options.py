@@ -11,10 +11,11 @@ from workbench.contained import RUNNER_MARK
 from workbench.fixing import offering, preparing
 from workbench.sessions import environment, sandbox
 from workbench.sessions.brief import RULES
+from workbench.sessions.folder import of_session
 from workbench.sessions.options import AgentOptions
 from workbench.sessions.order import First
 from workbench.sessions.process import Identity, marked
-from workbench.sessions.spared import without_npm
+from workbench.sessions.spared import SPARED, without_npm
 
 if TYPE_CHECKING:
     from capture.store.tables import FixSession
@@ -60,7 +61,7 @@ def compose(
     options, program = fix.options, Path(fix.options["program"])
     added = dict(environ or {})
     if fix.is_sandboxed:
-        spared = config.state_dir / "sessions" / fix.id / "spared"
+        spared = of_session(config.state_dir, fix.id) / SPARED
         added |= without_npm(program, spared, {**onto, **added}.get("PATH", os.defpath))
     cap = options.get("max_cost_usd")
     return AgentOptions(
@@ -92,7 +93,7 @@ def own_tests(tests: Sequence[str]) -> str:
 def _box(
     config: Config, repository: Repository, fix: FixSession, tests: Sequence[str], database_url: str
 ) -> sandbox.Box:
-    folder = config.state_dir / "sessions" / fix.id
+    folder = of_session(config.state_dir, fix.id)
     return sandbox.box(
         Path(fix.worktree),
         event_file=folder / "event.json",

@@ -29,6 +29,7 @@ from workbench.fixing.runners import runner_for
 from workbench.fixing.steering import CLAIM, interrupt, sweep
 from workbench.git import Repository
 from workbench.sessions import record
+from workbench.sessions.folder import of_session
 from workbench.sessions.process import holder
 
 FROM_OUTSIDE = "from a Claude Code session"
@@ -164,7 +165,7 @@ def collect(
 
 
 def _begin(config: Config, engine: Engine, row: SessionRow, *, now: datetime) -> SessionRow:
-    (config.state_dir / "sessions" / row.id).mkdir(parents=True, exist_ok=True, mode=0o700)
+    of_session(config.state_dir, row.id).mkdir(parents=True, exist_ok=True, mode=0o700)
     with record.transaction(engine) as session:
         fix = session.get_one(FixSession, row.id)
     with queue.places(config), runner_for(config, fix) as begun:

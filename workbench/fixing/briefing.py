@@ -13,13 +13,14 @@ from workbench.bugs.rows import BugPage
 from workbench.config import Config
 from workbench.sessions import brief as briefs
 from workbench.sessions import environment
+from workbench.sessions.folder import of_session
 
 EVENT_FILE = "event.json"
 
 
 def brief(config: Config, engine: Engine, number: int, *, now: datetime, note: str = "") -> briefs.Brief:
     """Return exactly what an agent would get for a bug. Only the folder of the session is still a placeholder."""
-    return of_page(config, queries.bug_page(engine, number, now=now), config.state_dir / "sessions" / "SESSION", note)
+    return of_page(config, queries.bug_page(engine, number, now=now), of_session(config.state_dir, "SESSION"), note)
 
 
 def of_page(config: Config, page: BugPage, folder: Path, note: str, *, test_first: bool = True) -> briefs.Brief:

@@ -28,6 +28,7 @@ from workbench.fixing.steering import sweep
 from workbench.git import Repository
 from workbench.sessions import brief as briefs
 from workbench.sessions import claude, environment, record, sandbox, scenario, worktrees
+from workbench.sessions.folder import of_session
 from workbench.sessions.options import permission_mode
 from workbench.sessions.sandbox import NoSandbox
 
@@ -101,17 +102,17 @@ def launch(
     base = repository.resolve(options.base) if options.base else _default_base(repository, page)
     ready = standby if standby is not None and standby.suits(is_rehearsal=wanted is not None) else None
     session_id = ready.session_id if ready else str(uuid.uuid4())
-    folder = config.state_dir / "sessions" / session_id
+    folder = of_session(config.state_dir, session_id)
     with _undone_on_error() as undo, ExitStack() as stack:
-        made = briefing.of_page(config, page, folder, options.note, test_first=options.test_first)
         undo.append(lambda: shutil.rmtree(folder, ignore_errors=True))
-        briefing.write_event(made)
-        # Now, so that it imports what it needs while git lays the worktree out.
+        # First, so that it imports what it needs while git lays the worktree out.
         begun = (
             ready.take(stack)
             if ready
             else stack.enter_context(runner(config, session_id, repo=repository.root, is_rehearsal=wanted is not None))
         )
+        made = briefing.of_page(config, page, folder, options.note, test_first=options.test_first)
+        briefing.write_event(made)
         place = worktrees.create(repository, config.state_dir, number, base=base, reason=reason(session_id))
         undo.append(lambda: worktrees.undo(repository, place))
         fix = FixSession(

@@ -22,6 +22,7 @@ from workbench.fixing.steering import end_leftovers_of, sweep
 from workbench.git import Repository
 from workbench.sessions import brief as briefs
 from workbench.sessions import record, worktrees
+from workbench.sessions.folder import of_session
 
 LEAST_BUDGET_USD = 0.01
 
@@ -86,7 +87,7 @@ def resume(
 
 
 def _ensure_event_file(config: Config, engine: Engine, row: SessionRow, *, now: datetime) -> None:
-    folder = config.state_dir / "sessions" / row.id
+    folder = of_session(config.state_dir, row.id)
     if not (folder / briefing.EVENT_FILE).exists():
         briefing.write_event(briefing.of_page(config, queries.bug_page(engine, row.bug, now=now), folder, ""))
 

@@ -16,9 +16,10 @@ from workbench.config import Config
 from workbench.fixing import agent_options
 from workbench.git import Repository
 from workbench.sessions import environment
+from workbench.sessions.folder import HOME, LOG, of_session
 from workbench.sessions.lean import ONE_ARENA
 from workbench.sessions.order import First, Order
-from workbench.sessions.process import LOG, Detached, Identity
+from workbench.sessions.process import Detached, Identity
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,9 @@ def runner(
     config: Config, session_id: str, *, repo: Path, is_rehearsal: bool, environ: Mapping[str, str] | None = None
 ) -> Iterator[Runner]:
     """Start the runner of a session; leaving the block without its order, it goes away. Raises `OutsideError`."""
-    folder = config.state_dir / "sessions" / session_id
+    folder = of_session(config.state_dir, session_id)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    home = folder / environment.HOME if is_rehearsal else None
+    home = folder / HOME if is_rehearsal else None
     if home is not None:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
     given = environment.for_runner(

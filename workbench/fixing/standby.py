@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from workbench.config import Config
 from workbench.fixing.runners import Runner, runner
 from workbench.git import Repository
+from workbench.sessions.folder import of_session, remove_unused
 
 
 class Standby:
@@ -25,8 +26,14 @@ class Standby:
         self._is_rehearsal = is_rehearsal
         self._held = ExitStack()
         self._is_free = True
+        self._folder = of_session(config.state_dir, self.session_id)
         repo = Repository.open(config.repo).root
-        self.runner = self._held.enter_context(runner(config, self.session_id, repo=repo, is_rehearsal=is_rehearsal))
+        try:
+            begun = runner(config, self.session_id, repo=repo, is_rehearsal=is_rehearsal)
+            self.runner = self._held.enter_context(begun)
+        except BaseException:
+            self.close()
+            raise
 
     def suits(self, *, is_rehearsal: bool) -> bool:
         """Return whether a session of that kind can still have this runner: the two kinds have other environments."""
@@ -41,3 +48,5 @@ class Standby:
     def close(self) -> None:
         """Let the runner go, unless it was handed over."""
         self._held.close()
+        if self._is_free:
+            remove_unused(self._folder)  # a runner that was killed cannot

@@ -27,6 +27,7 @@ from workbench.fixing.claiming import check_free, reclaim
 from workbench.fixing.steering import CLAIM, TAKEN_OVER, end_leftovers_of, hand_back, interrupt, sweep, wait
 from workbench.git import Repository
 from workbench.sessions import environment, interactive, recovering, scenario, terminal
+from workbench.sessions.folder import HOME, of_session
 from workbench.sessions.options import AgentOptions
 from workbench.sessions.process import Identity, identity_of_us
 from workbench.sessions.record import Record, end, transaction
@@ -166,7 +167,7 @@ def _hold(engine: Engine, fix: FixSession, home: Path, *, by: str, now: datetime
 
 def _environ(config: Config, fix: FixSession, environ: Mapping[str, str]) -> dict[str, str]:
     """Return what the session's own runner would get."""
-    home = config.state_dir / "sessions" / fix.id / environment.HOME if fix.rehearsal is not None else None
+    home = of_session(config.state_dir, fix.id) / HOME if fix.rehearsal is not None else None
     given = environment.for_runner(environ, repo=Path(fix.repository), folder=config.folder, rehearsal_home=home)
     return {name: value for name, value in given.items() if name not in environment.MEASURING}
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
 from workbench.contained import RUNNER_MARK
-from workbench.sessions.environment import HOME, MEASURING
+from workbench.sessions.environment import MEASURING
+from workbench.sessions.folder import remove_unused
 from workbench.sessions.lean import ONE_ARENA
 from workbench.sessions.opening import Opening
 from workbench.sessions.outliving import ended_with_us
-from workbench.sessions.process import LOG
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +39,7 @@ def main(argv: Sequence[str], given: BinaryIO) -> int:
             warm_up()
         order = opening.order()
         if order is None:
-            _leave_nothing(Path(argv[1]))
+            remove_unused(Path(argv[1]))
             return 0
         through_ssh = order.config.values.get("database.ssh")
         # The tunnel of whoever launched us goes with them.
@@ -54,10 +53,3 @@ def main(argv: Sequence[str], given: BinaryIO) -> int:
             return 1
         finally:
             engine.dispose()
-
-
-def _leave_nothing(folder: Path) -> None:
-    """Remove a session's folder where it holds only what a runner brings: of one that waits its turn it holds more."""
-    with suppress(OSError):
-        if {path.name for path in folder.iterdir()} <= {LOG, HOME}:
-            shutil.rmtree(folder)

@@ -10,6 +10,7 @@ from capture.store.tables import FixSession
 from workbench.bugs import queries
 from workbench.config import Config
 from workbench.git import Repository
+from workbench.sessions.folder import of_session
 from workbench.sessions.record import Record
 from workbench.sessions.worktrees import Place
 
@@ -38,7 +39,7 @@ class Known:
     @property
     def folder(self) -> Path:
         """The session's own folder, outside of its worktree."""
-        return self.config.state_dir / "sessions" / self.fix.id
+        return of_session(self.config.state_dir, self.fix.id)
 
     def read_again(self) -> None:
         """Read the row as it is now."""

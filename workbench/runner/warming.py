@@ -15,5 +15,5 @@ def warm_up() -> None:
     """Load what will be needed. That nothing of it is there is nobody's trouble but of who needs it."""
     configure_mappers()
     for name in _LATE:
-        with suppress(ImportError):
+        with suppress(Exception):
             import_module(name)

@@ -45,9 +45,6 @@ SENSITIVE = KEYS | PROXIES | {"ANTHROPIC_CUSTOM_HEADERS"}
 # A developer of the workbench measures what the runner executes; the runner takes these out again for the agent.
 MEASURING = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 
-# Below a session's folder: the home of a rehearsal's client.
-HOME = "home"
-
 ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 
 QUIET_CLIENT: Mapping[str, str] = {

@@ -17,8 +17,6 @@ from workbench.ended import runs, still_running
 from workbench.errors import OutsideError, Refused
 
 GRACE_SECONDS = 5.0
-# Below a session's folder: what its runner writes to its standard output.
-LOG = "runner.log"
 # Start times are told from the time of booting, in whole seconds, which moves when the clock is set or rounded anew.
 SLACK_SECONDS = 10.0
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-_NPM = """#!/bin/sh
-# In front of the real npm for Claude Code alone; its commands do not see this folder.
+SPARED = "spared"  # the folder of what answers instead
+_NPM = f"""#!/bin/sh
+# In front of the real npm for Claude Code and its hooks; what runs in its sandbox does not see this folder.
 [ "$*" = "root -g" ] && exit 1
+set -f
 IFS=:
 for folder in $PATH; do
-    [ "$folder" = "${0%/*}" ] || [ ! -x "$folder/npm" ] || exec "$folder/npm" "$@"
+    case $folder in */{SPARED}) continue ;; esac
+    [ -f "$folder/npm" ] && [ -x "$folder/npm" ] && exec "$folder/npm" "$@"
 done
 echo "npm: not found" >&2
 exit 127
@@ -25,8 +28,11 @@ def without_npm(program: Path, folder: Path, path: str) -> dict[str, str]:
     """Return the PATH on which a sandboxed client need not wait for npm; `folder` is hidden from its commands.
 
     Nothing where the program is a script: one that npm installed looks for a part of its sandbox there, too. The
-    standalone program has that part inside (as of 2.1).
+    standalone program has that part inside (as of 2.1). Nor where the folder cannot stand in a PATH: the rest of its
+    name would be one that is taken from the worktree.
     """
+    if os.pathsep in str(folder) or not folder.is_absolute():
+        return {}
     try:
         with program.open("rb") as file:
             if file.read(2) == b"#!":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from workbench.tui.typing_order import LetGo
 
 T = TypeVar("T")
+Opens = Literal["box", "question"]
 RETRY_SECONDS = 2.0
 STATUS_LINES = 4
 ACT = "act"  # the group of what a person asked for with a key
@@ -53,7 +54,7 @@ class PlaceScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._then: dict[Worker[Any], tuple[Callable[[Any], None], Callable[[BaseException], None]]] = {}
-        self._let_go_of_keys: dict[Worker[Any], LetGo] = {}
+        self._let_go_of_keys: dict[Worker[Any], tuple[Opens, LetGo]] = {}
         self._slow: Worker[Any] | None = None  # what somebody waits for, and was told so
         self._reading = False
         self._read_again = False
@@ -161,16 +162,16 @@ class PlaceScreen(Screen[None]):
         *,
         group: str = ACT,
         failed: Callable[[BaseException], None] | None = None,
-        opens: bool = False,
+        opens: Opens | None = None,
     ) -> None:
         """Call `what` in a thread, then `then` with its result. A later call of the same group drops an earlier one.
 
-        Where `then` opens something, what is typed meanwhile is for that.
+        Where `then` opens something, what is typed meanwhile is for that, and for nothing where it is a question.
         """
         worker = self.run_worker(what, thread=True, exit_on_error=False, exclusive=True, group=group)
         self._then[worker] = (then, failed or self.fail)
         if opens:
-            self._let_go_of_keys[worker] = self.workbench.typed.hold(PATIENCE_SECONDS)
+            self._let_go_of_keys[worker] = opens, self.workbench.typed.hold(PATIENCE_SECONDS)
         if group == ACT:
             self.set_timer(PATIENCE_SECONDS, lambda: self._say_slow(worker))
 
@@ -190,12 +191,19 @@ class PlaceScreen(Screen[None]):
             self._slow = None
             self.say("")
         then, failed = waiting
+        screen = self.app.screen
         if event.state is WorkerState.SUCCESS:
             then(event.worker.result)
         elif event.state is WorkerState.ERROR and event.worker.error is not None:
             failed(event.worker.error)
-        if let_go := self._let_go_of_keys.pop(event.worker, None):
-            let_go(opened=event.state is WorkerState.SUCCESS)
+        if event.worker in self._let_go_of_keys:
+            opens, let_go = self._let_go_of_keys.pop(event.worker)
+            let_go(opened=opens == "box" and self.app.screen is not screen)
+
+    def on_unmount(self) -> None:
+        """Wait for no box any more."""
+        for _opens, let_go in self._let_go_of_keys.values():
+            let_go(opened=False)
 
     # --- the bars ----------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
@@ -88,13 +88,18 @@ class SessionDesk:
 
         return fixing.terms(self._desk.config, self._desk.engine, number, now=self._desk.clock())
 
-    def stand_by(self, *, is_rehearsal: bool, is_wanted: Callable[[], bool]) -> None:
-        """Begin the runner of a session that may be launched next, if it still is wanted, in the place of another."""
+    def stand_by(self, wanted: Callable[[], bool | None]) -> None:
+        """Begin the runner of a session that may be launched next, in the place of another.
+
+        `wanted` says whether that is a rehearsal, or None where there will be no launch any more.
+        """
         from workbench import fixing
 
-        self.stand_down()
         with self._standing, suppress(WorkbenchError):  # a launch says why it cannot be
-            if is_wanted():
+            if self._standby is not None:
+                self._standby.close()
+            self._standby, is_rehearsal = None, wanted()
+            if is_rehearsal is not None:
                 self._standby = fixing.Standby(self._desk.config, is_rehearsal=is_rehearsal)
 
     def stand_down(self) -> None:
@@ -120,10 +125,13 @@ class SessionDesk:
             test_first=wanted.test_first,
             unsandboxed=wanted.unsandboxed,
         )
-        desk, now = self._desk, self._desk.clock()
+        desk = self._desk
         with self._standing:
+            standby, self._standby = self._standby, None
+        with closing(standby) if standby is not None else nullcontext():
+            now = desk.clock()
             return fixing.launch(
-                desk.config, desk.engine, number, by=desk.person, options=options, now=now, standby=self._standby
+                desk.config, desk.engine, number, by=desk.person, options=options, now=now, standby=standby
             )
 
     def resume(self, session_id: str, message: str | None = None) -> SessionRow:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
+from itertools import takewhile
+from time import monotonic
 from typing import Any, Protocol
 
 from textual.app import App
 from textual.events import Key, Paste
 from textual.message_pump import MessagePump
 
+PAUSE_SECONDS = 0.3  # longer than between two letters of a sentence
 # The first goes behind the key through the queues of all that may take it, the second behind what these posted.
 ROUNDS = 2
 
@@ -18,7 +21,7 @@ class LetGo(Protocol):
     """Ends a hold."""
 
     def __call__(self, *, opened: bool) -> None:
-        """Say whether what was waited for has opened."""
+        """Say whether a box has opened that takes what is typed."""
 
 
 class TypingOrder:
@@ -35,9 +38,15 @@ class TypingOrder:
         self._is_held = True
         self._holds: set[object] = set()
         self._is_kept_waiting = False  # by one of these
+        self._is_dropping = False
+        self._typed_at = 0.0
 
     async def take(self, event: Key | Paste) -> None:
         """Send it, or keep it for its turn."""
+        before, self._typed_at = self._typed_at, monotonic()
+        self._is_dropping &= self._typed_at < before + PAUSE_SECONDS and not _is(event, "escape")
+        if self._is_dropping:
+            return
         self._waiting.append(event)
         if not self._is_held:
             await self.release()
@@ -55,7 +64,9 @@ class TypingOrder:
     def hold(self, seconds: float) -> LetGo:
         """Keep what is typed for a box that is about to open; tell what is returned whether it has.
 
-        If not, and after so many seconds, what was kept is dropped: it was not meant for what is there instead.
+        If not, and after so many seconds, what was kept is dropped, and what is typed on without a pause: it was not
+        meant for what is there instead. Nobody decides by what they have not seen: enter, and what follows it, is
+        dropped in any case.
         """
         hold = object()
         self._holds.add(hold)
@@ -64,8 +75,9 @@ class TypingOrder:
             if hold not in self._holds:
                 return
             self._holds.discard(hold)
-            if not opened:
-                self._waiting.clear()
+            kept = list(takewhile(lambda event: opened and not _is(event, "enter"), self._waiting))
+            self._is_dropping = len(kept) < len(self._waiting) or not opened
+            self._waiting = deque(kept)
             if self._is_kept_waiting and not self._holds:
                 self._is_kept_waiting = False
                 self._follow(self._path(), ROUNDS)
@@ -90,3 +102,7 @@ class TypingOrder:
             self._app.call_later(self._follow, path, rounds - 1)
         else:
             self._app.call_later(self.release)
+
+
+def _is(event: Key | Paste, key: str) -> bool:
+    return isinstance(event, Key) and event.key == key

@@ -52,7 +52,7 @@ class BugActs(Triage):
         def ask(terms: Terms) -> None:
             self.app.push_screen(LaunchScreen(bug, self.workbench.config, terms), self._launched)
 
-        self.load(lambda: self.workbench.desk.sessions.terms(bug.number), ask, opens=True)
+        self.load(lambda: self.workbench.desk.sessions.terms(bug.number), ask, opens="box")
 
     def _launched(self, session: SessionRow | None) -> None:
         if session is not None:
@@ -70,7 +70,7 @@ class BugActs(Triage):
         self.load(
             lambda: self.workbench.desk.sessions.latest_session(number),
             lambda session: self.show_session(session.id) if session else None,
-            opens=True,
+            opens="box",
         )
 
     def do_resume(self) -> None:
@@ -82,7 +82,7 @@ class BugActs(Triage):
             session = desk.sessions.latest_session(number)
             return desk.sessions.resume(session.id) if session else None
 
-        self.load(resume, self._launched, opens=True)
+        self.load(resume, self._launched, opens="box")
 
     def do_evidence(self) -> None:
         """Show the latest evidence."""
@@ -119,7 +119,7 @@ class BugActs(Triage):
 
             self.ask(Menu(f"Copy of {page.row.label}", choices), chosen)
 
-        self.load(lambda: self.workbench.desk.page(number), ask, opens=True)
+        self.load(lambda: self.workbench.desk.page(number), ask, opens="box")
 
     def event_at_hand(self, page: BugPage) -> Event | None:
         """Return the event whose request and stack are copied: the latest, unless another is shown."""

@@ -57,7 +57,7 @@ class LaunchScreen(ModalScreen[Any]):
         self._config = config
         self._terms = terms
         self._starting = False
-        self._is_open = True
+        self._wanted: bool | None = None  # whether a rehearsal; None while and after the form is not open
 
     def compose(self) -> ComposeResult:
         """The fields, with what they default to."""
@@ -100,7 +100,7 @@ class LaunchScreen(ModalScreen[Any]):
 
     def on_unmount(self) -> None:
         """Let go of what was begun, unless it became a session."""
-        self._is_open = False
+        self._wanted = None
         self.app.run_worker(self._sessions.stand_down, thread=True, exit_on_error=False)
 
     @property
@@ -110,12 +110,8 @@ class LaunchScreen(ModalScreen[Any]):
 
     def _stand_by(self) -> None:
         """Begin a runner while the form is filled in: it is ready by the time that it is asked for."""
-        sessions, is_rehearsal = self._sessions, self._is_ticked("rehearsal")
-        self.app.run_worker(
-            lambda: sessions.stand_by(is_rehearsal=is_rehearsal, is_wanted=lambda: self._is_open),
-            thread=True,
-            exit_on_error=False,
-        )
+        sessions, self._wanted = self._sessions, self._is_ticked("rehearsal")
+        self.app.run_worker(lambda: sessions.stand_by(lambda: self._wanted), thread=True, exit_on_error=False)
 
     def _explain(self, message: str = "", ink: Ink = "bad", cure: str = "") -> None:
         lines, width = [BLANK], in_sheet(self.app.size.width)
@@ -164,7 +160,7 @@ class LaunchScreen(ModalScreen[Any]):
     def on_checkbox_changed(self, event: Checkbox.Changed) -> None:
         """Say what the tick means."""
         self._explain()
-        if event.checkbox.id == "rehearsal":
+        if event.checkbox.id == "rehearsal" and not self._starting:
             self._stand_by()
 
     def action_cancel(self) -> None:
@@ -222,6 +218,7 @@ class LaunchScreen(ModalScreen[Any]):
             self._starting = False
             message, cure = told(event.worker.error)
             self._explain(f"✗ {message}", cure=cure)
+            self._stand_by()
 
 
 def _is_count(text: str) -> bool:
