@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,8 +22,9 @@ from terminal import Terminal
 from tui.seeded_store import WORKING
 
 from capture.errors import StoreBusy
+from capture.store.intake import Batch, take_in
 from capture.store.tables import FixSession
-from capture.testing import NOW
+from capture.testing import NOW, make_event
 from workbench import config
 from workbench.errors import DatabaseError
 from workbench.tui import app as app_module
@@ -279,6 +282,27 @@ async def test_the_background_reports_changes_lost_sessions_and_trouble(
         desk.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("workbench-")]
     assert not [one for one in heard if isinstance(one, BaseException)]
+
+
+async def test_a_worker_is_loaded_once_something_is_owed(store: Engine, clinic: Path, eventually: Any) -> None:
+    desk = Desk(config.load(start=clinic, environ={}), clock=lambda: NOW)
+    desk.open()
+    background = Background(desk, Tell(print, print, print, print))
+    background.start()
+    try:
+        await asyncio.sleep(0.5)
+        assert background._worker is None
+        take_in(store, Batch(journal="j", start=0, end=1, seen=1, events=[make_event()]), now=NOW)
+        await eventually(lambda: (clinic / "bugs" / "B-001.md").exists(), seconds=10)
+    finally:
+        background.stop()
+        desk.close()
+
+
+def test_a_worker_is_loaded_where_nobody_can_tell_whether_anything_is_owed() -> None:
+    """It says why the store cannot be read."""
+    background = Background(SimpleNamespace(config=None), Tell(print, print, print, print))  # type: ignore[arg-type]
+    assert background._has_work()
 
 
 def test_a_thread_that_fails_says_so_and_goes_on() -> None:

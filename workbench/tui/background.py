@@ -128,10 +128,22 @@ class Background:
         self._needs = found
 
     def _do_what_is_owed(self) -> None:
+        while not self._has_work():
+            if self._stop_owed.wait(OWED_SECONDS):
+                return
         from workbench.tracker.worker import Worker
 
         self._worker = Worker(self._desk.config, self._desk.engine, poll_seconds=OWED_SECONDS)
         self._worker.run(self._stop_owed)
+
+    def _has_work(self) -> bool:
+        """Return whether a worker is to be loaded: also where that cannot be told, since it says why."""
+        from workbench.tracker.idle import has_work
+
+        try:
+            return has_work(self._desk.config, self._desk.engine)
+        except Exception:  # noqa: BLE001  (whatever a database does)
+            return True
 
     def _hear_worker(self) -> None:
         """Pass on what keeps the worker from its work, once each time it changes."""
