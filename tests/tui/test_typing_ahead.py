@@ -23,6 +23,7 @@ from workbench.tui.bug_list import BugList
 from workbench.tui.screens.bugs import BugsScreen
 from workbench.tui.screens.launch import LaunchScreen
 from workbench.tui.screens.prompts import YesNo
+from workbench.tui.screens.session import SessionScreen
 from workbench.tui.typing_order import PAUSE_SECONDS
 
 pytestmark = pytest.mark.anyio
@@ -183,6 +184,20 @@ async def test_nobody_merges_by_a_question_that_they_have_not_seen(
         await pilot.pause(0.1)
         assert isinstance(app.screen, YesNo)
         assert acts == []
+
+
+async def test_nobody_lets_a_command_run_that_they_have_not_seen(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any
+) -> None:
+    app, answered = make_app(), []
+    app.desk.sessions.answer = lambda *given, **_words: answered.append(given)  # type: ignore[method-assign]
+    async with app.run_test(size=(100, 36)) as pilot:
+        await settle(pilot)
+        type_in(app, "s", "y")
+        await settle(pilot)
+        await pilot.pause(0.2)
+        assert isinstance(app.screen, SessionScreen)
+        assert answered == []
 
 
 async def test_a_list_that_is_left_with_the_mouse_keeps_no_keys(seeded: Engine, slow: Slow, settle: Any) -> None:

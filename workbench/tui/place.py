@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from workbench.tui.typing_order import LetGo
 
 T = TypeVar("T")
-Opens = Literal["box", "question"]
+Opens = Literal["box", "decision"]
 RETRY_SECONDS = 2.0
 STATUS_LINES = 4
 ACT = "act"  # the group of what a person asked for with a key
@@ -166,7 +166,7 @@ class PlaceScreen(Screen[None]):
     ) -> None:
         """Call `what` in a thread, then `then` with its result. A later call of the same group drops an earlier one.
 
-        Where `then` opens something, what is typed meanwhile is for that, and for nothing where it is a question.
+        Where `then` opens something, what is typed meanwhile is for that; it is dropped where a key would decide.
         """
         worker = self.run_worker(what, thread=True, exit_on_error=False, exclusive=True, group=group)
         self._then[worker] = (then, failed or self.fail)

@@ -70,7 +70,7 @@ class BugActs(Triage):
         self.load(
             lambda: self.workbench.desk.sessions.latest_session(number),
             lambda session: self.show_session(session.id) if session else None,
-            opens="box",
+            opens="decision",  # y would let a command run
         )
 
     def do_resume(self) -> None:
@@ -82,7 +82,7 @@ class BugActs(Triage):
             session = desk.sessions.latest_session(number)
             return desk.sessions.resume(session.id) if session else None
 
-        self.load(resume, self._launched, opens="box")
+        self.load(resume, self._launched, opens="decision")
 
     def do_evidence(self) -> None:
         """Show the latest evidence."""

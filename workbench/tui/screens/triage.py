@@ -209,7 +209,7 @@ class Triage(PlaceScreen):
             question = YesNo(f"Merge {others} into {stays}?", [*facts, f"fingerprints {shown}"])
             self.ask(question, lambda yes: self.act("merge", numbers, into=into) if yes else None)
 
-        self.load(lambda: [self.workbench.desk.page(number) for number in sorted(set(numbers))], ask, opens="question")
+        self.load(lambda: [self.workbench.desk.page(number) for number in sorted(set(numbers))], ask, opens="decision")
 
     def do_unmerge(self) -> None:
         """Take merged bugs out again."""
