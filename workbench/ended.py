@@ -22,8 +22,8 @@ def still_running(processes: Sequence[psutil.Process], seconds: float) -> list[p
     """Return those that run after so many seconds, or no one as soon as none does. Our own children are collected."""
     until = time.monotonic() + seconds
     while True:
-        _, there = psutil.wait_procs(processes, timeout=0)
-        running = [process for process in there if process.is_running() and runs(process.pid)]
+        running = [process for process in processes if process.is_running() and runs(process.pid)]
+        psutil.wait_procs(processes, timeout=0)  # after that look, so that no child of ours that it found dead stays
         if not running or time.monotonic() >= until:
             return running
         time.sleep(_LOOK_SECONDS)

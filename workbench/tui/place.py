@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -22,10 +22,9 @@ from workbench.tui.rebinding import rebind
 
 if TYPE_CHECKING:
     from workbench.tui.app import WorkbenchApp
-    from workbench.tui.typing_order import LetGo
+    from workbench.tui.typing_order import LetGo, Opens
 
 T = TypeVar("T")
-Opens = Literal["box", "decision"]
 RETRY_SECONDS = 2.0
 STATUS_LINES = 4
 ACT = "act"  # the group of what a person asked for with a key
@@ -198,12 +197,12 @@ class PlaceScreen(Screen[None]):
             failed(event.worker.error)
         if event.worker in self._let_go_of_keys:
             opens, let_go = self._let_go_of_keys.pop(event.worker)
-            let_go(opened=opens == "box" and self.app.screen is not screen)
+            let_go(opens if self.app.screen is not screen else None)
 
     def on_unmount(self) -> None:
         """Wait for no box any more."""
         for _opens, let_go in self._let_go_of_keys.values():
-            let_go(opened=False)
+            let_go(None)
 
     # --- the bars ----------------------------------------------------------------------------------------------
 

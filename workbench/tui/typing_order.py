@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import takewhile
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, Literal
 
 from textual.app import App
 from textual.events import Key, Paste
@@ -17,11 +17,9 @@ PAUSE_SECONDS = 0.3  # longer than between two letters of a sentence
 ROUNDS = 2
 
 
-class LetGo(Protocol):
-    """Ends a hold."""
-
-    def __call__(self, *, opened: bool) -> None:
-        """Say whether a box has opened that takes what is typed."""
+# What opens: a box that takes what is typed, or something in which a key decides.
+Opens = Literal["box", "decision"]
+LetGo = Callable[[Opens | None], None]
 
 
 class TypingOrder:
@@ -62,27 +60,28 @@ class TypingOrder:
             self._follow(path, ROUNDS)
 
     def hold(self, seconds: float) -> LetGo:
-        """Keep what is typed for a box that is about to open; tell what is returned whether it has.
+        """Keep what is typed for what is about to open; tell what is returned when it has, or that it has not.
 
-        If not, and after so many seconds, what was kept is dropped, and what is typed on without a pause: it was not
-        meant for what is there instead. Nobody decides by what they have not seen: enter, and what follows it, is
-        dropped in any case.
+        Nobody decides by what they have not seen: of what was kept a box gets all up to an enter, and a decision
+        nothing. Where nothing opens, and after so many seconds, all is dropped with what is typed on without a pause:
+        it was not meant for what is there instead.
         """
         hold = object()
         self._holds.add(hold)
 
-        def let_go(*, opened: bool) -> None:
+        def let_go(opened: Opens | None) -> None:
             if hold not in self._holds:
                 return
             self._holds.discard(hold)
-            kept = list(takewhile(lambda event: opened and not _is(event, "enter"), self._waiting))
-            self._is_dropping = len(kept) < len(self._waiting) or not opened
-            self._waiting = deque(kept)
+            kept, self._waiting = self._waiting, deque()
+            if opened == "box":
+                self._waiting.extend(takewhile(lambda event: not _is(event, "enter"), kept))
+            self._is_dropping = opened is None and bool(kept)
             if self._is_kept_waiting and not self._holds:
                 self._is_kept_waiting = False
                 self._follow(self._path(), ROUNDS)
 
-        self._app.set_timer(seconds, lambda: let_go(opened=False))
+        self._app.set_timer(seconds, lambda: let_go(None))
         return let_go
 
     def _path(self) -> list[MessagePump]:
