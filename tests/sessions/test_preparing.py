@@ -18,13 +18,12 @@ from workbench.bugs import queries
 from workbench.config import Config, Value
 from workbench.ended import still_running
 from workbench.errors import ConfigurationError
-from workbench.fixing import preparing, runners
+from workbench.fixing import preparing
 from workbench.git import Repository
 from workbench.runner.agent_part import AgentPart
 from workbench.runner.session import Session
 from workbench.sessions import chores, copying, worktrees
 from workbench.sessions import record as records
-from workbench.sessions.process import Detached
 from workbench.sessions.record import Record
 
 REHEARSED = fixing.LaunchOptions(rehearse=str(Path(__file__).parent / "scenarios" / "price.toml"))
@@ -35,14 +34,8 @@ def python(code: str) -> str:
 
 
 @pytest.fixture
-def launched(config, engine, bug, clinic, now, monkeypatch, opening):
+def launched(idle, config, engine, bug, clinic, now, opening):
     """Launch a session whose runner never begins, under some settings, and return it as its runner would see it."""
-
-    class Idle(Detached):
-        def __init__(self, argv, *, environ, log):
-            super().__init__([sys.executable, "-c", "import sys; sys.stdin.read()"], environ=environ, log=log)
-
-    monkeypatch.setattr(runners, "Detached", Idle)
     (clinic / ".gitignore").write_text("__pycache__/\n.env\nlocal/\n*.log\n.venv\n")
     worktree = Repository.open(clinic)
     worktree._git("add", "--all", cwd=clinic)
