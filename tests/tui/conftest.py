@@ -111,7 +111,7 @@ def settle() -> Callable[[Any], Any]:
             if app.failure is not None or (
                 app.is_open
                 and not any(
-                    screen._reading or screen._then or getattr(screen, "is_behind", False) for screen in screens
+                    screen._reading or screen._awaited or getattr(screen, "is_behind", False) for screen in screens
                 )
                 and await at_rest(app, within=0)
                 and (app._exit or not (app._batch_count or _is_undrawn(app.screen)))  # who leaves draws no more

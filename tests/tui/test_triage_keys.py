@@ -262,7 +262,7 @@ async def test_marks_say_what_they_are_for(play: Any, text_of: Any) -> None:
 async def test_an_act_that_takes_long_says_that_it_is_still_at_work(
     seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, eventually: Any, text_of: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("workbench.tui.place.PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr("workbench.tui.loading.PATIENCE_SECONDS", 0.01)
     app = make_app()
     may_end = threading.Event()
     real = app.desk.act

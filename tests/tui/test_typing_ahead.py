@@ -17,7 +17,7 @@ from textual.events import Key
 from textual.widgets import Input
 
 from workbench.fixing import Terms
-from workbench.tui import place
+from workbench.tui import loading
 from workbench.tui.app import WorkbenchApp
 from workbench.tui.bug_list import BugList
 from workbench.tui.screens.bugs import BugsScreen
@@ -119,7 +119,7 @@ Slow = tuple[WorkbenchApp, threading.Event]
 @pytest.fixture
 def slow(make_app: Callable[..., WorkbenchApp], monkeypatch: pytest.MonkeyPatch) -> Slow:
     """An app that does not know what a form says before the event is set, and has patience for 0.3 s."""
-    monkeypatch.setattr(place, "PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(loading, "PATIENCE_SECONDS", 0.3)
     app, is_read = make_app(), threading.Event()
 
     def terms(_number: int) -> Terms:

@@ -1,34 +1,26 @@
-"""What every screen of the workbench has in common: bars, keys from the table, and reading in worker threads."""
+"""What every screen of the workbench has in common: what it reads, its bars, and its keys from the table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
-from textual.worker import Worker, WorkerState
 
 from workbench.tui import actions
 from workbench.tui.actions import Here, Place
 from workbench.tui.bars import Bar, KeyBar
 from workbench.tui.failures import told
 from workbench.tui.lines import BLANK, Ink, Line, cut, line, paragraphs
+from workbench.tui.loading import LoadingScreen
 from workbench.tui.rebinding import rebind
 
-if TYPE_CHECKING:
-    from workbench.tui.app import WorkbenchApp
-    from workbench.tui.typing_order import LetGo, Opens
-
-T = TypeVar("T")
 RETRY_SECONDS = 2.0
 STATUS_LINES = 4
-ACT = "act"  # the group of what a person asked for with a key
-PATIENCE_SECONDS = 1.0  # that nobody is told to have
 SAID_FOR = timedelta(seconds=8)  # long enough to read two lines; what is said of a moment must not outlive it
 
 
@@ -44,7 +36,7 @@ def bindings(place: Place) -> list[BindingType]:
     return made
 
 
-class PlaceScreen(Screen[None]):
+class PlaceScreen(LoadingScreen):
     """One place of the workbench. Subclasses say what to read, how to show it, and what its actions do."""
 
     PLACE: ClassVar[Place]
@@ -52,20 +44,12 @@ class PlaceScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._then: dict[Worker[Any], tuple[Callable[[Any], None], Callable[[BaseException], None]]] = {}
-        self._let_go_of_keys: dict[Worker[Any], tuple[Opens, LetGo]] = {}
-        self._slow: Worker[Any] | None = None  # what somebody waits for, and was told so
         self._reading = False
         self._read_again = False
         self._read_failed = False  # and the status line says so
         self._said_at: datetime | None = None  # of what leaves the status line by itself
         if keys := self.workbench.keys:
             rebind(self, self.PLACE, keys)
-
-    @property
-    def workbench(self) -> WorkbenchApp:
-        """The app, as ours."""
-        return self.app  # type: ignore[return-value]
 
     def compose(self) -> ComposeResult:
         """Title above, status and keys below."""
@@ -153,56 +137,6 @@ class PlaceScreen(Screen[None]):
         self._reading = self._read_again = False
         self.fail(error, until_read=True)
         self.set_timer(RETRY_SECONDS, self.reload)
-
-    def load(
-        self,
-        what: Callable[[], T],
-        then: Callable[[T], None],
-        *,
-        group: str = ACT,
-        failed: Callable[[BaseException], None] | None = None,
-        opens: Opens | None = None,
-    ) -> None:
-        """Call `what` in a thread, then `then` with its result. A later call of the same group drops an earlier one.
-
-        Where `then` opens something, what is typed meanwhile is for that; it is dropped where a key would decide.
-        """
-        worker = self.run_worker(what, thread=True, exit_on_error=False, exclusive=True, group=group)
-        self._then[worker] = (then, failed or self.fail)
-        if opens:
-            self._let_go_of_keys[worker] = opens, self.workbench.typed.hold(PATIENCE_SECONDS)
-        if group == ACT:
-            self.set_timer(PATIENCE_SECONDS, lambda: self._say_slow(worker))
-
-    def _say_slow(self, worker: Worker[Any]) -> None:
-        if worker in self._then:
-            self._slow = worker
-            self.say("Still at it: the answer takes its time. Nothing else has to wait for it.", stays=True)
-
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """Hand on what a thread found."""
-        if event.state not in (WorkerState.SUCCESS, WorkerState.ERROR, WorkerState.CANCELLED):
-            return
-        waiting = self._then.pop(event.worker, None)
-        if waiting is None:
-            return
-        if self._slow is event.worker:
-            self._slow = None
-            self.say("")
-        then, failed = waiting
-        screen = self.app.screen
-        if event.state is WorkerState.SUCCESS:
-            then(event.worker.result)
-        elif event.state is WorkerState.ERROR and event.worker.error is not None:
-            failed(event.worker.error)
-        if event.worker in self._let_go_of_keys:
-            opens, let_go = self._let_go_of_keys.pop(event.worker)
-            let_go(opens if self.app.screen is not screen else None)
-
-    def on_unmount(self) -> None:
-        """Wait for no box any more."""
-        for _opens, let_go in self._let_go_of_keys.values():
-            let_go(None)
 
     # --- the bars ----------------------------------------------------------------------------------------------
 
