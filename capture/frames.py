@@ -116,7 +116,7 @@ def _place(frame: FrameType, lineno: int, at: int, lines: Sequence[str]) -> Plac
     code, module = frame.f_code, _module_of(frame)
     before, line, after = _shown(at, lines)
     bare = Frame(
-        module=clean(module) if isinstance(module, str) else "",
+        module=clean(module) if type(module) is str else "",
         function=clean(code.co_name),
         filename=clean(code.co_filename),
         lineno=lineno,
