@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import sys
 import uuid
 from datetime import timedelta
 from pathlib import Path
@@ -38,19 +37,16 @@ def settings(config):
 
 
 @pytest.fixture
-def idle(monkeypatch):
+def idle(idle, monkeypatch):
     """Runners that wait for their word and then end; the words that they got."""
     words: list[bytes] = []
+    begin = Detached.begin
 
-    class Idle(Detached):
-        def __init__(self, argv, *, environ, log):
-            super().__init__([sys.executable, "-c", "import sys; sys.stdin.read()"], environ=environ, log=log)
+    def hear(process: Detached, word: bytes) -> None:
+        words.append(word)
+        begin(process, word)
 
-        def begin(self, word):
-            words.append(word)
-            super().begin(word)
-
-    monkeypatch.setattr(runners, "Detached", Idle)
+    monkeypatch.setattr(runners.Detached, "begin", hear)
     monkeypatch.setattr(Identity, "is_alive", True)
     return words
 
