@@ -104,6 +104,7 @@ class WorkbenchApp(App[None], inherit_bindings=False):
         self.clock: Clock = clock or (lambda: datetime.now(UTC))
         self.desk = Desk(config, clock=self.clock)
         self.is_open = False
+        self.changes = 0  # of the store, that were noticed: what was read at another number may be old
         self.failure: BaseException | None = None
         self.typed = TypingOrder(self, super().on_event)
         self.undoable: list[tuple[int, ...]] = []  # the acts of this session, the last at the end
@@ -132,9 +133,9 @@ class WorkbenchApp(App[None], inherit_bindings=False):
             ),
         )
 
-    @property
+    @cached_property
     def available_themes(self) -> dict[str, Theme]:
-        """Textual's and ours, by name."""
+        """Textual's and ours, by name; put together once, since every line that is drawn asks for them."""
         return {**super().available_themes, DARK.name: DARK, LIGHT.name: LIGHT}
 
     def get_default_screen(self) -> Screen[None]:
@@ -227,6 +228,7 @@ class WorkbenchApp(App[None], inherit_bindings=False):
 
     def on_store_changed(self) -> None:
         """Show what changed."""
+        self.changes += 1
         place = self._place()
         if place is not None:
             place.store_changed()

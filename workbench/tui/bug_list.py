@@ -42,6 +42,7 @@ class BugList(Pane):
         self.new_above = 0  # bugs that came in above since the beginning of the list was last in sight
         self._start, self._total = 0, 0
         self._rows: tuple[BugRow, ...] = ()
+        self._longest = 0  # characters of the numbers in them
         self._marks: dict[int, BugRow] = {}
         self.chosen = Chosen()
         self._fitted: tuple[object, tuple[Fitted, ...]] = (None, ())
@@ -64,10 +65,9 @@ class BugList(Pane):
     @property
     def columns(self) -> tuple[Fitted, ...]:
         """The columns that there is room for."""
-        longest = max((len(row.label) for row in self._rows), default=0)
-        fits = (self.room, self.chosen, longest)
+        fits = (self.room, self.chosen, self._longest)
         if self._fitted[0] != fits:
-            self._fitted = fits, fitted(self.room, self.chosen, longest=longest)
+            self._fitted = fits, fitted(self.room, self.chosen, longest=self._longest)
         return self._fitted[1]
 
     def choose(self, chosen: Chosen) -> None:
@@ -136,7 +136,7 @@ class BugList(Pane):
             return
         kept, was, offset = self.selected, self.cursor, self.cursor - round(self.scroll_y)
         at_start = self.is_at_start
-        self._start, self._total, self._rows, self.now = window.start, window.total, window.rows, now
+        self._take(window, now)
         self._marks |= {row.number: row for row in window.rows if row.number in self._marks}
         if is_new:
             self.cursor = self.new_above = 0
@@ -153,9 +153,13 @@ class BugList(Pane):
 
     def show_lines(self, window: Window, now: datetime) -> None:
         """Take other lines of the same list: the cursor and the view stay at their lines."""
-        self._start, self._total, self._rows, self.now = window.start, window.total, window.rows, now
+        self._take(window, now)
         self.resize_to()
         self.post_message(self.Moved(self, self.cursor))
+
+    def _take(self, window: Window, now: datetime) -> None:
+        self._start, self._total, self._rows, self.now = window.start, window.total, window.rows, now
+        self._longest = max((len(row.label) for row in window.rows), default=0)
 
     def ask(self) -> None:
         """Ask for lines that are in sight, or a screen away from it, and not held."""

@@ -86,6 +86,8 @@ class LoadingScreen(Screen[None]):
             self._slow = None
             self.say("")
         screen = self.app.screen
+        if event.worker.group == ACT:
+            self.workbench.changes += 1  # as good as certain, and shown before the store is looked at again
         if event.state is WorkerState.SUCCESS:
             awaited.then(event.worker.result)
         elif event.state is WorkerState.ERROR and event.worker.error is not None:

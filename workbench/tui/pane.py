@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.color import Color
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -22,6 +22,23 @@ from workbench.tui.rebinding import rebind
 
 SIDE_STEP = 8
 CURSOR = "▌"
+
+
+class _Look(NamedTuple):
+    """What a line is drawn with: the style behind it, and that of each ink on it."""
+
+    behind: Style
+    inks: Mapping[Ink, Style]
+
+
+class _Drawing(NamedTuple):
+    """What lines that are drawn together have in common."""
+
+    left: int
+    top: int
+    width: int  # cells of a line, without the cursor's mark
+    room: int  # of these, what a line has for its words
+    looks: tuple[_Look, _Look]  # of a line without the cursor, and with it
 
 
 class Pane(ScrollView, can_focus=True):
@@ -78,9 +95,9 @@ class Pane(ScrollView, can_focus=True):
         super().__init__(id=id, classes=classes)
         self.cursor = 0
         self.has_cursor = has_cursor
-        self._base = Style.null()
-        self._inks: dict[Ink, Style] = {}
-        self._mixed: tuple[dict[str, str], Color] = {}, Color(0, 0, 0, 0)  # what the inks were mixed from
+        self._drawing: _Drawing | None = None
+        self._looks: tuple[_Look, _Look] = _Look(Style.null(), {}), _Look(Style.null(), {})
+        self._mixed: tuple[object, ...] = ()  # what they were mixed from
 
     def on_mount(self) -> None:
         """Take up one's own keys."""
@@ -114,28 +131,39 @@ class Pane(ScrollView, can_focus=True):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Return the lines of a part of the pane; what they have in common is looked up once."""
-        self._base, background = self.rich_style, self.background_colors[1]
-        if self._mixed != (self.app.theme_variables, background):
-            self._mixed = self.app.theme_variables, background
-            self._inks = styles(*self._mixed)
+        self._drawing = None
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         """Return line `y` of the visible part; what goes on beyond the right edge ends in an ellipsis there."""
-        left, top = self.scroll_offset
-        index = top + y
-        width = self.size.width
+        drawing = self._drawing = self._drawing or self._look_up()
+        left, width = drawing.left, drawing.width
+        index = drawing.top + y
         here = self.has_cursor and index == self.cursor and self.line_count > 0
-        base = self._base
-        if here:
-            base += Style(bgcolor=self.get_component_rich_style("pane--cursor").bgcolor)
-        shown = cut(self.line_at(index), left + self.room) if index < self.line_count else BLANK
-        body = Strip([Segment(text, base + self._inks[ink]) for text, ink in shown.spans])
-        body = body.crop_extend(left, left + width - self.gutter_width, base)
-        if not self.has_cursor:
-            return body
-        mark = Segment(CURSOR if here else " ", base + self._inks["accent"])
-        return Strip([mark, *body], width)
+        behind, inks = drawing.looks[here]
+        shown = cut(self.line_at(index), left + drawing.room) if index < self.line_count else BLANK
+        body = [Segment(text, inks[ink]) for text, ink in shown.spans]
+        blank = width - shown.width
+        if left or blank < 0:
+            body = list(Strip(body).crop_extend(left, left + width, behind))
+        elif blank:
+            body.append(Segment(" " * blank, behind))
+        if self.has_cursor:
+            body.insert(0, Segment(CURSOR if here else " ", inks["accent"]))
+        return Strip(body, width + self.gutter_width)
+
+    def _look_up(self) -> _Drawing:
+        base, background = self.rich_style, self.background_colors[1]
+        cursor = base + Style(bgcolor=self.get_component_rich_style("pane--cursor").bgcolor)
+        mixed = self.app.theme_variables, background, base, cursor
+        if self._mixed != mixed:
+            inks = styles(self.app.theme_variables, background)
+            plain, here = (
+                _Look(behind, {ink: behind + style for ink, style in inks.items()}) for behind in (base, cursor)
+            )
+            self._looks, self._mixed = (plain, here), mixed
+        left, top = self.scroll_offset
+        return _Drawing(left, top, self.size.width - self.gutter_width, self.room, self._looks)
 
     def move_to(self, index: int, *, at_top: bool = False) -> None:
         """Put the cursor on `index` and bring it into sight; `at_top` puts it on the first visible line."""

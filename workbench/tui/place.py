@@ -99,8 +99,12 @@ class PlaceScreen(LoadingScreen):
 
     def on_screen_resume(self) -> None:
         """Catch up with what happened while another screen was in front; a screen that opens reads already."""
-        if not self._reading:
+        if not self._reading and self.may_be_old():
             self.reload()
+
+    def may_be_old(self) -> bool:
+        """Say whether something else may be there to read than was read."""
+        return True
 
     def on_resize(self) -> None:
         """Lay everything out for the new size."""

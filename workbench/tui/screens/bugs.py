@@ -24,7 +24,7 @@ from workbench.tui.lines import Line, Span, line, paragraphs
 from workbench.tui.pane import Pane
 from workbench.tui.place import bindings
 from workbench.tui.screens.opening import OPENING, title
-from workbench.tui.screens.view_counts import CountedViews
+from workbench.tui.screens.view_counts import OLD, CountedViews
 from workbench.tui.tabs import Tabs
 from workbench.tui.words import plural, state_mark
 
@@ -49,6 +49,7 @@ class BugsScreen(CountedViews):
         super().__init__()
         self._shown: Listed | None = None
         self._began = self._ended = 0.0  # the last reading
+        self._read_at = -1  # which of the changes of the store
         self._later: Timer | None = None
 
     def body(self) -> Iterable[Widget]:
@@ -79,8 +80,12 @@ class BugsScreen(CountedViews):
         """Read again, with the views of the configuration as soon as they can be read."""
         if self.workbench.is_open:
             self.settle_views()
-            self._began = time.monotonic()
+            self._began, self._read_at = time.monotonic(), self.workbench.changes
         super().reload()
+
+    def may_be_old(self) -> bool:
+        """Say whether the store changed, or a while went by: some filters ask for the time."""
+        return self._read_at != self.workbench.changes or time.monotonic() > self._ended + OLD
 
     def store_changed(self) -> None:
         """Read again, soon: many changes in a short time are one."""
@@ -210,8 +215,9 @@ class BugsScreen(CountedViews):
         return (str(place), "key"), (f" shows {self._views.views[place - 1].name}.", "muted")
 
     def on_pane_moved(self, _event: Pane.Moved) -> None:
-        """Other keys may work for another bug."""
-        self._moved()
+        """Other keys may work for another bug; one whose line is still being read says so when it comes."""
+        if self.bug is not None or not self.bugs.line_count:
+            self._moved()
 
     def on_pane_chosen(self, _event: Pane.Chosen) -> None:
         """Open the bug."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from textual.timer import Timer
 
@@ -12,6 +12,7 @@ from workbench.tui.screens.list_views import ListViews
 MOST = 1_000  # of a view; who has so many needs no figure, and counting on would read all of them
 # Between two countings: a storm of events must not have all views counted all the time.
 SOONEST, SHARE = 2.0, 20
+OLD = 60.0  # seconds
 
 
 class CountedViews(ListViews):
@@ -22,10 +23,11 @@ class CountedViews(ListViews):
         self._counts: Mapping[str, int] = {}
         self._next_count = 0.0
         self._counts_later: Timer | None = None
+        self._counted: tuple[object, ...] = ()  # what there was to count
 
     def count_views(self) -> None:
-        """Count, now or as soon as it may be done again."""
-        if self._counts_later is not None:
+        """Count, now or as soon as it may be done again; what is typed into the filter changes none of them."""
+        if self._counts_later is not None or self._counted == self._to_count():
             return
         wait = self._next_count - time.monotonic()
         if wait > 0:
@@ -42,16 +44,20 @@ class CountedViews(ListViews):
 
     def _count(self) -> None:
         self._counts_later = None
-        filters, began = [view.filter for view in self._views.views], time.monotonic()
+        to_count, began = self._to_count(), time.monotonic()
         self._next_count = began + SOONEST  # also where it fails: the list itself says what is wrong
 
         def counted(found: Mapping[str, int]) -> None:
-            self._counts = found
+            self._counts, self._counted = found, to_count
             self._next_count = time.monotonic() + max(SOONEST, SHARE * (time.monotonic() - began))
             self.offer_tabs()
 
-        desk = self.workbench.desk
+        desk, filters = self.workbench.desk, to_count[0]
         self.load(lambda: desk.counts(filters, most=MOST), counted, group="counts", failed=lambda _error: None)
+
+    def _to_count(self) -> tuple[Sequence[str], int, float]:
+        """Return the filters of the views, and of when the store is: some ask for the time."""
+        return [view.filter for view in self._views.views], self.workbench.changes, time.monotonic() // OLD
 
     def count_of(self, filter_: str) -> str:
         """Return how many bugs a view has, as its tab says it."""
