@@ -259,6 +259,41 @@ async def test_each_tab_says_how_many_bugs_are_behind_it(
         await eventually(lambda: f"All {behind['All'] + 2}" in tabs.lines[0].text)
 
 
+async def test_what_nothing_was_written_for_is_neither_read_nor_counted_again(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, monkeypatch: Any
+) -> None:
+    """A filter that is typed narrows no view, and a page or a dialog that is left leaves the list as it was."""
+    monkeypatch.setattr("workbench.tui.screens.view_counts.SOONEST", 0.0)
+    monkeypatch.setattr("workbench.tui.screens.view_counts.SHARE", 0)
+    app = make_app()
+    async with app.run_test(size=(120, 24)) as pilot:
+        await settle(pilot)
+        asked: list[str] = []
+        for name in ("listed", "counts"):
+            real = getattr(app.desk, name)
+            monkeypatch.setattr(
+                app.desk, name, lambda *a, _real=real, _name=name, **k: (asked.append(_name), _real(*a, **k))[1]
+            )
+        await pilot.press("slash", *"key")
+        await settle(pilot)
+        assert set(asked) == {"listed"}
+        await pilot.press("escape", "escape")
+        await settle(pilot)
+        asked.clear()
+        await pilot.press("enter")
+        await settle(pilot)
+        await pilot.press("escape", "question_mark", "escape")
+        await settle(pilot)
+        assert asked == []
+        await pilot.press("j", "enter")
+        await settle(pilot)
+        await pilot.press("m", "h")
+        await settle(pilot)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert set(asked) == {"listed", "counts"}
+
+
 def test_a_narrow_line_of_tabs_says_how_many_where_there_are_any() -> None:
     words = ["1 All open", "2 New", "3 Muted", "4 All"]
     assert _told(words, ["12", "0", "3", "999+"], 80) == ["12", "0", "3", "999+"]

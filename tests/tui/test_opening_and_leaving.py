@@ -29,7 +29,7 @@ from workbench import config
 from workbench.errors import DatabaseError
 from workbench.tui import app as app_module
 from workbench.tui.app import Told, WorkbenchApp, run
-from workbench.tui.background import Background, Tell
+from workbench.tui.background import NUDGED_SECONDS, Background, Ending, Tell
 from workbench.tui.desk import Desk
 from workbench.tui.failures import told
 from workbench.tui.screens.bug import BugScreen
@@ -297,6 +297,27 @@ async def test_a_worker_is_loaded_once_something_is_owed(store: Engine, clinic: 
     finally:
         background.stop()
         desk.close()
+
+
+def test_many_nudges_are_few_looks_and_the_first_of_them_is_taken_at_once() -> None:
+    """A session at work writes all the time; and to be told to end comes through at any time."""
+    ending, looks, began = Ending(), [], time.monotonic()
+
+    def look() -> None:
+        while not ending.wait(30):
+            looks.append(time.monotonic() - began)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    while time.monotonic() < began + 1.5 * NUDGED_SECONDS:
+        ending.nudge()
+        time.sleep(0.01)
+    ending.set()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert len(looks) == 2
+    assert looks[0] < NUDGED_SECONDS / 2
+    assert looks[1] - looks[0] >= 0.99 * NUDGED_SECONDS
 
 
 def test_a_worker_is_loaded_where_nobody_can_tell_whether_anything_is_owed() -> None:

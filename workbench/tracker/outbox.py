@@ -14,13 +14,13 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import CursorResult, Engine
-from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from capture.store.engine import writing
 from capture.store.outbox import KINDS, Kind
 from capture.store.tables import OutboxRow, table_of
 from workbench.bugs.acts.linking import UNLINKED
+from workbench.bugs.store import reading
 from workbench.errors import NotFound, Refused
 from workbench.tracker.backoff import MOST_ATTEMPTS, wait_after
 from workbench.tracker.failures import Permanent, Temporary
@@ -41,6 +41,25 @@ LAST_KINDS: tuple[Kind, ...] = ("status_issue",)
 _TABLE = table_of(OutboxRow)
 # As a word of the statement and not a value given with it: an index on unfinished rows alone is found by it.
 _DUE: sa.ColumnElement[str] = sa.literal_column("'due'")
+_EARLIER = _TABLE.alias("earlier")
+# What may be taken of `kinds` at the time `now`; put together once, since every worker asks for it with every look.
+_TAKEABLE = sa.and_(
+    _TABLE.c.state == _DUE,
+    _TABLE.c.due_at <= sa.bindparam("now", type_=_TABLE.c.due_at.type),
+    sa.or_(
+        _TABLE.c.leased_until.is_(None),
+        _TABLE.c.leased_until <= sa.bindparam("now", type_=_TABLE.c.leased_until.type),
+    ),
+    _TABLE.c.kind.in_(sa.bindparam("kinds", expanding=True)),
+    ~sa.exists().where(
+        _EARLIER.c.bug_id == _TABLE.c.bug_id,
+        _EARLIER.c.id < _TABLE.c.id,
+        _EARLIER.c.state == _DUE,
+        _EARLIER.c.kind.in_(FILE_KINDS) == _TABLE.c.kind.in_(FILE_KINDS),
+    ),
+)
+_IS_OWED = sa.select(sa.exists(sa.select(_TABLE.c.id).where(_TAKEABLE)))
+_NEXT = sa.select(OutboxRow).where(_TAKEABLE).order_by(_TABLE.c.due_at, _TABLE.c.id).with_for_update(skip_locked=True)
 
 
 @dataclass(frozen=True)
@@ -78,7 +97,7 @@ def lease_many(
     until = now + timedelta(seconds=seconds)
     with Session(writing(engine)) as session:
         while True:
-            rows = list(session.scalars(_next(kinds, now, most)))
+            rows = list(session.scalars(_NEXT.limit(most), {"now": now, "kinds": list(kinds)}))
             if not rows or rows[0].attempts < MOST_ATTEMPTS:
                 break
             _park(rows[0], f"Given up after {rows[0].attempts} tries that each ended with their worker.", now)
@@ -127,8 +146,8 @@ def let_go_of_dead(engine: Engine, is_gone: Callable[[str], bool], now: datetime
 
 def is_owed(engine: Engine, kinds: Collection[Kind], now: datetime) -> bool:
     """Return whether `lease` would find a row. Only reads, so that an idle worker never takes the write lock."""
-    with Session(engine) as session:
-        return session.scalars(_next(kinds, now, 1, lock=False)).first() is not None
+    with reading(engine) as connection:
+        return bool(connection.scalar(_IS_OWED, {"now": now, "kinds": list(kinds)}))
 
 
 def in_hands(engine: Engine, kinds: Collection[Kind], now: datetime) -> int:
@@ -237,34 +256,6 @@ def retry_parked(engine: Engine, *, now: datetime) -> int:
         again = session.execute(parked.values(state="due", attempts=0, due_at=now, done_at=None))
         session.commit()
     return int(cast("CursorResult[Any]", again).rowcount)
-
-
-def _next(kinds: Collection[Kind], now: datetime, most: int, *, lock: bool = True) -> Any:
-    earlier = aliased(OutboxRow)
-    free = sa.or_(col(OutboxRow.leased_until).is_(None), col(OutboxRow.leased_until) <= now)
-    blocked = (
-        sa.select(col(earlier.id))
-        .where(
-            col(earlier.bug_id) == col(OutboxRow.bug_id),
-            col(earlier.id) < col(OutboxRow.id),
-            col(earlier.state) == _DUE,
-            col(earlier.kind).in_(FILE_KINDS) == col(OutboxRow.kind).in_(FILE_KINDS),
-        )
-        .exists()
-    )
-    query = (
-        sa.select(OutboxRow)
-        .where(
-            col(OutboxRow.state) == "due",
-            col(OutboxRow.due_at) <= now,
-            free,
-            col(OutboxRow.kind).in_(list(kinds)),
-            ~blocked,
-        )
-        .order_by(col(OutboxRow.due_at), col(OutboxRow.id))
-        .limit(most)
-    )
-    return query.with_for_update(skip_locked=True) if lock else query
 
 
 def _mine(leased: Leased) -> sa.Update:

@@ -19,6 +19,7 @@ OWED_SECONDS = 5.0  # between looks for what is due by the clock; whatever is wr
 SWEEP_SECONDS = 20.0
 NEEDS_SECONDS = 1.0
 HEAR_SECONDS = 2.0
+NUDGED_SECONDS = 1.0  # between two looks because something was written: a session at work writes all the time
 
 
 class Tell(NamedTuple):
@@ -32,11 +33,15 @@ class Tell(NamedTuple):
 
 
 class Ending(threading.Event):
-    """Set once all is to end. A wait for it also ends when it is nudged: something happened that may be work."""
+    """Set once all is to end. A wait for it also ends when it is nudged: something happened that may be work.
+
+    The first nudge in a while ends it at once, and of many only so many as there may be looks.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._nudged = threading.Event()
+        self._waited_at = -NUDGED_SECONDS
 
     def nudge(self) -> None:
         """Let who waits look."""
@@ -50,6 +55,8 @@ class Ending(threading.Event):
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the end, a nudge or the time; return whether it is the end."""
         self._nudged.wait(timeout)
+        super().wait(max(self._waited_at + NUDGED_SECONDS - time.monotonic(), 0))
+        self._waited_at = time.monotonic()
         if not self.is_set():
             self._nudged.clear()
         return self.is_set()

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 ENTRIES_KEPT = 2_000
 READ_SECONDS = 0.6  # between two readings: what an agent says in many lines a second is drawn at once
 SURELY_WHOLE = 100  # entries; a reading of fewer was not cut short
+TICK_SECONDS = 1.0  # of the time that a session takes
 BUG_SECONDS = 5.0  # between two readings of the bug, which changes less often than its session
 
 
@@ -76,6 +77,7 @@ class SessionScreen(InHand, BugActs, Searching):
         self._has_changed = False
         self._next: Timer | None = None  # reads what has changed since
         self._seconds: Timer | None = None
+        self._head_at = 0.0  # when the head was drawn
 
     def body(self) -> Iterable[Widget]:
         """Return the head, the transcript, the question and the message box."""
@@ -179,10 +181,14 @@ class SessionScreen(InHand, BugActs, Searching):
         """Let the elapsed time run only while the session does."""
         is_live = self._session is not None and self._session.is_live
         if is_live and self._seconds is None:
-            self._seconds = self.set_interval(1.0, self._draw_head)
+            self._seconds = self.set_interval(TICK_SECONDS, self._tick)
         elif not is_live and self._seconds is not None:
             self._seconds.stop()
             self._seconds = None
+
+    def _tick(self) -> None:
+        if time.monotonic() > self._head_at + READ_SECONDS:  # what an agent says brings the time along
+            self._draw_head()
 
     def draw(self) -> None:
         """Draw head and question; the transcript anew only for a new width."""
@@ -202,6 +208,7 @@ class SessionScreen(InHand, BugActs, Searching):
         if session is None or self._row is None:
             self.query_one("#head", Bar).show(line(("Reading …", "muted")))
             return
+        self._head_at = time.monotonic()
         glyph, word, ink = session_mark(session.state)
         until = session.ended_at or self.workbench.clock()
         rehearsal: list[Span] = []
