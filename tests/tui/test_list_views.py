@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, select
+from textual._compositor import Compositor
 from tui.hostile import FORBIDDEN, HOSTILE
 from tui.test_bug_list import add_bugs
 
@@ -20,6 +21,7 @@ from workbench.tui.bug_list import BugList
 from workbench.tui.desk import Asked
 from workbench.tui.filter_box import FilterBox, Suggestions
 from workbench.tui.heading import Heading
+from workbench.tui.lines import line
 from workbench.tui.remembered import Memory
 from workbench.tui.tabs import Tabs, _told
 from workbench.tui.views import BUILT_IN
@@ -292,6 +294,30 @@ async def test_what_nothing_was_written_for_is_neither_read_nor_counted_again(
         await pilot.press("escape")
         await settle(pilot)
         assert set(asked) == {"listed", "counts"}
+
+
+async def test_what_changes_below_a_page_is_not_drawn_and_below_a_dialog_it_is(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any, monkeypatch: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 24)) as pilot:
+        await settle(pilot)
+        drawn: list[object] = []
+        real = Compositor.render_update
+        monkeypatch.setattr(Compositor, "render_update", lambda *a, **k: (drawn.append(a), real(*a, **k))[1])
+        tabs, before = app.screen.query_one(Tabs), app.screen.query_one(Tabs).lines
+        for key, is_drawn in (("enter", False), ("question_mark", True)):
+            await pilot.press(key)
+            await settle(pilot)
+            drawn.clear()
+            tabs.show(line("something else"))
+            await settle(pilot)
+            await pilot.pause(0.1)
+            assert bool(drawn) is is_drawn
+            tabs.show(*before)
+            await pilot.press("escape")
+            await settle(pilot)
+            assert "1 All open" in text_of(app.screen)
 
 
 def test_a_narrow_line_of_tabs_says_how_many_where_there_are_any() -> None:

@@ -41,6 +41,18 @@ class LoadingScreen(Screen[None]):
         """The app, as ours."""
         return self.app  # type: ignore[return-value]
 
+    @property
+    def is_current(self) -> bool:
+        """Say whether the screen can be seen.
+
+        Textual takes the one below the top for seen also where the top hides it, and draws all of the top anew whenever
+        something changes below.
+        """
+        if not super().is_current:
+            return False
+        stack = self.app.screen_stack
+        return all(above.styles.background.a < 1 for above in stack[stack.index(self) + 1 :])
+
     def say(self, text: str, ink: Ink = "muted", *, cure: str = "", stays: bool = False) -> None:
         """Tell the person."""
         raise NotImplementedError

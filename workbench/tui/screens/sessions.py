@@ -124,10 +124,14 @@ class SessionsScreen(Steering):
     def _count_seconds(self, *, is_live: bool) -> None:
         """Let the elapsed times run only while some session does."""
         if is_live and self._seconds is None:
-            self._seconds = self.set_interval(1.0, lambda: self.list.tick(self.workbench.clock()))
+            self._seconds = self.set_interval(1.0, self._tick)
         elif not is_live and self._seconds is not None:
             self._seconds.stop()
             self._seconds = None
+
+    def _tick(self) -> None:
+        if self.is_current:
+            self.list.tick(self.workbench.clock())
 
     # --- drawing -----------------------------------------------------------------------------------------------
 
