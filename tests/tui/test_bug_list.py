@@ -339,7 +339,7 @@ async def test_a_long_list_is_read_a_piece_at_a_time(
     async with app.run_test(size=(100, 24)) as pilot:
         await settle(pilot)
         bugs = app.screen.query_one(BugList)
-        assert (bugs.line_count, len(bugs.rows)) == (2_000, bugs.held)
+        assert (bugs.line_count, len(bugs.rows)) == (2_000, bugs.held_first)
         for keys, title in (
             (["G"], "Bug number 1999"),
             (["ctrl+u"] * 60, f"Bug number {1999 - 60 * (bugs.size.height // 2)}"),

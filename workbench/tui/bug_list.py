@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 EDGES = 2  # the cursor's mark and the scrollbar, whose place is always kept
 READ_AHEAD = 5  # screens of lines that are held, what is in sight in their middle
+READ_FIRST = 3  # and at the beginning of a list
 
 
 class BugList(Pane):
@@ -56,6 +57,11 @@ class BugList(Pane):
     def held(self) -> int:
         """How many lines are held, also before the list is laid out."""
         return READ_AHEAD * max(self.screen.size.height, 1)
+
+    @property
+    def held_first(self) -> int:
+        """How many lines are held at the beginning of a list: who types a filter sees many and scrolls in one."""
+        return READ_FIRST * max(self.screen.size.height, 1)
 
     @property
     def held_from(self) -> int:

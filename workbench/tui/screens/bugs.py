@@ -109,13 +109,12 @@ class BugsScreen(CountedViews):
 
     def read(self) -> Listed:
         """Read how many bugs match the filter, and those around the cursor."""
-        bugs, desk = self.bugs, self.workbench.desk
-        top, size = bugs.held_from, bugs.held
-        asked = self._asked
+        bugs, desk, asked = self.bugs, self.workbench.desk, self._asked
         if self._shown is None or self._shown.asked != asked or bugs.is_at_start:
-            return desk.listed(asked, start=0, size=size)
+            return desk.listed(asked, start=0, size=bugs.held_first)
         selected = bugs.selected
-        return desk.listed(asked, start=top, size=size, around=selected.number if selected else None)
+        around = selected.number if selected else None
+        return desk.listed(asked, start=bugs.held_from, size=bugs.held, around=around)
 
     def arrived(self, result: Listed) -> None:
         """Show them without moving the cursor from its bug."""
