@@ -7,7 +7,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,10 +18,13 @@ from terminal import Terminal
 from textual.events import Key
 from textual.widgets import Input
 
+from workbench.bugs.source_files import Source
 from workbench.fixing import Terms
 from workbench.tui import loading
 from workbench.tui.app import WorkbenchApp
 from workbench.tui.bug_list import BugList
+from workbench.tui.screens import editing
+from workbench.tui.screens.bug import BugScreen
 from workbench.tui.screens.bugs import BugsScreen
 from workbench.tui.screens.launch import LaunchScreen
 from workbench.tui.screens.prompts import YesNo
@@ -198,6 +203,33 @@ async def test_nobody_lets_a_command_run_that_they_have_not_seen(
         await pilot.pause(0.2)
         assert isinstance(app.screen, SessionScreen)
         assert answered == []
+
+
+async def test_what_is_typed_for_an_editor_that_opens_is_no_key_of_the_page(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, ran, is_found = make_app(), [], threading.Event()
+
+    def sources(*_asked: object) -> list[Source]:
+        is_found.wait(10)
+        return [Source(Path("/repo"), "a.py", 7)]
+
+    monkeypatch.setenv("VISUAL", "vim")
+    monkeypatch.setattr(editing, "subprocess", SimpleNamespace(call=lambda argv: ran.append(argv) or 0))
+    monkeypatch.setattr(app, "suspend", nullcontext)
+    monkeypatch.setattr(app.desk, "sources", sources)
+    async with app.run_test(size=(100, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("enter")
+        await settle(pilot)
+        type_in(app, "e", "j", "j", "m")
+        await pilot.pause(0.05)
+        is_found.set()
+        await settle(pilot)
+        await pilot.pause(0.1)
+        assert len(ran) == 1
+        assert isinstance(app.screen, BugScreen)  # and not the question of how long to mute
+        assert app.screen.document.cursor == 0
 
 
 async def test_a_list_that_is_left_with_the_mouse_keeps_no_keys(seeded: Engine, slow: Slow, settle: Any) -> None:

@@ -40,7 +40,7 @@ class Editing(PlaceScreen):
         if not words:
             self.say("No editor is set.", "warn", cure="Set $VISUAL or $EDITOR, for example: export EDITOR=vim")
             return
-        self.load(find, lambda found: self._choose(words, found), group="edit")
+        self.load(find, lambda found: self._choose(words, found), group="edit", opens="decision")
 
     def _choose(self, words: list[str], found: list[Source]) -> None:
         if len(found) == 1:

@@ -97,7 +97,7 @@ class InHand(Steering, Editing):
 
             return folder_of(session)
 
-        self.load(find, self._open_shell, group="edit")
+        self.load(find, self._open_shell, group="edit", opens="decision")
 
     def _open_shell(self, folder: Path) -> None:
         from workbench.sessions import terminal
