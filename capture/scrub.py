@@ -16,6 +16,7 @@ from capture.secret_keys import is_secret_key, may_name_secret
 from capture.secret_shapes import redact_shapes
 from capture.secrets_apart import redact_apart
 from capture.secrets_in_prose import may_tell, redact_commands, redact_told
+from capture.secrets_in_rows import redact_rows
 from capture.secrets_keyed import redact_keyed
 
 # What a mapping calls the key of a pair: {"name": "password", "value": "x"}.
@@ -58,7 +59,7 @@ def scrub_text(text: str, *, limit: int = MAX_TEXT) -> str:
 
 def _scrub(text: str) -> str:
     lowered = text.lower()
-    text = redact_keyed(redact_shapes(text, lowered), lowered)
+    text = redact_rows(redact_keyed(redact_shapes(text, lowered), lowered), lowered)
     if "--" in text or "@" in text or "form-data" in text:
         text = redact_apart(text)
     if may_tell(lowered) and may_name_secret(lowered):

@@ -16,17 +16,19 @@ def words_of(text: str) -> frozenset[str]:
 
 _SECRET_WORDS = words_of(
     """
-    password passwd passwort passphrase passcode pwd pw secret secrets token tokens auth authorization authentication
+    password passwords passwd passwds passwort passphrase passcode pwd pw secret secrets token tokens auth authorization
+    authentication dbpass userpass
     credential credentials session sessionid cookie cookies csrf xsrf csrftoken csrfmiddlewaretoken jwt bearer apikey
-    signature ssn cvv cvc otp totp phpsessid privatekey secretkey accesskey
+    signature sig ssn cvv cvc otp totp phpsessid privatekey secretkey accesskey pin pincode cardnumber ccnumber
     """
 )
 # A word that is innocent alone and telling beside another: a "key" is a secret only when it opens something.
 _SECRET_PAIRS = words_of(
     """
     api+key private+key secret+key access+key signing+key encryption+key auth+key session+key master+key license+key
-    credit+card card+number social+security mysql+pwd connect+sid forwarded+for real+ip session+id pin+code
-    recovery+code
+    app+key account+key shared+key storage+key webhook+key hmac+key consumer+key stripe+key
+    credit+card card+number cc+number social+security mysql+pwd connect+sid forwarded+for real+ip session+id pin+code
+    recovery+code backup+code mfa+code security+code verification+code
     """
 )
 _SECRET_ENDINGS = (
@@ -40,6 +42,8 @@ _SECRET_ENDINGS = (
     "creditcard",
     "sessionid",
 )
+# Innocent before another word, as in `pass_rate`, and a secret at the end: `db_pass`, `connect.sid`.
+_SECRET_LAST = words_of("pass sid")
 # `max_tokens` and `password_length` say how much, not what.
 _MEASURES = words_of("max min num count total limit type length len expires expiry ttl")
 # `token_valid` and `password_form` tell of a secret, and `valid_token` is one.
@@ -48,8 +52,8 @@ _TELLING = words_of("used expired required valid form field")
 KEY_HINTS = tuple(
     words_of(
         """
-        pass pw secret token auth key cred cook sess sid csrf xsrf cvv cvc ssn signature jwt bearer otp card social
-        recovery pin forwarded real
+        pass pw secret token auth key cred cook sess sid csrf xsrf cvv cvc ssn sig jwt bearer otp card social
+        recovery pin forwarded real ccn cc_n cc-n backup mfa security verif
         """
     )
 )
@@ -77,9 +81,15 @@ def _is_secret_name(key: str) -> bool:
         return True
     if not _MEASURES.isdisjoint(words) or words[-2:] == ["used", "tokens"]:
         return False
-    pairs = [f"{first}+{second}" in _SECRET_PAIRS for first, second in pairwise(words)]
+    pairs = [f"{first}+{second.removesuffix('s')}" in _SECRET_PAIRS for first, second in pairwise(words)]
     for index, word in enumerate(words):
-        if word in _SECRET_WORDS or word.endswith(_SECRET_ENDINGS) or (index < len(pairs) and pairs[index]):
+        if _is_secret_word(word) or (index < len(pairs) and pairs[index]):
             return _TELLING.isdisjoint(words[index + 1 :])
+    if words and words[-1] in _SECRET_LAST:
+        return True
     joined = "".join(words)
-    return _TELLING.isdisjoint(words) and (joined in _SECRET_WORDS or joined.endswith(_SECRET_ENDINGS))
+    return _TELLING.isdisjoint(words) and _is_secret_word(joined)
+
+
+def _is_secret_word(word: str) -> bool:
+    return word in _SECRET_WORDS or word.removesuffix("s").endswith(_SECRET_ENDINGS)

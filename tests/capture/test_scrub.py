@@ -41,13 +41,16 @@ SECRET_KEYS = [
     "sessionid", "access_token", "refreshToken", "client_secret", "AWS_SECRET_ACCESS_KEY", "privateKey", "creditCard",
     "card_number", "cvv", "PHPSESSID", "mysql_pwd", "passwd", "auth", "password2", "newpassword", "X-Forwarded-For",
     "jwt", "stripe_secret", "password_hash", "DJANGO_SECRET_KEY", "valid_token", "last_used_token", "form_token",
-    "expiredSession", "valid_api_key", "required_password", "new_secret",
+    "expiredSession", "valid_api_key", "required_password", "new_secret", "DB_PASS", "pass", "X-DB-Pass", "smtpPass",
+    "dbpass", "passwords", "apikeys", "api_keys", "app_key", "AccountKey", "webhook_key", "card_numbers", "ccNumber",
+    "cc_number", "security_code", "backup_codes", "mfa_code", "pin", "pincode", "sid", "sig",
 ]  # fmt: skip
 OPEN_KEYS = [
     "author", "authority", "species", "key", "keyboard", "max_tokens", "token_count", "password_length", "passage",
     "secretary", "compass", "cooking", "pins", "card", "assessment", "tokenizer", "Content-Type", "user_agent", "id",
     "token_valid", "token_is_valid", "password_form", "session_expired", "api_key_required", "token_used_at",
-    "used_tokens", "total_tokens", "token_type", "valid", "form",
+    "used_tokens", "total_tokens", "token_type", "valid", "form", "pass_rate", "bypass", "design", "inside", "keys",
+    "error_code", "account", "security",
 ]  # fmt: skip
 
 
@@ -91,6 +94,21 @@ def test_a_secret_is_known_by_its_shape(secret, around):
         PEM.replace("ZZZZ", "hunter2").replace("\n", "\\n"),
         PEM.replace("ZZZZ", "hunter2")[:70],
         "bearer hunter2hunter2hunter2",
+        "bad form <QueryDict: {'username': ['bob'], 'password': ['hunter2']}>",
+        '{"tokens": ["hunter2", "hunter2"], "a": 1}',
+        "{'credentials': {'user': 'bob', 'word': 'hunter2'}, 'open': 1}",
+        "auth={'x': ('a', 'hunter2')} and more",
+        "password=('hunter2',)",
+        "password=(\"a)\", 'hunter2')",
+        "password=['hunter2",
+        "{'name': 'password', 'value': 'hunter2'}",
+        '{"key": "api_key", "value": "hunter2"}',
+        'password="""hunter2\nhunter2"""',
+        "duplicate key value\nDETAIL:  Key (token)=(hunter2) already exists.",
+        "DETAIL:  Key (user_id, token)=(7, hunter2) already exists.",
+        "DETAIL:  Key (lower(token::text))=(hunter2) already exists.",
+        "DETAIL:  Failing row contains (1, a) b, hunter2, null).",
+        "Duplicate entry 'hunter2' for key 'user.token'",
     ],
 )
 def test_a_secret_is_known_by_what_stands_beside_it(text):
@@ -112,6 +130,10 @@ def test_a_secret_is_known_by_what_stands_beside_it(text):
         "http://localhost:8000/pets/1/",
         "at 12:30: nothing",
         "UNIQUE constraint failed: clinic_owner.email",
+        "DETAIL:  Key (email)=(a@example.com) already exists.",
+        "Duplicate entry 'Flopsy' for key 'pet.name'",
+        "session: [] and password={}",
+        f"password={REDACTED} and token: {REDACTED}",
     ],
 )
 def test_what_is_no_secret_stays_as_it_is(text):
@@ -146,6 +168,49 @@ def test_what_stands_beside_a_nested_secret_stays():
     assert scrub_source('body = "<password>hunter2</password>"') == f'body = "<password>{REDACTED}</password>"'
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        'password: str = "hunter2"',
+        'API_KEY: Final[str] = "hunter2"',
+        'self.secret: str | None = "hunter2"',
+        'login(passwd=f"hunter2{number}")',
+        'secret = rb"hunter2"',
+        'secret = """hunter2',
+        'connect("host=db user=bob password=hunter2")',
+        'url = "https://example.com/?token=hunter2"',
+        '"Server=x;Password=hunter2;"',
+        'tokens = ["hunter2", "hunter2"]',
+        'password = ("hunter2")',
+        'd.setdefault("PASSWORD", "hunter2")',
+        'setattr(user, "password", "hunter2")',
+        '[("password", "hunter2")]',
+        'config("DB_PASSWORD", default="hunter2")',
+    ],
+)
+def test_a_literal_of_source_is_a_secret_wherever_its_key_stands(line):
+    assert "hunter2" not in scrub_source(line)
+    assert scrub_lines([line]) == [scrub_source(line)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'raise ValueError(f"bad token: {token}")',
+        'raise ValueError("invalid token: must be a string")',
+        'query = "SELECT id FROM user WHERE token=%s"',
+        'url = f"/?token={token}"',
+        'headers = {"Authorization": f"Bearer {token}"}',
+        'fields = ["username", "password", "email"]',
+        'def sign(token: str, mode="x"):',
+        'session["cart"] = {"a": 1}',
+        'path("reset/<token>/", view, name="reset")',
+    ],
+)
+def test_source_that_only_speaks_of_secrets_stays(line):
+    assert scrub_source(line) == line
+
+
 def test_long_keys_are_judged_and_not_remembered():
     tracemalloc.start()
     try:
@@ -157,7 +222,13 @@ def test_long_keys_are_judged_and_not_remembered():
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("repeated", ["eyJ", "eyJaaaaaaaa.", "1 ", "a=", "pass.a.-", 'token=\\"', "<token>"])
+HOSTILE = [
+    "eyJ", "eyJaaaaaaaa.", "1 ", "a=", "pass.a.-", 'token=\\"', "<token>", "token=[", "token=('", 'token="""',
+    "'name':'token','value':'", "Key (token)=(", "Failing row contains (", "Duplicate entry '",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("repeated", HOSTILE)
 def test_hostile_text_costs_no_more_than_its_length(repeated):
     def seconds(length):
         text, took = repeated * (length // len(repeated)), []
