@@ -93,6 +93,7 @@ def test_a_secret_is_known_by_its_shape(secret, around):
         PEM.replace("ZZZZ", "hunter2"),
         PEM.replace("ZZZZ", "hunter2").replace("\n", "\\n"),
         PEM.replace("ZZZZ", "hunter2")[:70],
+        PEM.replace("ZZZZ", "hunter2").replace("RSA PRIVATE KEY", "PGP PRIVATE KEY BLOCK"),
         "bearer hunter2hunter2hunter2",
         "bad form <QueryDict: {'username': ['bob'], 'password': ['hunter2']}>",
         '{"tokens": ["hunter2", "hunter2"], "a": 1}',
