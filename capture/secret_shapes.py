@@ -19,7 +19,8 @@ _DOT_ENDS = ("ya29", "SG")
 _LAST_TWO = frozenset(end[-2:] for end in (*_UNDERSCORE_ENDS, *_HYPHEN_ENDS, *_DOT_ENDS))
 
 _PEM = re.compile(
-    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)",
+    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?"
+    r"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)",
     re.DOTALL,
 )
 _SHAPES = re.compile(
