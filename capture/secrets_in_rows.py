@@ -9,6 +9,7 @@ from capture.secret_keys import REDACTED, is_secret_key
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 # PostgreSQL: `Key (user_id, token)=(7, abc) already exists.`; an index may be on what a function makes of a column.
 _KEY = re.compile(r"\b(Key \([^\n=]{1,500}\)=\()([^\n]*)(\))")
+_SHORTEST = len("Key (a)=(b) already exists.")
 # Its `Failing row contains (7, abc, null).` names no column, and values may have line ends and brackets in them.
 _ROW = "Failing row contains ("
 # MySQL: `Duplicate entry 'abc' for key 'user.token'`.
@@ -17,6 +18,8 @@ _ENTRY = re.compile(r"(Duplicate entry ')([^\n]{0,1000}?)(' for key '([^'\n]{1,5
 
 def redact_rows(text: str, lowered: str) -> str:
     """Return the text without values of secret columns, and of rows whose columns are not told."""
+    if len(text) < _SHORTEST:
+        return text
     if "key (" in lowered:
         text = _KEY.sub(_redact_key, text)
     if (start := text.find(_ROW)) >= 0:
