@@ -142,7 +142,7 @@ async def at_rest(app: Any, *, within: float) -> bool:
     quiet = 0
     while quiet < QUIET_ROUNDS:
         await asyncio.sleep(0)
-        if not (_has_messages(app) or any(not worker.is_finished for worker in app.workers)):
+        if not (_has_messages(app) or _is_working(app)):
             quiet += 1
         elif time.monotonic() < deadline or (not within and _has_messages(app)):
             quiet = 0
@@ -150,6 +150,11 @@ async def at_rest(app: Any, *, within: float) -> bool:
         else:
             return False
     return True
+
+
+def _is_working(app: Any) -> bool:
+    is_writing = isinstance(app, WorkbenchApp) and app.writing.is_busy
+    return is_writing or any(not worker.is_finished for worker in app.workers)
 
 
 def _has_messages(app: Any) -> bool:

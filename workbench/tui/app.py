@@ -30,6 +30,7 @@ from workbench.tui.place import PlaceScreen
 from workbench.tui.screens.opening import OpeningScreen
 from workbench.tui.themes import DARK, LIGHT
 from workbench.tui.typing_order import TypingOrder
+from workbench.tui.writing import Writing
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -108,6 +109,7 @@ class WorkbenchApp(App[None], inherit_bindings=False):
         self.failure: BaseException | None = None
         self.typed = TypingOrder(self, super().on_event)
         self.undoable: list[tuple[int, ...]] = []  # the acts of this session, the last at the end
+        self.writing = Writing(self)
         self._aged_at = self.clock()
         if config["database.ssh"]:
             from workbench.tunnel import tell_through
@@ -156,7 +158,7 @@ class WorkbenchApp(App[None], inherit_bindings=False):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """None of Textual's own: what can be done is in the table of actions; in a dialog only the colours."""
-        place = self._place()
+        place = self.place
         if place is not None and not isinstance(screen, PlaceScreen):
             yield SystemCommand("theme: choose", "Change the colours, with a preview", place.do_theme)
 
@@ -207,17 +209,19 @@ class WorkbenchApp(App[None], inherit_bindings=False):
     def _from_thread(self, message: Message) -> None:
         self.post_message(message)  # safe from any thread, and without effect once the app is gone
 
-    def _place(self) -> PlaceScreen | None:
+    @property
+    def place(self) -> PlaceScreen | None:
+        """The place in front, or behind a question."""
         places = [screen for screen in self.screen_stack if isinstance(screen, PlaceScreen) and screen.is_mounted]
         return places[-1] if places else None
 
     def _reload(self) -> None:
-        place = self._place()
+        place = self.place
         if place is not None:
             place.reload()
 
     def _tick(self) -> None:
-        place = self._place()
+        place = self.place
         if place is None:
             return
         place.hush()
@@ -229,13 +233,13 @@ class WorkbenchApp(App[None], inherit_bindings=False):
     def on_store_changed(self) -> None:
         """Show what changed."""
         self.changes += 1
-        place = self._place()
+        place = self.place
         if place is not None:
             place.store_changed()
 
     def on_told(self, event: Told) -> None:
         """Pass on what a thread said."""
-        place = self._place()
+        place = self.place
         if place is None:
             return
         if event.error is not None:
@@ -245,7 +249,7 @@ class WorkbenchApp(App[None], inherit_bindings=False):
 
     def on_needed(self, event: Needed) -> None:
         """Say it, and call whoever looks elsewhere."""
-        place = self._place()
+        place = self.place
         if place is not None:
             place.say("  ".join(event.told[:3]), "warn", stays=True)
         called = call(event.told[0], way=self.calls, environ=os.environ)

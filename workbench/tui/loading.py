@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 ACT = "act"  # the group of what a person asked for with a key
 PATIENCE_SECONDS = 1.0  # that nobody is told to have
+SLOW = "Still at it: the answer takes its time. Nothing else has to wait for it."
 
 
 class Awaited(NamedTuple):
@@ -72,6 +73,8 @@ class LoadingScreen(Screen[None]):
     ) -> None:
         """Call `what` in a thread, then `then` with its result. A later call of the same group drops an earlier one.
 
+        What is done to bugs goes through `workbench.tui.writing`, which drops nothing.
+
         Where `then` opens something, what is typed meanwhile is for that; it is dropped where a key would decide.
         """
         worker = self.run_worker(what, thread=True, exit_on_error=False, exclusive=True, group=group)
@@ -85,7 +88,7 @@ class LoadingScreen(Screen[None]):
     def _say_slow(self, worker: Worker[Any]) -> None:
         if worker in self._awaited:
             self._slow = worker
-            self.say("Still at it: the answer takes its time. Nothing else has to wait for it.", stays=True)
+            self.say(SLOW, stays=True)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Hand on what a thread found."""

@@ -239,7 +239,7 @@ class PlaceScreen(LoadingScreen):
 
     def do_quit(self) -> None:
         """Leave. Fix sessions go on by themselves, and owed actions are kept: nothing is lost, nothing is asked."""
-        self.app.exit(return_code=0)
+        self.workbench.writing.leave()
 
     def copy(self, text: str) -> None:
         """Copy through the terminal, which works over ssh as well."""

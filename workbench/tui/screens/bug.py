@@ -77,7 +77,7 @@ class BugScreen(BugActs, Splitting, Sections, Editing):
             bug=self.bug,
             session=latest,
             has_evidence=has_evidence,
-            can_undo=bool(self.workbench.undoable),
+            can_undo=self.workbench.writing.can_undo,
             has_occurrence=self.event is not None,
             searched=self.is_searched,
         )

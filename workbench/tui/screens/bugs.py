@@ -73,7 +73,7 @@ class BugsScreen(CountedViews):
             bug=self.bug,
             filtered=self.box.has_class("-shown"),
             marked=self.bugs.marked,
-            can_undo=bool(self.workbench.undoable),
+            can_undo=self.workbench.writing.can_undo,
         )
 
     def reload(self) -> None:

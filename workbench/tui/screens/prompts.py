@@ -66,9 +66,9 @@ class Text(ModalScreen[str | None]):
         Binding("ctrl+s", "keep", show=False, priority=True),
     ]
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, *, value: str = "") -> None:
         super().__init__()
-        self._title = title
+        self._title, self._value = title, value
 
     def compose(self) -> ComposeResult:
         """What is asked, the box, and how to leave."""
@@ -76,8 +76,9 @@ class Text(ModalScreen[str | None]):
 
         with Vertical(classes="sheet"):
             yield _bar(*_asked(in_sheet(self.app.size.width), self._title))
-            box = TextArea(id="text", soft_wrap=True, compact=True)
+            box = TextArea(self._value, id="text", soft_wrap=True, compact=True)
             box.cursor_blink = False
+            box.move_cursor(box.document.end)
             yield box
             yield _bar(BLANK, line(("ctrl+s", "key"), " keep it   ", ("esc", "key"), " leave everything as it is"))
 

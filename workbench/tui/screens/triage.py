@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from workbench.text import plain
-from workbench.tui.failures import told
-from workbench.tui.place import PlaceScreen
+from workbench.tui.screens.acting import Acting
 from workbench.tui.screens.prompts import Choice, Menu, Text, Words, YesNo
 
 if TYPE_CHECKING:
-    from workbench.bugs.acts import Done
     from workbench.bugs.rows import BugPage, BugRow
 
-TOAST_SECONDS = 6.0
 FINGERPRINTS_SHOWN = 12
 
 MUTES: tuple[Choice, ...] = (
@@ -35,7 +31,7 @@ CLOSINGS: tuple[Choice, ...] = (
 FALSE_ALARM: Choice = ("false alarm", "a", "a false alarm: its release lacks the fix, and the sign-off stands")
 
 
-class Triage(PlaceScreen):
+class Triage(Acting):
     """Acts on `bugs_at_hand`: the marked bugs, or the one that is selected or shown."""
 
     @property
@@ -51,26 +47,6 @@ class Triage(PlaceScreen):
     def _named(self) -> str:
         labels = [bug.label for bug in self.bugs_at_hand]
         return ", ".join(labels[:5]) + (f" and {len(labels) - 5} more" if len(labels) > 5 else "")
-
-    def acted(self) -> None:
-        """Let go of the marks, once their bugs were acted on."""
-
-    def act(self, kind: str, *given: Any, **words: Any) -> None:
-        """Do an act in a thread and tell what came of it."""
-        self.load(lambda: self.workbench.desk.act(kind, *given, **words), self._done)
-
-    def _done(self, done: Done) -> None:
-        if done.acts:
-            self.workbench.undoable.append(done.acts)
-        further = "".join(f"\n{plain(each, 400)}" for each in done.further.splitlines()[:1])
-        undoes = f"\n{self.key('undo')} undoes it." if done.acts else ""
-        self.app.notify(plain(done.text, 400) + further + undoes, markup=False, timeout=TOAST_SECONDS)
-        self.acted()
-        self.reload()
-
-    def ask(self, screen: Any, then: Callable[[Any], None]) -> None:
-        """Show a question; `then` gets the answer, unless it was left."""
-        self.app.push_screen(screen, lambda answer: then(answer) if answer is not None else None)
 
     # --- the acts ----------------------------------------------------------------------------------------------
 
@@ -144,9 +120,10 @@ class Triage(PlaceScreen):
         self.ask(Words(f"Label {self._named}", hint="billing -p3: puts one on, takes one off", facts=facts), put)
 
     def do_note(self) -> None:
-        """Let a note be written."""
+        """Let a note be written, or one that could not be kept be written again."""
         numbers = self._numbers
-        self.ask(Text(f"Note on {self._named}"), lambda text: self.act("note", numbers, text) if text.strip() else None)
+        kept = self.workbench.writing.draft(numbers)
+        self.ask(Text(f"Note on {self._named}", value=kept), lambda text: self.write_note(numbers, text))
 
     def do_link(self) -> None:
         """Ask for the issue's number, or let go of the issue."""
@@ -263,34 +240,7 @@ class Triage(PlaceScreen):
             f"If it happens again it is a new bug; {self.key('mute')} mutes this one instead.",
         ]
 
-        def typed(words: str) -> None:
-            def gone(done: Done) -> None:
-                self._done(done)
-                self.deleted()
-
-            self.load(lambda: self.workbench.desk.act("delete", bug.number, typed=words), gone)
-
-        self.ask(Words(f"Type {bug.label} to delete it and all its events", hint=bug.label, facts=facts), typed)
-
-    def deleted(self) -> None:
-        """Leave a page whose bug is gone."""
-
-    def do_undo(self) -> None:
-        """Take back the last act of this session."""
-        acts = self.workbench.undoable[-1]
-
-        def undone(done: Done) -> None:
-            self.workbench.undoable.remove(acts)
-            self.app.clear_notifications()  # one of them still says that the key undoes it
-            self._done(done)
-
-        self.load(lambda: self.workbench.desk.undo(acts), undone, failed=self._not_undone)
-
-    def _not_undone(self, error: BaseException) -> None:
-        # What was changed since will not be undone by trying again; the act before it may be.
-        from workbench.errors import Refused
-
-        if isinstance(error, Refused):
-            self.workbench.undoable.pop()
-        message, cure = told(error)
-        self.say(f"✗ {message}", "bad", cure=cure, stays=True)
+        self.ask(
+            Words(f"Type {bug.label} to delete it and all its events", hint=bug.label, facts=facts),
+            lambda words: self.delete(bug.number, words),
+        )
