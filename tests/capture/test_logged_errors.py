@@ -176,6 +176,22 @@ def test_handler_and_setting_together_make_one_event(with_handler, logs_on, capt
     assert [event.title for event in captured()] == ["a warning", "an error"]
 
 
+def test_a_record_that_passes_two_handlers_is_one_event(with_handler, captured):
+    """A handler of the root and one of the child: what propagates comes to both."""
+    root, again = logging.getLogger(), CaptureHandler()
+    root.addHandler(again)
+    try:
+        with_handler.error("no exception")
+        with_handler.error("no exception")
+        get("/says/200/")
+        logging.getLogger("clinic.prices").addHandler(again)
+        get("/says/200/")
+    finally:
+        root.removeHandler(again)
+        logging.getLogger("clinic.prices").removeHandler(again)
+    assert [event.title for event in captured()] == ["no exception"] * 2 + ["visit 17 of Flopsy is gone"] * 2
+
+
 def test_the_handler_in_the_setting_of_django(captured):
     from logging.config import dictConfig
 
