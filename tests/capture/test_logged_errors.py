@@ -93,6 +93,27 @@ def test_a_logged_message_is_known_by_its_format_and_its_logger(logs_on, capture
     assert len({first.fingerprint.key, another.fingerprint.key, elsewhere.fingerprint.key}) == 3
 
 
+@pytest.mark.parametrize("as_async", [False, True])
+@pytest.mark.parametrize("then", ["raises", "refuses", "reports", "logs"])
+@pytest.mark.parametrize("how", ["reports", "logs"])
+def test_what_a_thread_told_and_the_request_tells_again_is_one_event(logs_on, captured, how, then, as_async):
+    """The thread knows no request, and its event is on disk: the request's is the one that is left out."""
+    get(f"/pool/{how}/{then}/", as_async=as_async)
+    [event] = captured()
+    assert (event.status, event.surfaced.type, event.request) == (None, "KeyError", None)
+
+
+def test_what_was_told_outside_stands_for_one_request_only(captured):
+    """The site may keep an exception and raise it again: each request that it fails is a failure of its own."""
+    from around_urls import KEPT
+
+    scope.current.set(None)
+    assert capture.capture_exception(KEPT)
+    for _ in range(3):
+        assert get("/kept/").status_code == 500
+    assert [event.status for event in captured()] == [None, 500, 500]
+
+
 def test_an_event_of_a_logged_exception_has_what_was_logged(logs_on, captured):
     get("/logs/200/")
     [event] = captured()

@@ -3,6 +3,7 @@
 import contextvars
 import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from django.http import Http404, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import path
@@ -129,6 +130,37 @@ def walks_in_a_thread(request):
     return HttpResponse(price_of("rabbit"))
 
 
+def tells(how):
+    """Fail, and tell of it here, where the request is not known."""
+    try:
+        price_of("rabbit")
+    except KeyError:
+        capture.capture_exception() if how == "reports" else logger.exception("no price")
+        raise
+
+
+def fails_in_a_pool(request, how, then):
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        asked_for = pool.submit(tells, how)
+    try:
+        return HttpResponse(asked_for.result())
+    except KeyError:
+        if then == "raises":
+            raise
+        if then == "reports":
+            capture.capture_exception()
+        else:
+            logger.exception("no price in a pool")
+    return HttpResponse("as told", status=503 if then == "refuses" else 200)
+
+
+KEPT = LookupError("kept by the module")
+
+
+def raises_what_is_kept(request):
+    raise KEPT
+
+
 def queries(request):
     from django.db import connection
 
@@ -155,5 +187,7 @@ urlpatterns = [
     path("walks/", walks),
     path("async-walks/", async_walks),
     path("thread/", walks_in_a_thread),
+    path("pool/<how>/<then>/", fails_in_a_pool),
+    path("kept/", raises_what_is_kept),
     path("queries/", queries),
 ]
