@@ -137,7 +137,37 @@ def test_past_a_bound_the_logged_errors_of_one_request_are_counted_only(logs_on,
 def test_a_worker_that_is_told_to_end_in_mid_request_loses_nothing_that_was_logged(logs_on, captured):
     with pytest.raises(SystemExit):
         get("/exits/")
-    assert [event.surfaced.type for event in captured()] == ["KeyError"]
+    ended, logged = captured()
+    assert (ended.status, ended.surfaced.type, ended.request.path) == (500, "SystemExit", "/exits/")
+    assert (logged.status, logged.surfaced.type) == (None, "KeyError"), "which may be no reason for it"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/ends/fails/", [(500, "SystemExit")]),
+        ("/ends/says/", [(500, "SystemExit")]),
+        ("/ends/timed-out/", [(500, "Timeout")]),
+        ("/reports-and-ends/", [(None, "SystemExit")]),
+        ("/logs-and-ends/", [(500, "SystemExit")]),
+        ("/ends-and-logs/", [(500, "SystemExit")]),
+        *((f"/ends/{how}/", []) for how in ("exits", "leaves", "interrupted", "closed", "cancelled")),
+    ],
+)
+def test_what_ends_a_worker_in_a_request_is_an_event_unless_it_is_no_failure(logs_on, captured, path, expected):
+    from around_urls import Timeout
+
+    with pytest.raises((SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError, Timeout)):
+        get(path)
+    assert [(event.status, event.surfaced.type) for event in captured()] == expected
+
+
+@pytest.mark.parametrize(("how", "expected"), [("fails", ["SystemExit"]), ("exits", []), ("cancelled", [])])
+@pytest.mark.parametrize("view", ["ends", "async-ends"])
+def test_under_asgi_what_ends_a_worker_is_an_event_and_a_cancellation_none(captured, view, how, expected):
+    with pytest.raises((SystemExit, asyncio.CancelledError)):
+        get(f"/{view}/{how}/", as_async=True)
+    assert [event.surfaced.type for event in captured()] == expected
 
 
 def test_a_record_of_a_logger_that_does_not_propagate_is_seen(logs_on, captured, monkeypatch):
