@@ -15,6 +15,7 @@ import logging
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from weakref import WeakSet
 
 from capture import breadcrumbs, pipeline
 from capture.builder import Failure
@@ -40,6 +41,8 @@ _installed = False
 _crumbs = 0  # how many breadcrumbs are kept
 _capture_from = _OFF  # the level from which records are events
 _capture_asyncio = False
+# Beside the records and not in them: what a site's formatter finds in a record, it writes out.
+_taken: WeakSet[logging.LogRecord] = WeakSet()
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,8 @@ def take(record: logging.LogRecord) -> None:
     """Capture a record, or hold it where the response of a request is still to come."""
     if record.threadName == "capture-recorder":
         return  # what our own thread has to say about the database is no error of the site
+    if _was_taken(record):
+        return
     error = record.exc_info[1] if type(record.exc_info) is tuple else None
     found = Held(error, record.name, record.levelno, record.msg, breadcrumbs.bounded(record.args))
     noted = current.get()
@@ -154,6 +159,15 @@ def take(record: logging.LogRecord) -> None:
             return
         noted.tell(error) if noted is not None else mark(error)
     pipeline.capture(found.failure(noted))
+
+
+def _was_taken(record: logging.LogRecord) -> bool:
+    """Return whether this very record was taken before, and remember it: it comes to each handler on its way up."""
+    with contextlib.suppress(TypeError):  # a site's own class of records may have no room for weak references
+        if record in _taken:
+            return True
+        _taken.add(record)
+    return False
 
 
 def _hold(noted: Scope, found: Held) -> None:

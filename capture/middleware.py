@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from asyncio import CancelledError
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from io import BufferedRandom, BufferedReader, BytesIO, FileIO
 from typing import Any
@@ -25,6 +26,10 @@ GetResponse = Callable[[HttpRequest], Any]
 # connection breaks. (One that is refused the site itself made, and so it is where a client library has its own class.)
 GONE_CLIENTS = (UnreadablePostError, RequestAborted)
 BROKEN_CONNECTIONS = (BrokenPipeError, ConnectionResetError, ConnectionAbortedError, *GONE_CLIENTS)
+# Who raises these wants no answer any more.
+NO_FAILURES = (GeneratorExit, KeyboardInterrupt, CancelledError)
+_code_of: Any = SystemExit.__dict__["code"].__get__  # whatever property a class puts in front of it
+MAX_BEHIND = 10  # exceptions that one was raised from; of two that name each other there is no end
 # Files that do not fail while they are read.
 PLAIN_FILES = (BufferedReader, BufferedRandom, BytesIO, FileIO)
 
@@ -56,6 +61,9 @@ class CaptureMiddleware:
         except Exception as error:
             raised(noted, error)
             raise
+        except BaseException as error:
+            ended(noted, error)
+            raise
         else:
             return response  # type: ignore[no-any-return]
         finally:
@@ -72,6 +80,9 @@ class CaptureMiddleware:
             look(noted, response)
         except Exception as error:
             raised(noted, error)
+            raise
+        except SystemExit as error:  # what else there is here is how a server cancels
+            ended(noted, error)
             raise
         else:
             return response  # type: ignore[no-any-return]
@@ -154,6 +165,31 @@ def raised(noted: Scope, error: Exception) -> None:
     noted.held, noted.held_more = None, 0
     if not noted.was_told(error) and noted.event_id is None:
         noted.event_id = capture(Failure(error=error, request=noted.request, status=500, noted=noted)) or ""
+
+
+def ended(noted: Scope, error: BaseException) -> None:
+    """Capture what ends a worker in the middle of a request, as a server's timeout does. Never raises.
+
+    No middleware can answer it, and so the server does, with a 500 or not at all. What was logged before is told as
+    well, unless this was raised while that was handled: nothing else says that it is the reason.
+    """
+    if issubclass(type(error), NO_FAILURES) or _is_success(error):
+        return
+    if not noted.was_told(error) and noted.event_id is None:
+        noted.event_id = capture(Failure(error=error, request=noted.request, status=500, noted=noted)) or ""
+    with contextlib.suppress(Exception):
+        behind: BaseException | None = error
+        for _ in range(MAX_BEHIND):
+            noted.tell(behind)
+            behind = behind and (behind.__cause__ or behind.__context__)
+
+
+def _is_success(error: BaseException) -> bool:
+    """Return whether this is how a process ends that has done its work."""
+    if not issubclass(type(error), SystemExit):
+        return False
+    code = _code_of(error)
+    return code is None or (type(code) is int and code == 0)
 
 
 def _watch(noted: Scope, response: StreamingHttpResponse) -> None:

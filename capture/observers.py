@@ -50,10 +50,12 @@ class NotingHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Note what the record says about its request."""
         request = getattr(record, "request", None)
+        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+        if request is None:
+            self._unread(record, error)
         if request is None or not hasattr(request, "META"):
             return
         noted = scope.of_or_new(request)
-        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
         if noted.finished or not noted.entered:
             self._late(noted, request, record, error)
             return
@@ -70,3 +72,15 @@ class NotingHandler(logging.Handler):
 
             noted.error = None  # not kept: traceback and request would make a circle
             noted.event_id = capture(Failure(error=error, request=request, status=status)) or ""
+
+    def _unread(self, record: logging.LogRecord, error: BaseException | None) -> None:
+        """Capture what Django's ASGI handler refused since it could make no request of it, and no middleware sees."""
+        if record.name != "django.request" or getattr(record, "status_code", 0) != 400:
+            return
+        noted = scope.current.get()
+        is_in_request = noted is not None and noted.holds  # where others may log what they like
+        if isinstance(error, UnicodeDecodeError) and not is_in_request and not scope.is_marked(error):
+            from capture.pipeline import capture
+
+            scope.mark(error)
+            capture(Failure(error=error, status=400))

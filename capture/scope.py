@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 ATTRIBUTE = "_capture_scope"
 MAX_TOLD = 21
 _MARK = "_capture_told"
+_CLAIMED = "_capture_told_claimed"
 # An exception that a module keeps may be raised again and again, and is a new failure then.
 MARKED_SECONDS = 60.0
 
@@ -66,7 +67,15 @@ class Scope:
 
     def was_told(self, error: BaseException | None) -> bool:
         """Return whether an event of this very exception exists already."""
-        return any(told is error for told in self.told) or (not self.holds and error is not None and is_marked(error))
+        if error is None:
+            return False
+        if not self.holds:
+            return is_marked(error) or any(told is error for told in self.told)
+        if any(told is error for told in self.told):
+            return True
+        if is_claimed := claim_mark(error):
+            self.tell(error)
+        return is_claimed
 
     def tell(self, error: BaseException | None) -> None:
         """Remember that there is an event of this exception."""
@@ -120,6 +129,20 @@ def is_marked(error: BaseException) -> bool:
     """Return whether an event of this exception was captured just now, outside of a request."""
     told = _dict_of(error).get(_MARK)
     return isinstance(told, float) and time.monotonic() - told < MARKED_SECONDS
+
+
+def claim_mark(error: BaseException) -> bool:
+    """Return whether this exception was captured just now outside of a request, which no other request has claimed.
+
+    A thread or a task that a request waits for tells of an exception and hands it on: one failure. Only one request
+    may say so, as what a module keeps and raises in each of them is as many failures.
+    """
+    with contextlib.suppress(Exception):
+        kept = _dict_of(error)
+        if is_marked(error) and kept.get(_CLAIMED) != kept[_MARK]:
+            kept[_CLAIMED] = kept[_MARK]
+            return True
+    return False
 
 
 def begin(job: Job) -> Scope:

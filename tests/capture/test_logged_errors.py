@@ -93,6 +93,27 @@ def test_a_logged_message_is_known_by_its_format_and_its_logger(logs_on, capture
     assert len({first.fingerprint.key, another.fingerprint.key, elsewhere.fingerprint.key}) == 3
 
 
+@pytest.mark.parametrize("as_async", [False, True])
+@pytest.mark.parametrize("then", ["raises", "refuses", "reports", "logs"])
+@pytest.mark.parametrize("how", ["reports", "logs"])
+def test_what_a_thread_told_and_the_request_tells_again_is_one_event(logs_on, captured, how, then, as_async):
+    """The thread knows no request, and its event is on disk: the request's is the one that is left out."""
+    get(f"/pool/{how}/{then}/", as_async=as_async)
+    [event] = captured()
+    assert (event.status, event.surfaced.type, event.request) == (None, "KeyError", None)
+
+
+def test_what_was_told_outside_stands_for_one_request_only(captured):
+    """The site may keep an exception and raise it again: each request that it fails is a failure of its own."""
+    from around_urls import KEPT
+
+    scope.current.set(None)
+    assert capture.capture_exception(KEPT)
+    for _ in range(3):
+        assert get("/kept/").status_code == 500
+    assert [event.status for event in captured()] == [None, 500, 500]
+
+
 def test_an_event_of_a_logged_exception_has_what_was_logged(logs_on, captured):
     get("/logs/200/")
     [event] = captured()
@@ -116,7 +137,37 @@ def test_past_a_bound_the_logged_errors_of_one_request_are_counted_only(logs_on,
 def test_a_worker_that_is_told_to_end_in_mid_request_loses_nothing_that_was_logged(logs_on, captured):
     with pytest.raises(SystemExit):
         get("/exits/")
-    assert [event.surfaced.type for event in captured()] == ["KeyError"]
+    ended, logged = captured()
+    assert (ended.status, ended.surfaced.type, ended.request.path) == (500, "SystemExit", "/exits/")
+    assert (logged.status, logged.surfaced.type) == (None, "KeyError"), "which may be no reason for it"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/ends/fails/", [(500, "SystemExit")]),
+        ("/ends/says/", [(500, "SystemExit")]),
+        ("/ends/timed-out/", [(500, "Timeout")]),
+        ("/reports-and-ends/", [(None, "SystemExit")]),
+        ("/logs-and-ends/", [(500, "SystemExit")]),
+        ("/ends-and-logs/", [(500, "SystemExit")]),
+        *((f"/ends/{how}/", []) for how in ("exits", "leaves", "interrupted", "closed", "cancelled")),
+    ],
+)
+def test_what_ends_a_worker_in_a_request_is_an_event_unless_it_is_no_failure(logs_on, captured, path, expected):
+    from around_urls import Timeout
+
+    with pytest.raises((SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError, Timeout)):
+        get(path)
+    assert [(event.status, event.surfaced.type) for event in captured()] == expected
+
+
+@pytest.mark.parametrize(("how", "expected"), [("fails", ["SystemExit"]), ("exits", []), ("cancelled", [])])
+@pytest.mark.parametrize("view", ["ends", "async-ends"])
+def test_under_asgi_what_ends_a_worker_is_an_event_and_a_cancellation_none(captured, view, how, expected):
+    with pytest.raises((SystemExit, asyncio.CancelledError)):
+        get(f"/{view}/{how}/", as_async=True)
+    assert [event.surfaced.type for event in captured()] == expected
 
 
 def test_a_record_of_a_logger_that_does_not_propagate_is_seen(logs_on, captured, monkeypatch):
@@ -174,6 +225,22 @@ def test_handler_and_setting_together_make_one_event(with_handler, logs_on, capt
     with_handler.warning("a warning")
     with_handler.error("an error")
     assert [event.title for event in captured()] == ["a warning", "an error"]
+
+
+def test_a_record_that_passes_two_handlers_is_one_event(with_handler, captured):
+    """A handler of the root and one of the child: what propagates comes to both."""
+    root, again = logging.getLogger(), CaptureHandler()
+    root.addHandler(again)
+    try:
+        with_handler.error("no exception")
+        with_handler.error("no exception")
+        get("/says/200/")
+        logging.getLogger("clinic.prices").addHandler(again)
+        get("/says/200/")
+    finally:
+        root.removeHandler(again)
+        logging.getLogger("clinic.prices").removeHandler(again)
+    assert [event.title for event in captured()] == ["no exception"] * 2 + ["visit 17 of Flopsy is gone"] * 2
 
 
 def test_the_handler_in_the_setting_of_django(captured):

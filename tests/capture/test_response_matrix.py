@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import io
+import logging
 import warnings
 from collections.abc import Callable, Iterator
 from tempfile import NamedTemporaryFile
@@ -158,7 +159,7 @@ async def _output(communicator: Any) -> Any:
     return communicator.future.result()
 
 
-def asgi_server(path: str, method: str = "GET", **headers: str) -> int:
+def asgi_server(path: str, method: str = "GET", *, query: bytes | None = None, **headers: str) -> int:
     from asgiref.testing import ApplicationCommunicator
     from django.core.handlers.asgi import ASGIHandler
 
@@ -168,7 +169,7 @@ def asgi_server(path: str, method: str = "GET", **headers: str) -> int:
             "http_version": "1.1",
             "method": method,
             "path": path.partition("?")[0],
-            "query_string": path.partition("?")[2].encode(),
+            "query_string": path.partition("?")[2].encode() if query is None else query,
             "headers": [
                 (b"host", headers.pop("host", "testserver").encode()),
                 *((name.encode(), value.encode()) for name, value in headers.items()),
@@ -338,6 +339,27 @@ def test_a_host_that_is_not_allowed(serve, captured):
     [event] = captured()
     assert event.surfaced.type == "DisallowedHost"
     assert event.request.host.endswith("evil.example")
+
+
+def test_under_asgi_a_query_that_is_no_text_gives_one_event_without_a_request(captured):
+    """Django answers it before there is a request, and tells its log alone."""
+    assert [asgi_server("/", query=b"x=\xff") for _ in range(2)] == [400, 400]
+    events = captured()
+    assert [(event.status, event.surfaced.type, event.request) for event in events] == [
+        (400, "UnicodeDecodeError", None)
+    ] * 2
+    assert len({event.fingerprint.key for event in events}) == 1
+
+
+def test_what_a_site_says_in_the_log_of_requests_is_no_refusal(captured):
+    logger = logging.getLogger("django.request")
+    logger.warning("no exception", extra={"status_code": 400})
+    try:
+        raise KeyError("x")
+    except KeyError:
+        logger.exception("no status")
+        logger.exception("another exception", extra={"status_code": 400})
+    assert captured() == []
 
 
 def test_a_broken_body_gives_one_event(captured):

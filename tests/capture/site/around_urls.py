@@ -1,8 +1,10 @@
 """Views that log, tag, query and report: what happens around a response."""
 
+import asyncio
 import contextvars
 import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from django.http import Http404, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import path
@@ -129,6 +131,85 @@ def walks_in_a_thread(request):
     return HttpResponse(price_of("rabbit"))
 
 
+def logs_and_ends(request):
+    try:
+        price_of("rabbit")
+    except KeyError:
+        logger.exception("no price")
+        raise SystemExit(1)  # noqa: B904
+
+
+def ends_and_logs(request):
+    try:
+        raise SystemExit(1)
+    except SystemExit:
+        logger.exception("told to end")
+        raise
+
+
+class Timeout(BaseException):
+    """As gevent's is: no `Exception`, so that nobody handles it by accident."""
+
+
+ENDS = {
+    "fails": (SystemExit, 1),
+    "says": (SystemExit, "no price list"),
+    "exits": (SystemExit, 0),
+    "leaves": (SystemExit,),
+    "interrupted": (KeyboardInterrupt,),
+    "closed": (GeneratorExit,),
+    "cancelled": (asyncio.CancelledError,),
+    "timed-out": (Timeout, "5 seconds"),
+}
+
+
+def ends(request, how):
+    kind, *arguments = ENDS[how]
+    raise kind(*arguments)
+
+
+async def async_ends(request, how):
+    kind, *arguments = ENDS[how]
+    raise kind(*arguments)
+
+
+def reports_and_ends(request):
+    error = SystemExit(1)
+    capture.capture_exception(error)
+    raise error
+
+
+def tells(how):
+    """Fail, and tell of it here, where the request is not known."""
+    try:
+        price_of("rabbit")
+    except KeyError:
+        capture.capture_exception() if how == "reports" else logger.exception("no price")
+        raise
+
+
+def fails_in_a_pool(request, how, then):
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        asked_for = pool.submit(tells, how)
+    try:
+        return HttpResponse(asked_for.result())
+    except KeyError:
+        if then == "raises":
+            raise
+        if then == "reports":
+            capture.capture_exception()
+        else:
+            logger.exception("no price in a pool")
+    return HttpResponse("as told", status=503 if then == "refuses" else 200)
+
+
+KEPT = LookupError("kept by the module")
+
+
+def raises_what_is_kept(request):
+    raise KEPT
+
+
 def queries(request):
     from django.db import connection
 
@@ -152,8 +233,15 @@ urlpatterns = [
     path("says/<int:status>/", says_error),
     path("streams/", streams),
     path("exits/", ends_with_system_exit),
+    path("ends/<how>/", ends),
+    path("async-ends/<how>/", async_ends),
+    path("reports-and-ends/", reports_and_ends),
+    path("logs-and-ends/", logs_and_ends),
+    path("ends-and-logs/", ends_and_logs),
     path("walks/", walks),
     path("async-walks/", async_walks),
     path("thread/", walks_in_a_thread),
+    path("pool/<how>/<then>/", fails_in_a_pool),
+    path("kept/", raises_what_is_kept),
     path("queries/", queries),
 ]
