@@ -28,6 +28,7 @@ GONE_CLIENTS = (UnreadablePostError, RequestAborted)
 BROKEN_CONNECTIONS = (BrokenPipeError, ConnectionResetError, ConnectionAbortedError, *GONE_CLIENTS)
 # Who raises these wants no answer any more.
 NO_FAILURES = (GeneratorExit, KeyboardInterrupt, CancelledError)
+KILLED = "GreenletExit"  # how gevent cancels; known by its name, since it may not be there
 _code_of: Any = SystemExit.__dict__["code"].__get__  # whatever property a class puts in front of it
 MAX_BEHIND = 10  # exceptions that one was raised from; of two that name each other there is no end
 # Files that do not fail while they are read.
@@ -173,7 +174,7 @@ def ended(noted: Scope, error: BaseException) -> None:
     No middleware can answer it, and so the server does, with a 500 or not at all. What was logged before is told as
     well, unless this was raised while that was handled: nothing else says that it is the reason.
     """
-    if issubclass(type(error), NO_FAILURES) or _is_success(error):
+    if issubclass(type(error), NO_FAILURES) or type(error).__name__ == KILLED or _is_success(error):
         return
     if not noted.was_told(error) and noted.event_id is None:
         noted.event_id = capture(Failure(error=error, request=noted.request, status=500, noted=noted)) or ""

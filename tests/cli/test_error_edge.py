@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import sqlite3
 import subprocess
@@ -18,6 +20,8 @@ from workbench import errors
 from workbench.cli import edge
 from workbench.cli.edge import run
 from workbench.errors import Exit
+
+FULL = Path("/dev/full")
 
 
 @pytest.fixture
@@ -147,6 +151,77 @@ def test_a_reader_that_leaves_ends_it_quietly(program, happened, repo):
     reader.stdin.close()
     reader.wait(10)
     assert (ran.returncode, ran.stderr) == (Exit.INTERRUPTED, "")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize(
+    ("command", "unbuffered"),
+    [
+        ("bugs list", ""),
+        ("bugs list --json", ""),
+        ("bugs list --json", "1"),
+        ("bugs show B-001", ""),
+        ("bugs list", "1"),
+        ("--help", ""),
+        ("--version", ""),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_told_once(repo, happened, clean_environment, command, unbuffered):
+    from capture.testing import make_event
+
+    happened(*(make_event(key=f"{number:016x}", title="KeyError " * 30) for number in range(50)))
+    with FULL.open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "workbench", *command.split()],
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+            cwd=repo,
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    first, *cure = ran.stderr.splitlines()
+    assert ran.returncode == Exit.CONFIGURATION
+    assert first == "workbench: The output could not be written: No space left on device."
+    assert cure == ["  Make room where it goes to, or send it elsewhere, and run the command again."]
+    assert not (clean_environment / ".local/state/bug-workbench/crash.log").exists()
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="only Linux has a device that is always full")
+def test_an_error_after_an_output_that_cannot_be_written_is_told_as_well():
+    script = """
+import sys
+from workbench.cli import edge
+from workbench.errors import NotFound
+
+def dispatch(arguments):
+    print("so far")
+    raise NotFound("There is no bug B-099.")
+
+edge._dispatch = dispatch
+sys.exit(edge.run(["x"]))
+"""
+    with FULL.open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-c", script],
+            env=os.environ | {"PYTHONUNBUFFERED": ""},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    assert ran.returncode == Exit.CONFIGURATION
+    assert ran.stderr.startswith("workbench: There is no bug B-099.\nworkbench: The output could not be written: ")
+    assert "Exception ignored" not in ran.stderr
+
+
+def test_a_file_that_is_full_is_no_mistake_of_ours(raising, workbench, clean_environment):
+    raising(OSError(errno.ENOSPC, "No space left on device"))
+    ran = workbench("x")
+    assert ran.code == Exit.CONFIGURATION
+    assert ran.err.startswith("workbench: The output, or a file, could not be written: No space left on device.\n")
+    assert not (clean_environment / ".local/state/bug-workbench/crash.log").exists()
 
 
 @pytest.fixture

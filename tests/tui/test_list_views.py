@@ -322,10 +322,37 @@ async def test_what_changes_below_a_page_is_not_drawn_and_below_a_dialog_it_is(
 
 def test_a_narrow_line_of_tabs_says_how_many_where_there_are_any() -> None:
     words = ["1 All open", "2 New", "3 Muted", "4 All"]
-    assert _told(words, ["12", "0", "3", "999+"], 80) == ["12", "0", "3", "999+"]
-    assert _told(words, ["12", "0", "3", "999+"], 39) == ["12", "", "3", ""]
-    assert _told(words, ["12", "0", "3", "999+"], 20) == ["", "", "", ""]
-    assert _told(words, [], 80) == ["", "", "", ""]
+    counts = ["12", "0", "3", "999+"]
+    assert _told(words, counts, 0, 80) == ["12", "0", "3", "999+"]
+    assert _told(words, counts, 0, 39) == ["12", "", "3", ""]
+    assert _told(words, counts, 0, 20) == ["", "", "", ""]
+    assert _told(words, [], 0, 80) == ["", "", "", ""]
+
+
+def test_the_tab_that_is_shown_says_how_many_before_the_others() -> None:
+    words = ["1 All open", "2 New", "3 Muted", "4 All"]  # 33 cells
+    counts = ["12", "0", "3", "999+"]
+    assert _told(words, counts, 3, 38) == ["", "", "", "999+"]
+    assert _told(words, counts, 3, 41) == ["12", "", "", "999+"]
+    assert _told(words, counts, 1, 38) == ["12", "0", "", ""]
+    assert _told(words, counts, -1, 38) == ["12", "", "3", ""]
+    assert _told(words, counts, 3, 37) == ["12", "", "", ""]
+
+
+async def test_tabs_that_all_fit_are_all_there_and_else_the_arrows_are_as_well(seeded: Engine, visit: Any) -> None:
+    names = ["Open", "Review", "Muted", "All"]
+    whole = "1 Open  2 Review  3 Muted  4 All"
+    async with visit() as opened:
+        tabs = opened.screen.query_one(Tabs)
+        for width in range(13, len(whole) + 3):
+            for shown, name in enumerate(names):
+                tabs.offer(names, shown, width)
+                text = tabs.lines[0].text.rstrip()
+                assert len(text) <= width
+                assert name in text
+                assert text.startswith(("1 Open", "‹ "))
+                assert text.endswith(("4 All", "›"))
+                assert (text == whole) is (width >= len(whole))
 
 
 async def test_any_size_has_its_columns(seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Engine
 from textual.color import Color
 from textual.theme import BUILTIN_THEMES
 
+from workbench.fixing import Terms
 from workbench.tui.app import WorkbenchApp
 from workbench.tui.inks import styles
 
@@ -81,3 +82,49 @@ async def test_in_the_terminal_s_own_colours_what_is_muted_is_dim_and_labels_can
     assert label.bgcolor is not None
     assert label.color.number == 0  # black
     assert label.bgcolor.number not in (None, 0)
+
+
+@pytest.mark.parametrize("name", ["ansi-dark", "ansi-light"])
+@pytest.mark.parametrize("keys", [("T",), ("question_mark",), ("j", "m"), ("C",), ("j", "n"), ("j", "f")])
+async def test_in_the_terminal_s_own_colours_a_box_leaves_what_is_behind_it_in_sight(
+    seeded: Engine, make_app: Make, settle: Any, text_of: Any, name: str, keys: tuple[str, ...]
+) -> None:
+    app = make_app()
+    app.theme = name
+    app.desk.sessions.terms = lambda _number: Terms(rehearse="happy")  # type: ignore[method-assign]
+    async with app.run_test(size=(120, 44)) as pilot:
+        await settle(pilot)
+        for key in keys[:-1]:
+            await pilot.press(key)
+        await settle(pilot)
+        before = text_of(app.screen).splitlines()
+        await pilot.press(keys[-1])
+        await settle(pilot)
+        assert app.screen.is_modal
+        app.theme = name  # the list of themes puts on what its cursor is on
+        await settle(pilot)
+        shown = text_of(app.screen).splitlines()
+        sheet = app.screen.query_one(".sheet").region
+        for row, line in enumerate(before):
+            if row not in range(sheet.y, sheet.bottom):
+                assert shown[row] == line
+            else:
+                assert shown[row].ljust(120)[: sheet.x] == line.ljust(120)[: sheet.x]
+        inside = [shown[row].ljust(120)[sheet.x : sheet.right] for row in range(sheet.y, sheet.bottom)]
+        assert all(line[0] + line[-1] in ("╭╮", "││", "╰╯") for line in inside), "the box covers what is behind it"
+        assert not any(
+            line.strip(" │") and line.strip(" │") in before[row + sheet.y] for row, line in enumerate(inside)
+        )
+
+
+async def test_so_does_a_box_that_is_open_while_they_are_put_on(
+    seeded: Engine, make_app: Make, settle: Any, text_of: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 44)) as pilot:
+        await settle(pilot)
+        for key in ("T", "j", "j"):
+            await pilot.press(key)
+            await settle(pilot)
+        assert app.theme.startswith("ansi")
+        assert "Bug workbench" in text_of(app.screen)

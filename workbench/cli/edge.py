@@ -19,6 +19,13 @@ CRASH_LOG_BYTES = 1_000_000
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code. Never raises, but for what ends a completion script."""
+    code = _ran(arguments)
+    # Whatever it ended with: what Python itself cannot write at its exit, it reports in its own words.
+    lost = _unwritten()
+    return code if lost is None else _output_lost(lost)
+
+
+def _ran(arguments: Sequence[str]) -> int:
     try:
         code = _dispatch(arguments)
         sys.stdout.flush()
@@ -81,6 +88,8 @@ def _number(code: object) -> int:
 def _explain(error: Exception) -> int:
     if isinstance(error, WorkbenchError):
         return _say(str(error), error.cure, error.exit_code)
+    if isinstance(error, OSError) and (lost := _unwritten()) is not None:
+        return _output_lost(lost)
     from workbench.cli.translation import expected, help_asked_for
 
     if help_asked_for(error):
@@ -119,8 +128,31 @@ def _say(message: str, cure: str, code: Exit) -> int:
 
 
 def _reader_left() -> int:
-    """Answer a reader that closed the pipe: quietly, and without a complaint of Python at its own exit."""
+    """Answer a reader that closed the pipe: quietly."""
+    _write_nowhere()
+    return Exit.INTERRUPTED
+
+
+def _unwritten() -> OSError | None:
+    """Return why what was said on stdout could not be written, None where it was: a buffer keeps what it cannot."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        return error
+    return None
+
+
+def _output_lost(error: OSError) -> int:
+    """Answer an output that took no more; it is a file that cannot be used, as one that is named."""
+    if isinstance(error, BrokenPipeError):
+        return _reader_left()
+    _write_nowhere()
+    cure = "Make room where it goes to, or send it elsewhere, and run the command again."
+    return _say(f"The output could not be written: {error.strerror}.", cure, Exit.CONFIGURATION)
+
+
+def _write_nowhere() -> None:
+    """Let what is left of the output go, so that Python does not complain of it at its own exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
-    return Exit.INTERRUPTED

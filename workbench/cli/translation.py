@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import sys
+import traceback
 
 from workbench.errors import ConfigurationError, DatabaseError, Refused, UsageError, WorkbenchError
 
 OURS = ("capture", "workbench")
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def expected(error: BaseException) -> WorkbenchError | None:
@@ -78,4 +81,16 @@ def _system(error: BaseException) -> WorkbenchError | None:
         return ConfigurationError(
             f"{error.filename}: {error.strerror}.", cure="Check that the path exists and that you may use it."
         )
+    if isinstance(error, OSError) and error.errno in FULL:
+        return ConfigurationError(
+            f"{_full(error)} could not be written: {error.strerror}.",
+            cure="Make room where it goes to, or send it elsewhere, and run the command again.",
+        )
     return None
+
+
+def _full(error: OSError) -> str:
+    """Return what it is that took no more. An open file does not say its name, and so neither does the error."""
+    frames = (frame for frame, _line in traceback.walk_tb(error.__traceback__))
+    is_ours = any(frame.f_globals.get("__name__") == "workbench.cli.output" for frame in frames)
+    return "The output" if is_ours else "The output, or a file,"

@@ -236,12 +236,14 @@ class BugsScreen(CountedViews):
         self.app.push_screen(BugScreen(self.bug.number))
 
     def do_clear(self) -> None:
-        """Let go of the marks; without any, or while one is typed, take the filter off."""
-        if self.bugs.marked and not self.box.has_focus:
+        """Let go of the marks; without any take the filter off, and while one is typed leave that change."""
+        if self.box.has_focus:
+            self.take_back()
+        elif self.bugs.marked:
             self.acted()
-            return
-        self.drop_filter()
-        self.reload()
+        else:
+            self.drop_filter()
+            self.reload()
 
     def do_mark(self) -> None:
         """Mark the selected bug, or let go of it, and go on to the next."""

@@ -20,11 +20,11 @@ DEBOUNCE_SECONDS = 0.04
 
 
 class ListFilter(BugActs):
-    """`_filter` is what the list is narrowed to, on top of its view."""
+    """`_filter` is what the list is narrowed to, on top of its view; `_before`, what it was before one typed."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._filter = ""
+        self._filter = self._before = ""
         self._wrong: FilterError | None = None  # in the filter as it is typed
         self._soon: Timer | None = None
 
@@ -54,6 +54,7 @@ class ListFilter(BugActs):
     def do_filter(self) -> None:
         """Let a filter be typed."""
         box = self.box
+        self._before = self._filter
         box.history = self.filters_before()
         box.reset()
         box.add_class("-shown")
@@ -114,7 +115,8 @@ class ListFilter(BugActs):
         self.leave_box()
 
     def leave_box(self) -> None:
-        """Go back to the list."""
+        """Go back to the list; its filter is what a change of it goes back to, also one that begins with a click."""
+        self._before = self._filter
         self.set_focus(self.query_one("#main"))
         self.box.propose()
 
@@ -127,10 +129,19 @@ class ListFilter(BugActs):
         self._no_longer()
         with self.box.prevent(Input.Changed):
             self.box.value = text
+        self.box.cursor_position = len(text)
         self._filter, self._wrong = text, None
         self.box.add_class("-shown")
         self.leave_box()
         self.reload()
+
+    def take_back(self) -> None:
+        """Leave the box, and the list as it was before one typed."""
+        if self._before:
+            self.narrow(self._before)
+        else:
+            self.drop_filter()
+            self.reload()
 
     def drop_filter(self) -> None:
         """Take the filter off, without reading."""
