@@ -280,3 +280,12 @@ def test_sigterm_ends_a_worker_with_0(working):
 def test_completion_is_offered(program):
     ran = program(environ={"_WORKBENCH_COMPLETE": "complete_bash", "COMP_WORDS": "workbench bu", "COMP_CWORD": "1"})
     assert ran.stdout.split() == ["bugs"]
+
+
+@pytest.mark.parametrize("closed", ["1", "2"])
+def test_a_command_whose_output_was_closed_does_what_it_is_to_do(closed):
+    command = f'exec "$0" -m workbench bugs list --help {closed}>&-'
+    ended = subprocess.run(
+        ["sh", "-c", command, sys.executable], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")

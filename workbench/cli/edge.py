@@ -19,6 +19,9 @@ CRASH_LOG_BYTES = 1_000_000
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code. Never raises, but for what ends a completion script."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started us
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 (until the end of the process)
     code = _ran(arguments)
     # Whatever it ended with: what Python itself cannot write at its exit, it reports in its own words.
     lost = _unwritten()
