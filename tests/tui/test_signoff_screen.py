@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, select
+from textual.events import Key
 from tui.seeded_store import FINISHED
 
 from capture.store.tables import Bug, EvidenceRow, FixSession, SignOff
@@ -99,13 +100,27 @@ async def test_y_records_it_with_the_note_and_shows_what_follows(
     assert state(seeded) == "closed"
 
 
+async def test_a_sign_off_whose_page_is_left_at_once_is_recorded_once_told_and_can_be_undone(
+    seeded: Engine, settle: Any, eventually: Any, deciding: Any
+) -> None:
+    async with deciding() as shown:
+        for key in ("y", "y", "escape"):
+            shown.app.post_message(Key(key, key if len(key) == 1 else None))
+        await eventually(lambda: isinstance(shown.app.screen, BugsScreen))
+        await eventually(lambda: len(shown.app.undoable) == 1)
+        assert "Signed off B-003." in [each.message.splitlines()[0] for each in shown.app._notifications]
+        assert len(decisions(seeded)) == 1
+        await shown.press("u")
+        assert state(seeded) == "review"
+
+
 async def test_what_the_rules_refuse_is_told_with_its_cure(seeded: Engine, deciding: Any) -> None:
     with Session(seeded) as session:
         session.exec(select(EvidenceRow)).one().verdict = "partial"
         session.commit()
     async with deciding(size=(100, 30)) as shown:
         await shown.press("y")
-        assert "✗ The evidence says “partial”, so signing it needs a reason." in shown.text
+        assert "✗ sign-off of B-003: The evidence says “partial”, so signing it needs a reason." in shown.text
         assert "Give a note that says why you sign it." in shown.text
     assert decisions(seeded) == []
 

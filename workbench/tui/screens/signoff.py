@@ -21,6 +21,7 @@ from workbench.tui.screens.acts import BugActs
 from workbench.tui.screens.prompts import YesNo
 from workbench.tui.screens.sections import Sections
 from workbench.tui.words import plural
+from workbench.tui.writing import Act
 
 if TYPE_CHECKING:
     from workbench.bugs.acts import Done
@@ -44,6 +45,7 @@ class SignOffScreen(BugActs, Sections):
         self._page: BugPage | None = None
         self._proposal: Proposal | None = None
         self._signed: SignOffRow | None = None
+        self._is_signing = False
         self._leftover: Leftover | None = None
         self._note = ""
         self._follows = ""
@@ -137,18 +139,27 @@ class SignOffScreen(BugActs, Sections):
     # --- acts --------------------------------------------------------------------------------------------------
 
     def do_sign(self) -> None:
-        """Record the sign-off."""
-        if self._proposal is None:
+        """Record the sign-off, once."""
+        if self._proposal is None or self._is_signing:
             return
         proposal, note, desk = self._proposal, self._note, self.workbench.desk
+        self._is_signing = True
 
         def signed(found: tuple[SignOffRow, tuple[int, ...]]) -> None:
             self._signed, acts = found
+            self._is_signing = False
             self.workbench.undoable.append(acts)
-            self.document.move_to(0)
-            self.reload()
+            if self in self.app.screen_stack:
+                self.document.move_to(0)
+            else:
+                self.app.notify(f"Signed off {proposal.row.label}.\n{self.key('undo')} undoes it.", markup=False)
 
-        self.load(lambda: (desk.verify(proposal, note), desk.last_act()), signed)
+        def failed(_error: BaseException) -> str:
+            self._is_signing = False
+            return ""
+
+        named = f"sign-off of {proposal.row.label}"
+        self.workbench.writing.begin(Act(named, lambda: (desk.verify(proposal, note), desk.last_act()), signed, failed))
 
     def do_undo(self) -> None:
         """Take the decision that was made here back, and say what of it stays."""
