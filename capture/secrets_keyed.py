@@ -21,7 +21,7 @@ _MARKS = re.compile(rf"{_QUOTED}|[\[({{\])}}]")
 # {'name': 'password', 'value': 'x'}
 _NAMED = re.compile(
     rf"([\"'](?:name|key|field)[\"']\s{{0,3}}:\s{{0,3}}[\"']([A-Za-z_][\w.-]{{0,60}})[\"']\s{{0,3}},\s{{0,3}}"
-    rf"[\"']value[\"']\s{{0,3}}:\s{{0,3}})({_QUOTED}|[^\s,}}\]]+)"
+    rf"[\"']value[\"']\s{{0,3}}:\s{{0,3}})({_QUOTED}|[\[({{][^\])}}]{{0,500}}[\])}}]|[^\s,}}\]]+)"
 )
 # What source has beside a key as well: the type that its value is said to have, and a key that is a text of its own.
 _ANNOTATION = re.compile(
@@ -78,7 +78,8 @@ def _redact_values(text: str, values: re.Pattern[str], *, is_source: bool = Fals
             start = annotation.end()
         if text[start : start + 1] in _OPENING:
             end = _end_of_brackets(text, start)
-            redacted = _redact_literals(text[start:end]) if is_source else _redacted_brackets(text[start:end])
+            whole = text[start:end]
+            redacted = _redact_literals(whole) if is_source else REDACTED if len(whole) > 2 else whole
         elif quote := _ESCAPED_QUOTE.match(text, start):
             start, end = quote.end(), _end_of_escaped(text, quote)
             redacted = REDACTED if end > start else ""
@@ -99,10 +100,6 @@ def _end_of_brackets(text: str, start: int) -> int:
         if not depth:
             return mark.end()
     return len(text)
-
-
-def _redacted_brackets(whole: str) -> str:
-    return whole if len(whole) <= 2 or whole.startswith(REDACTED[:-1]) else REDACTED
 
 
 def _redact_literals(code: str) -> str:

@@ -104,6 +104,8 @@ def test_a_secret_is_known_by_its_shape(secret, around):
         "password=['hunter2",
         "{'name': 'password', 'value': 'hunter2'}",
         '{"key": "api_key", "value": "hunter2"}',
+        "{'name': 'password', 'value': ['x', 'hunter2']}",
+        "password=[redacted, hunter2]",
         'password="""hunter2\nhunter2"""',
         "duplicate key value\nDETAIL:  Key (token)=(hunter2) already exists.",
         "DETAIL:  Key (user_id, token)=(7, hunter2) already exists.",
@@ -225,7 +227,8 @@ def test_long_keys_are_judged_and_not_remembered():
 
 HOSTILE = [
     "eyJ", "eyJaaaaaaaa.", "1 ", "a=", "pass.a.-", 'token=\\"', "<token>", "token=[", "token=('", 'token="""',
-    "'name':'token','value':'", "Key (token)=(", "Failing row contains (", "Duplicate entry '",
+    "'name':'token','value':'", "'name':'token','value':[", "Key (token)=(", "Failing row contains (",
+    "Duplicate entry '",
 ]  # fmt: skip
 
 
