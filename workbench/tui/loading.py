@@ -102,7 +102,7 @@ class LoadingScreen(Screen[None]):
             self.say("")
         screen = self.app.screen
         if event.worker.group == ACT:
-            self.workbench.changes += 1  # as good as certain, and shown before the store is looked at again
+            self.workbench.changes += 1  # for all that is known, and shown before the store is looked at again
         if event.state is WorkerState.SUCCESS:
             awaited.then(event.worker.result)
         elif event.state is WorkerState.ERROR and event.worker.error is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from capture.store.labels import label
 from workbench.tui.lines import Ink
 
 STATES: dict[str, tuple[str, Ink]] = {
@@ -92,6 +93,12 @@ def short_count(count: int) -> str:
         if scaled < 999.5:
             return f"{scaled:.1f}{unit}" if scaled < 9.95 else f"{scaled:.0f}{unit}"
     return "lots"
+
+
+def bugs_named(numbers: Sequence[int]) -> str:
+    """Return bugs as a message names them, the first five of many: B-001, B-002."""
+    labels = [label(number) for number in numbers]
+    return ", ".join(labels[:5]) + (f" and {len(labels) - 5} more" if len(labels) > 5 else "")
 
 
 def plural(count: int, one: str, many: str = "") -> str:

@@ -112,6 +112,7 @@ class Writing:
             self._lost.append((act.named, error, act.text))
         if self._app.place is not None:
             self._app.place.say(f"✗ {act.named}: {message}", "bad", cure=cure, stays=True)
+            self._app.place.offer_keys()  # what was refused to be undone is not offered again
 
     # --- texts that could not be kept ----------------------------------------------------------------------------
 
@@ -163,9 +164,3 @@ def not_kept(lost: Sequence[Lost], unwritten: Sequence[Act]) -> DatabaseError:
     texts = [f"The text of the {named}: {plain(' '.join(text.split()), TEXT_SHOWN)}" for named, text in written if text]
     cure = "Do it again once the database answers; `workbench db check` says more."
     return DatabaseError(" ".join(said), cure=" ".join([cure, *texts]))
-
-
-def label(numbers: Sequence[int] | int) -> str:
-    """Name bugs in a message, the first of many."""
-    labels = [f"B-{number:03d}" for number in ([numbers] if isinstance(numbers, int) else numbers)]
-    return ", ".join(labels[:5]) + (f" and {len(labels) - 5} more" if len(labels) > 5 else "")

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.text import plain
-from workbench.tui.failures import told
 from workbench.tui.place import PlaceScreen
-from workbench.tui.writing import Act, label
+from workbench.tui.words import bugs_named
+from workbench.tui.writing import Act
 
 if TYPE_CHECKING:
     from workbench.bugs.acts import Done
@@ -31,7 +31,8 @@ class Acting(PlaceScreen):
 
     def _act(self, kind: str, numbers: Sequence[int] | int, *given: Any, **words: Any) -> Act:
         desk = self.workbench.desk
-        named = f"{kind.replace('_', ' ')} of {label(numbers)}"
+        bugs = bugs_named([numbers] if isinstance(numbers, int) else numbers)
+        named = f"{kind.replace('_', ' ')} of {bugs}"
         return Act(named, lambda: desk.act(kind, numbers, *given, **words), self._done)
 
     def _done(self, done: Done) -> None:
@@ -67,11 +68,15 @@ class Acting(PlaceScreen):
         self.workbench.writing.begin(self._act("delete", number, typed=typed)._replace(then=gone))
 
     def do_undo(self) -> None:
-        """Take back the last act of this session; which one that is turns out when those before it are written."""
+        """Take back the last act of this session."""
+        self.undo(self._done)
+
+    def undo(self, then: Callable[[Done], None]) -> None:
+        """Take the last act back, then do `then`; which one it is turns out when those before it are written."""
         undoable, desk = self.workbench.undoable, self.workbench.desk
         chosen: list[tuple[int, ...]] = []
 
-        def undo() -> Done:
+        def take_back() -> Done:
             from workbench.errors import Refused
 
             if not undoable:
@@ -82,14 +87,14 @@ class Acting(PlaceScreen):
         def undone(done: Done) -> None:
             undoable.remove(chosen[0])
             self.app.clear_notifications()  # one of them still says that the key undoes it
-            self._done(done)
+            then(done)
 
         def failed(error: BaseException) -> str:
             if chosen:
                 self._forget_refused(chosen[0], error)
             return ""
 
-        self.workbench.writing.begin(Act("undo", undo, undone, failed))
+        self.workbench.writing.begin(Act("undo", take_back, undone, failed))
 
     def _forget_refused(self, acts: tuple[int, ...], error: BaseException) -> None:
         # What was changed since will not be undone by trying again; the act before it may be.
@@ -97,11 +102,6 @@ class Acting(PlaceScreen):
 
         if isinstance(error, Refused):
             self.workbench.undoable.remove(acts)
-
-    def _not_undone(self, error: BaseException) -> None:
-        self._forget_refused(self.workbench.undoable[-1], error)
-        message, cure = told(error)
-        self.say(f"✗ {message}", "bad", cure=cure, stays=True)
 
     def ask(self, screen: Any, then: Callable[[Any], None]) -> None:
         """Show a question; `then` gets the answer, unless it was left."""

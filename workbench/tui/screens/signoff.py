@@ -74,7 +74,7 @@ class SignOffScreen(BugActs, Sections):
             has_evidence=True,
             decided=self._signed is not None,
             proposed=self._proposal is not None,
-            can_undo=bool(self.workbench.undoable),
+            can_undo=self.workbench.writing.can_undo,
             has_worktree=self._leftover is not None,
             searched=self.is_searched,
         )
@@ -163,20 +163,16 @@ class SignOffScreen(BugActs, Sections):
 
     def do_undo(self) -> None:
         """Take the decision that was made here back, and say what of it stays."""
-        acts = self.workbench.undoable[-1]
 
         def undone(done: Done) -> None:
-            self.workbench.undoable.remove(acts)
             self._signed = self._proposal = self._leftover = None
-            self.document.move_to(0)
-            self.say(done.text, "warn", stays=True)
-            self.reload()
+            if self in self.app.screen_stack:
+                self.document.move_to(0)
+                self.say(done.text, "warn", stays=True)
+            else:
+                self._done(done)
 
-        def stands(error: BaseException) -> None:
-            self._not_undone(error)
-            self.offer_keys()
-
-        self.load(lambda: self.workbench.desk.undo(acts), undone, failed=stands)
+        self.undo(undone)
 
     def do_worktree(self) -> None:
         """Ask whether the worktree may go, and with it what is not in the fix."""

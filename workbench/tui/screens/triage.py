@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from workbench.tui.screens.acting import Acting
 from workbench.tui.screens.prompts import Choice, Menu, Text, Words, YesNo
+from workbench.tui.words import bugs_named
 
 if TYPE_CHECKING:
     from workbench.bugs.rows import BugPage, BugRow
@@ -45,8 +46,7 @@ class Triage(Acting):
 
     @property
     def _named(self) -> str:
-        labels = [bug.label for bug in self.bugs_at_hand]
-        return ", ".join(labels[:5]) + (f" and {len(labels) - 5} more" if len(labels) > 5 else "")
+        return bugs_named(self._numbers)
 
     # --- the acts ----------------------------------------------------------------------------------------------
 
