@@ -151,13 +151,13 @@ def test_a_worker_that_is_told_to_end_in_mid_request_loses_nothing_that_was_logg
         ("/reports-and-ends/", [(None, "SystemExit")]),
         ("/logs-and-ends/", [(500, "SystemExit")]),
         ("/ends-and-logs/", [(500, "SystemExit")]),
-        *((f"/ends/{how}/", []) for how in ("exits", "leaves", "interrupted", "closed", "cancelled")),
+        *((f"/ends/{how}/", []) for how in ("exits", "leaves", "interrupted", "closed", "cancelled", "killed")),
     ],
 )
 def test_what_ends_a_worker_in_a_request_is_an_event_unless_it_is_no_failure(logs_on, captured, path, expected):
-    from around_urls import Timeout
+    from around_urls import GreenletExit, Timeout
 
-    with pytest.raises((SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError, Timeout)):
+    with pytest.raises((SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError, Timeout, GreenletExit)):
         get(path)
     assert [(event.status, event.surfaced.type) for event in captured()] == expected
 

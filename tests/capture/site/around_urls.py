@@ -151,6 +151,10 @@ class Timeout(BaseException):
     """As gevent's is: no `Exception`, so that nobody handles it by accident."""
 
 
+class GreenletExit(BaseException):
+    """As gevent's is, which cancels with it."""
+
+
 ENDS = {
     "fails": (SystemExit, 1),
     "says": (SystemExit, "no price list"),
@@ -160,6 +164,7 @@ ENDS = {
     "closed": (GeneratorExit,),
     "cancelled": (asyncio.CancelledError,),
     "timed-out": (Timeout, "5 seconds"),
+    "killed": (GreenletExit,),
 }
 
 
