@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
 from capture.scrub import clean
 from capture.secret_keys import KEY_HINTS, REDACTED, is_secret_key
@@ -36,34 +36,50 @@ def scrub_source(line: str) -> str:
 
 
 def scrub_lines(lines: Iterable[str]) -> list[str]:
-    """Return neighbouring lines of source code, each as `scrub_source` does, without values on a line below their key.
+    """Return neighbouring lines of source code as `scrub_source` does each, and without values below their keys."""
+    shown = [line[:MAX_LINE] for line in lines]
+    return without_secrets(shown, suspects(shown))
+
+
+def without_secrets(lines: list[str], suspected: Set[str]) -> list[str]:
+    """Return neighbouring lines, each as it is shown, without the secrets of those that are `suspects`."""
+    if suspected.isdisjoint(lines):
+        return lines
+    telling = [line in suspected for line in lines]
+    return redact_below(
+        [_alone(clean(line)) if tells else line for line, tells in zip(lines, telling, strict=True)], telling
+    )
+
+
+def suspects(lines: Iterable[str]) -> Set[str]:
+    """Return those lines, each as it is shown, in which there could be something to find, and remember the others.
 
     Most source has none of what secrets have in them, which is found out for all new lines at once.
     """
-    shown = [line[:MAX_LINE] for line in lines]
-    if is_harmless(shown):
-        return shown
-    shown = [_alone(clean(line)) for line in shown]
-    return redact_below(shown, [_may_tell(line, KEY_HINTS) for line in shown])
-
-
-def is_harmless(lines: Iterable[str]) -> bool:
-    """Return whether there is nothing to find in any of the lines, each as it is shown, and remember that."""
     new = set(lines) - _open
     if not new:
-        return True
+        return new
     text = "\n".join(new)
     if clean(text) is not text or may_have_shape(text, text.lower()) or _may_have_key_material(text):
-        return False
-    telling = [line for line in new if _may_have_key(line)]
-    lowered = "\n".join(telling).lower()
-    hints = [hint for hint in KEY_HINTS if hint in lowered]
-    if hints and any(_may_tell(line, hints) for line in telling):
-        return False
+        found = {line for line in new if _is_suspect(line)}
+    else:
+        telling = [line for line in new if _may_have_key(line)]
+        lowered = "\n".join(telling).lower()
+        hints = [hint for hint in KEY_HINTS if hint in lowered]
+        found = {line for line in telling if _may_tell(line, hints)} if hints else set()
     if len(_open) >= MAX_OPEN:
         _open.clear()
-    _open.update(new)
-    return True
+    _open.update(new - found if found else new)
+    return found
+
+
+def _is_suspect(line: str) -> bool:
+    return (
+        _may_tell(line, KEY_HINTS)
+        or clean(line) is not line
+        or may_have_shape(line, line.lower())
+        or _may_have_key_material(line)
+    )
 
 
 def _alone(line: str) -> str:
@@ -92,16 +108,16 @@ def redact_below(lines: Sequence[str], telling: Sequence[bool]) -> list[str]:
 
     Such a key is one that the line ends with (`"password":`), or the column of a query with placeholders. A line that
     holds nothing but key material goes whole: the "BEGIN PRIVATE KEY" may stand above all of the lines. `telling` says
-    of each line whether it could hold such a key.
+    of each line whether it could hold such a key or be such material.
     """
     result = []
     below = 0
     for line, may_tell in zip(lines, telling, strict=True):
-        if _is_key_material(line):
-            result.append(REDACTED)
-            continue
         if not below and not may_tell:
             result.append(line)
+            continue
+        if _is_key_material(line):
+            result.append(REDACTED)
             continue
         shown, asks = _redact_parameters(line, all_of_them=below > 0)
         result.append(shown)
