@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import timedelta
@@ -12,12 +13,14 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, select
+from textual.events import Key
+from textual.widgets import Input
 from tui.seeded_store import FINISHED, WORKING, entry
 
 from capture.store.tables import FixSession, SessionRequest
 from capture.testing import NOW
 from workbench.bugs.rows import ApprovalRow, TranscriptRow
-from workbench.errors import OutsideError
+from workbench.errors import DatabaseError, OutsideError
 from workbench.sessions import terminal
 from workbench.tui.app import WorkbenchApp
 from workbench.tui.document import TAIL, Document
@@ -346,6 +349,11 @@ def here(seeded: Engine, **changes: str) -> None:
         session.commit()
 
 
+def type_in(app: WorkbenchApp, *keys: str) -> None:
+    for key in keys:
+        app.post_message(Key(key, None))
+
+
 async def test_a_message_is_typed_and_sent_and_escape_keeps_it_back(
     seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
 ) -> None:
@@ -361,6 +369,50 @@ async def test_a_message_is_typed_and_sent_and_escape_keeps_it_back(
     with Session(seeded) as session:
         said = session.exec(select(SessionRequest).where(SessionRequest.kind == "message")).one()
         assert said.body == {"text": "look at q"}
+
+
+async def test_a_message_whose_screen_is_left_at_once_is_told_of_where_one_is(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, eventually: Any, text_of: Any, monkeypatch: Any
+) -> None:
+    app, may_end = make_app(), threading.Event()
+    async with app.run_test(size=(80, 24)) as pilot:
+        real = app.desk.sessions.say
+        monkeypatch.setattr(app.desk.sessions, "say", lambda *given: may_end.wait(20) and real(*given))
+        await open_session(app, pilot, settle)
+        await pilot.press("m", *"look")
+        type_in(app, "enter", "escape")
+        await eventually(lambda: not isinstance(app.screen, SessionScreen))
+        may_end.set()
+        await settle(pilot)
+        assert "Sent." in text_of(app.screen)
+
+
+async def test_words_that_could_not_be_sent_are_in_their_box_again(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, eventually: Any, monkeypatch: Any
+) -> None:
+    app, may_end, errors = make_app(), threading.Event(), [DatabaseError("Another process writes.")] * 2
+
+    def say(*_given: Any) -> None:
+        may_end.wait(20)
+        raise errors.pop()
+
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        monkeypatch.setattr(app.desk.sessions, "say", say)
+        await open_session(app, pilot, settle)
+        may_end.set()
+        await pilot.press("m", *"look", "enter")
+        await settle(pilot)
+        assert app.screen.query_one("#say", Input).value == "look"
+        assert app.focused is app.screen.query_one("#say", Input)
+        may_end.clear()
+        type_in(app, "enter", "escape")
+        await eventually(lambda: not isinstance(app.screen, SessionScreen))
+        may_end.set()
+        await settle(pilot)
+        told = [each.message.splitlines() for each in app._notifications]
+    assert [lines[0] for lines in told] == ["✗ message to the agent: Another process writes."] * 2
+    assert "What you wrote is in the box again." in told[0][1]
+    assert "What you wrote: look" in told[1][1]
 
 
 async def test_i_asks_the_session_to_stop(

@@ -13,11 +13,13 @@ import pytest
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, select
 from textual.events import Key
+from textual.widgets import Input
 from tui.seeded_store import FINISHED
 
 from capture.store.tables import Bug, EvidenceRow, FixSession, SignOff
 from capture.testing import NOW
 from workbench.bugs import queries
+from workbench.errors import DatabaseError
 from workbench.tui.document import Document
 from workbench.tui.documents.diff import diff_lines
 from workbench.tui.documents.evidence import evidence_lines
@@ -145,6 +147,30 @@ async def test_a_rejection_needs_a_reason_and_leads_back_to_the_session(
         await shown.press("escape")
         assert isinstance(shown.screen, BugsScreen)
     assert sent == [(3, "no qy")]
+
+
+async def test_a_rejection_whose_page_is_left_is_told_and_its_reason_is_not_lost(
+    seeded: Engine, monkeypatch: Any, deciding: Any
+) -> None:
+    errors = [DatabaseError("Another process writes.")]
+
+    def reject(number: int, _reason: str) -> Any:
+        if errors:
+            raise errors.pop()
+        return queries.sessions(seeded, bug=number)[0]
+
+    async with deciding(size=(100, 30)) as shown:
+        monkeypatch.setattr(shown.app.desk, "reject", reject)
+        await shown.press("x", *"no qy", "enter")
+        told = [each.message for each in shown.app._notifications]
+        assert told[0].startswith("✗ rejection of B-003: Another process writes.")
+        assert shown.screen.query_one("#say", Input).value == "no qy"
+        for key in ("enter", "escape"):
+            shown.app.post_message(Key(key, None))
+        await shown.settle()
+        assert isinstance(shown.screen, BugsScreen)
+        told = [each.message for each in shown.app._notifications]
+    assert told[1].startswith("Rejected the fix of B-003: the agent goes on.")
 
 
 async def test_a_bug_that_left_review_cannot_be_signed(seeded: Engine, visit: Any) -> None:

@@ -29,6 +29,7 @@ from workbench.tui.screens.bugs import BugsScreen
 from workbench.tui.screens.launch import LaunchScreen
 from workbench.tui.screens.prompts import YesNo
 from workbench.tui.screens.session import SessionScreen
+from workbench.tui.screens.signoff import SignOffScreen
 from workbench.tui.typing_order import PAUSE_SECONDS
 
 pytestmark = pytest.mark.anyio
@@ -245,3 +246,62 @@ async def test_a_list_that_is_left_with_the_mouse_keeps_no_keys(seeded: Engine, 
         await pilot.press("j")
         assert app.screen.query_one(BugList).cursor == 1
         is_read.set()
+
+
+@pytest.fixture
+def slow_page(make_app: Callable[..., WorkbenchApp], monkeypatch: pytest.MonkeyPatch) -> Slow:
+    """An app that does not know what a page shows before the event is set."""
+    app, is_read = make_app(), threading.Event()
+    real = app.desk.page
+
+    def page(number: int) -> Any:
+        is_read.wait(10)
+        return real(number)
+
+    app.desk.page = page  # type: ignore[method-assign]
+    return app, is_read
+
+
+async def test_keys_that_come_with_the_one_that_opens_a_page_are_for_the_page(
+    seeded: Engine, slow_page: Slow, settle: Any, eventually: Any, text_of: Any
+) -> None:
+    app, is_read = slow_page
+    async with app.run_test(size=(100, 36)) as pilot:
+        await settle(pilot)
+        type_in(app, "enter", "j", "a", *"Grace", "enter")
+        await pilot.pause(0.1)
+        assert app.undoable == []
+        is_read.set()
+        await eventually(lambda: app.undoable)
+        await settle(pilot)
+        assert "Grace" in text_of(app.screen)
+
+
+async def test_who_leaves_a_page_does_not_wait_for_what_it_has_to_show(
+    seeded: Engine, slow_page: Slow, eventually: Any, settle: Any
+) -> None:
+    app, is_read = slow_page
+    async with app.run_test(size=(100, 36)) as pilot:
+        await settle(pilot)
+        type_in(app, "enter", "m", "escape", "j")
+        await eventually(lambda: isinstance(app.screen, BugsScreen) and app.screen.query_one(BugList).cursor == 1)
+        assert not is_read.is_set()
+        is_read.set()
+
+
+async def test_nobody_signs_by_a_page_that_they_have_not_seen(
+    seeded: Engine, checkout: tuple[str, str], slow_page: Slow, settle: Any
+) -> None:
+    app, is_read = slow_page
+    async with app.run_test(size=(100, 36)) as pilot:
+        await settle(pilot)
+        type_in(app, "j", "j", "v", "y")
+        await pilot.pause(0.1)
+        is_read.set()
+        await settle(pilot)
+        await pilot.pause(0.1)
+        assert isinstance(app.screen, SignOffScreen)
+        assert app.undoable == []
+        await pilot.press("y")
+        await settle(pilot)
+        assert len(app.undoable) == 1

@@ -143,8 +143,10 @@ async def test_an_act_that_fails_after_its_page_was_left_is_told_on_the_list(
         await eventually(lambda: gate.begun and isinstance(app.screen, BugsScreen))
         gate.may_end.set()
         await settle(pilot)
-        assert f"mute of B-{number:03}: {BUSY}" in text_of(app.screen)
-        assert toasts(app) == []
+        assert toasts(app) == [f"✗ mute of B-{number:03}: {BUSY}"]
+        await pilot.press("g")
+        await settle(pilot)
+        assert f"✗ mute of B-{number:03}" in text_of(app.screen), "the next key does not take it away"
 
 
 async def test_a_page_that_was_left_before_its_bug_was_deleted_takes_no_other_screen_along(

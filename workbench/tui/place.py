@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input
 
-from workbench.tui import actions
+from workbench.tui import actions, loading
 from workbench.tui.actions import Here, Place
 from workbench.tui.bars import Bar, KeyBar
 from workbench.tui.failures import told
 from workbench.tui.lines import BLANK, Ink, Line, cut, line, paragraphs
 from workbench.tui.loading import LoadingScreen
 from workbench.tui.rebinding import rebind
+from workbench.tui.typing_order import LetGo, Opens
+from workbench.tui.writing import Act
 
+T = TypeVar("T")
 RETRY_SECONDS = 2.0
 STATUS_LINES = 4
 SAID_FOR = timedelta(seconds=8)  # long enough to read two lines; what is said of a moment must not outlive it
@@ -40,12 +43,14 @@ class PlaceScreen(LoadingScreen):
     """One place of the workbench. Subclasses say what to read, how to show it, and what its actions do."""
 
     PLACE: ClassVar[Place]
+    OPENS: ClassVar[Opens] = "page"  # for the keys that are typed before there is anything on it
     AUTO_FOCUS = "#main"
 
     def __init__(self) -> None:
         super().__init__()
         self._reading = False
         self._read_again = False
+        self._let_go: LetGo = lambda _opened: None
         self._read_failed = False  # and the status line says so
         self._said_at: datetime | None = None  # of what leaves the status line by itself
         if keys := self.workbench.keys:
@@ -96,6 +101,12 @@ class PlaceScreen(LoadingScreen):
         self.draw()
         self.offer_keys()
         self.reload()
+        if self._reading:
+            self._let_go = self.workbench.typed.hold_for_page(loading.PATIENCE_SECONDS)
+
+    def on_unmount(self) -> None:
+        """Keep no keys any longer."""
+        self._let_go(None)
 
     def on_screen_resume(self) -> None:
         """Catch up with what happened while another screen was in front; a screen that opens reads already."""
@@ -133,6 +144,7 @@ class PlaceScreen(LoadingScreen):
             self.say("")
         self.arrived(result)
         self.offer_keys()
+        self._let_go(self.OPENS if self.app.screen is self else None)
         if self._read_again:
             self._read_again = False
             self.reload()
@@ -140,6 +152,7 @@ class PlaceScreen(LoadingScreen):
     def _was_not_read(self, error: BaseException) -> None:
         self._reading = self._read_again = False
         self.fail(error, until_read=True)
+        self._let_go(None)
         self.set_timer(RETRY_SECONDS, self.reload)
 
     # --- the bars ----------------------------------------------------------------------------------------------
@@ -200,6 +213,23 @@ class PlaceScreen(LoadingScreen):
             self.action_do(event.action)
         elif isinstance(self.focused, Input):
             await self.focused.action_submit()
+
+    def write(
+        self,
+        named: str,
+        what: Callable[[], T],
+        said: Callable[[T], str],
+        *,
+        text: str = "",
+        failed: Callable[[BaseException], str] = lambda _error: "",
+    ) -> None:
+        """Do something in its turn, then say what came of it: on the screen that is in front by then."""
+
+        def told_of(result: T) -> None:
+            if (place := self.workbench.place) is not None:
+                place.say(said(result))
+
+        self.workbench.writing.begin(Act(named, what, told_of, failed, text))
 
     def do_back(self) -> None:
         """Go back to where we came from."""

@@ -17,8 +17,8 @@ PAUSE_SECONDS = 0.3  # longer than between two letters of a sentence
 ROUNDS = 2
 
 
-# What opens: a box that takes what is typed, or something in which a key decides.
-Opens = Literal["box", "decision"]
+# What opens: a box that takes what is typed, a page that all keys are for, or something in which a key decides.
+Opens = Literal["box", "page", "decision"]
 LetGo = Callable[[Opens | None], None]
 
 
@@ -35,12 +35,15 @@ class TypingOrder:
         self._waiting: deque[Key | Paste] = deque()
         self._is_held = True
         self._holds: set[object] = set()
+        self._pages: set[LetGo] = set()  # that are not there yet
         self._is_kept_waiting = False  # by one of these
         self._is_dropping = False
         self._typed_at = 0.0
 
     async def take(self, event: Key | Paste) -> None:
         """Send it, or keep it for its turn."""
+        if _is(event, "escape"):
+            self._leave_pages()
         before, self._typed_at = self._typed_at, monotonic()
         self._is_dropping &= self._typed_at < before + PAUSE_SECONDS and not _is(event, "escape")
         if self._is_dropping:
@@ -62,9 +65,9 @@ class TypingOrder:
     def hold(self, seconds: float) -> LetGo:
         """Keep what is typed for what is about to open; tell what is returned when it has, or that it has not.
 
-        Nobody decides by what they have not seen: of what was kept a box gets all up to an enter, and a decision
-        nothing. Where nothing opens, and after so many seconds, all is dropped with what is typed on without a pause:
-        it was not meant for what is there instead.
+        Nobody decides by what they have not seen: of what was kept a box gets all up to an enter, a page all, and a
+        decision nothing. Where nothing opens, and after so many seconds, all is dropped with what is typed on without
+        a pause: it was not meant for what is there instead.
         """
         hold = object()
         self._holds.add(hold)
@@ -74,7 +77,9 @@ class TypingOrder:
                 return
             self._holds.discard(hold)
             kept, self._waiting = self._waiting, deque()
-            if opened == "box":
+            if opened == "page":
+                self._waiting = kept
+            elif opened == "box":
                 self._waiting.extend(takewhile(lambda event: not _is(event, "enter"), kept))
             self._is_dropping = opened is None and bool(kept)
             if self._is_kept_waiting and not self._holds:
@@ -83,6 +88,23 @@ class TypingOrder:
 
         self._app.set_timer(seconds, lambda: let_go(None))
         return let_go
+
+    def hold_for_page(self, seconds: float) -> LetGo:
+        """Do the same for a page that is there but still empty: who leaves it does not wait for what it has to show."""
+        if any(_is(event, "escape") for event in self._waiting):
+            return lambda _opened: None
+        hold = self.hold(seconds)
+
+        def let_go(opened: Opens | None) -> None:
+            self._pages.discard(let_go)
+            hold(opened)
+
+        self._pages.add(let_go)
+        return let_go
+
+    def _leave_pages(self) -> None:
+        for let_go in list(self._pages):
+            let_go(None)
 
     def _path(self) -> list[MessagePump]:
         """Return all that may take a key now, from the inside outwards."""

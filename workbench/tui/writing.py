@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LEAVE_SECONDS = 6.0  # longer than SQLite waits for another process: then it is known whether the act was kept
 TEXT_SHOWN = 800
+FAILED_SECONDS = 15.0  # that a failure stands: it is read by who looks elsewhere by then
 
 
 class Act(NamedTuple):
@@ -105,14 +106,21 @@ class Writing:
             self._leave()
 
     def _tell(self, act: Act, error: BaseException) -> None:
-        """Say on the screen that is in front now what failed."""
+        """Say what failed, on whatever screen is in front now."""
+        from workbench.errors import NotFound, Refused, UsageError
+
         message, cure = told(error)
         cure = " ".join(filter(None, (cure, act.failed(error))))
         if self.is_leaving:
             self._lost.append((act.named, error, act.text))
-        if self._app.place is not None:
-            self._app.place.say(f"✗ {act.named}: {message}", "bad", cure=cure, stays=True)
-            self._app.place.offer_keys()  # what was refused to be undone is not offered again
+        place = self._app.place
+        if isinstance(error, Refused | UsageError | NotFound) and place is not None:  # at once: it answers the key
+            place.say(f"✗ {act.named}: {message}", "bad", cure=cure, stays=True)
+        else:  # perhaps after seconds, when the next key, which clears the status line, may be typed already
+            text = "\n".join(filter(None, (f"✗ {act.named}: {message}", cure)))
+            self._app.notify(text, severity="error", markup=False, timeout=FAILED_SECONDS)
+        if place is not None:
+            place.offer_keys()  # what was refused to be undone is not offered again
 
     # --- texts that could not be kept ----------------------------------------------------------------------------
 

@@ -89,9 +89,8 @@ class DashboardScreen(Sections):
         self.document.show(dashboard_lines(stats, github, self.document.room, now, key=self.key))
         self.draw_sections()
 
-    def on_pane_moved(self, event: Pane.Moved) -> None:
+    def on_pane_moved(self, _event: Pane.Moved) -> None:
         """Other keys may work on another line."""
-        super().on_pane_moved(event)
         self.offer_keys()
 
     def on_pane_chosen(self, _event: Pane.Chosen) -> None:
@@ -124,8 +123,5 @@ class DashboardScreen(Sections):
         assert self._parked is not None
         owed, bug = self._parked
 
-        def done(_: None) -> None:
-            self.say(f"The action of B-{bug:03d} is due again: the worker takes it.")
-            self.reload()
-
-        self.load(lambda: self.workbench.desk.retry(owed), done)
+        said = f"The action of B-{bug:03d} is due again: the worker takes it."
+        self.write(f"retry for B-{bug:03d}", lambda: self.workbench.desk.retry(owed), lambda _: said)

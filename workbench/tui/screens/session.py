@@ -62,6 +62,7 @@ class SessionScreen(InHand, BugActs, Searching):
     """One fix session, live."""
 
     PLACE = "session"
+    OPENS = "decision"  # a key signs, or lets a command run
     BINDINGS: ClassVar[list[BindingType]] = bindings("session")
 
     def __init__(self, session_id: str) -> None:
@@ -230,10 +231,9 @@ class SessionScreen(InHand, BugActs, Searching):
 
     def do_unlock(self) -> None:
         """Let the agent go on without its test, or change the one that is locked."""
-        self.load(
-            lambda: self.workbench.desk.sessions.unlock(self._session_id),
-            lambda _: self.say("The agent is told: it may go on."),
-        )
+        unlock = self.workbench.desk.sessions.unlock
+        said = "The agent is told: it may go on."
+        self.write("unlocking of the tests", lambda: unlock(self._session_id), lambda _: said)
 
     def do_copy(self) -> None:
         """Copy the branch."""

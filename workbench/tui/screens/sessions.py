@@ -37,6 +37,7 @@ class SessionsScreen(Steering):
     """Every session, live."""
 
     PLACE = "sessions"
+    OPENS = "decision"  # a key signs, or lets a command run
     BINDINGS: ClassVar[list[BindingType]] = bindings("sessions")
 
     def __init__(self) -> None:

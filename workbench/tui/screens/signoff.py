@@ -20,8 +20,8 @@ from workbench.tui.place import bindings
 from workbench.tui.screens.acts import BugActs
 from workbench.tui.screens.prompts import YesNo
 from workbench.tui.screens.sections import Sections
-from workbench.tui.words import plural
-from workbench.tui.writing import Act
+from workbench.tui.words import bugs_named, plural
+from workbench.tui.writing import TEXT_SHOWN, Act
 
 if TYPE_CHECKING:
     from workbench.bugs.acts import Done
@@ -31,12 +31,14 @@ if TYPE_CHECKING:
 
 Read = tuple["BugPage", "Proposal | None", str, "Leftover | None"]
 LOST_SHOWN = 8
+REJECT = "why not? enter sends it to the agent, which goes on in the same session"
 
 
 class SignOffScreen(BugActs, Sections):
     """One proposed fix, to be signed off or rejected."""
 
     PLACE = "signoff"
+    OPENS = "decision"  # a key signs, or lets a command run
     BINDINGS: ClassVar[list[BindingType]] = bindings("signoff")
 
     def __init__(self, number: int) -> None:
@@ -187,13 +189,10 @@ class SignOffScreen(BugActs, Sections):
 
         def remove(yes: bool) -> None:  # noqa: FBT001 (the answer of a question)
             if yes:
-                self.load(lambda: self.workbench.desk.remove_worktree(proposal, found), self._removed)
+                removal = self.workbench.desk.remove_worktree
+                self.write("removal of the worktree", lambda: removal(proposal, found), lambda said: said)
 
         self.ask(YesNo("Remove the worktree? The branch and the signed commit stay.", facts), remove)
-
-    def _removed(self, said: str) -> None:
-        self.say(said, "good")
-        self.reload()
 
     def do_decline(self) -> None:
         """No: nothing is recorded."""
@@ -205,7 +204,7 @@ class SignOffScreen(BugActs, Sections):
 
     def do_reject(self) -> None:
         """Let the reason be typed; meanwhile nothing asks for a sign-off."""
-        self._ask_for("reject", "why not? enter sends it to the agent, which goes on in the same session", "")
+        self._ask_for("reject", REJECT, "")
 
     def _ask_for(self, what: str, placeholder: str, value: str) -> None:
         self._typing = what
@@ -236,10 +235,22 @@ class SignOffScreen(BugActs, Sections):
             session, acts = found
             if acts:
                 self.workbench.undoable.append(acts)
-            self.app.pop_screen()
-            self.show_session(session.id)
+            if self.app.screen is self:
+                self.app.pop_screen()
+                self.show_session(session.id)
+            else:
+                undoes = f"\n{self.key('undo')} undoes it." if acts else ""
+                self.app.notify(f"Rejected the fix of {named}: the agent goes on.{undoes}", markup=False)
 
-        self.load(lambda: (desk.reject(number, reason), desk.last_act()), rejected)
+        def failed(_error: BaseException) -> str:
+            if self.app.screen is not self or self._typing:
+                return f"What you wrote: {plain(reason, TEXT_SHOWN)}"
+            self._ask_for("reject", REJECT, reason)
+            return "What you wrote is in the box again."
+
+        named = bugs_named([number])
+        what = Act(f"rejection of {named}", lambda: (desk.reject(number, reason), desk.last_act()), rejected, failed)
+        self.workbench.writing.begin(what._replace(text=reason))
 
     def _close_box(self) -> None:
         box = self.query_one("#say", Input)

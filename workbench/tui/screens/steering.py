@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.widget import Widget
 from textual.widgets import Input
 
+from workbench.text import plain
 from workbench.tui.place import PlaceScreen
+from workbench.tui.writing import TEXT_SHOWN
 
 if TYPE_CHECKING:
     from workbench.bugs.rows import ApprovalRow, SessionRow
 
 MESSAGE = "message to the agent; enter sends it, esc doesn't"
+ANSWER = "answer to the agent"
+
+
+class Words(NamedTuple):
+    """What words are typed for, as it is named in messages; how they are asked for, and sent, and what is said then."""
+
+    named: str
+    asks: str
+    send: Callable[[str], object]
+    said: str = "Sent."
+    may_be_none: bool = False
 
 
 class Steering(PlaceScreen):
@@ -21,8 +34,7 @@ class Steering(PlaceScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._said_then = ""
-        self._send: Callable[[str], Callable[[], object] | None] = lambda _: None  # what becomes of the words
+        self._words: Words | None = None  # that are typed
 
     @property
     def steered(self) -> SessionRow | None:
@@ -52,38 +64,31 @@ class Steering(PlaceScreen):
         asked = self.questions[0]
         answer = self.workbench.desk.sessions.answer
         self._open_box(
-            "no, because …; enter alone says no without a word, esc leaves it open",
-            lambda text: lambda: answer(asked.id, allow=False, note=text),
-            said=_answered("Denied", asked),
+            Words(
+                ANSWER,
+                "no, because …; enter alone says no without a word, esc leaves it open",
+                lambda text: answer(asked.id, allow=False, note=text),
+                said=_answered("Denied", asked),
+                may_be_none=True,
+            )
         )
 
     def _answer(self, *, allow: bool, always: bool = False) -> None:
         asked = self.questions[0]
         word = "Allowed for this session" if always else "Allowed"
-
-        def answered(_: None) -> None:
-            self.say(_answered(word, asked))
-            self.reload()
-
-        self.load(lambda: self.workbench.desk.sessions.answer(asked.id, allow=allow, always=always), answered)
+        answer, said = self.workbench.desk.sessions.answer, _answered(word, asked)
+        self.write(ANSWER, lambda: answer(asked.id, allow=allow, always=always), lambda _: said)
 
     def do_interrupt(self) -> None:
         """Ask the session to stop; it can be resumed."""
-        session_id = self._session_at_hand.id
-        self.load(
-            lambda: self.workbench.desk.sessions.interrupt(session_id),
-            lambda _: self.say(f"Asked the session to stop; {self.key('resume')} resumes it afterwards."),
-        )
+        session_id, interrupt = self._session_at_hand.id, self.workbench.desk.sessions.interrupt
+        said = f"Asked the session to stop; {self.key('resume')} resumes it afterwards."
+        self.write("interrupt of the session", lambda: interrupt(session_id), lambda _: said)
 
     def do_resume(self) -> None:
         """Let the session go on where it was."""
-        session_id = self._session_at_hand.id
-
-        def resumed(_: SessionRow) -> None:
-            self.say("The session goes on.")
-            self.reload()
-
-        self.load(lambda: self.workbench.desk.sessions.resume(session_id), resumed)
+        session_id, resume = self._session_at_hand.id, self.workbench.desk.sessions.resume
+        self.write("resuming of the session", lambda: resume(session_id), lambda _: "The session goes on.")
 
     # --- words to the agent ------------------------------------------------------------------------------------
 
@@ -96,47 +101,61 @@ class Steering(PlaceScreen):
     def do_send_back(self) -> None:
         """Let the word be typed that sends the agent back to its test."""
         session_id, send_back = self._session_at_hand.id, self.workbench.desk.sessions.send_back
-        self._open_box(
-            "what is wrong with the test; enter sends the agent back to it",
-            lambda text: (lambda: send_back(session_id, text)) if text else None,
-        )
+        asks = "what is wrong with the test; enter sends the agent back to it"
+        self._open_box(Words("word to the agent", asks, lambda text: send_back(session_id, text)))
 
     def do_message(self) -> None:
         """Let a message be typed."""
         session_id, say = self._session_at_hand.id, self.workbench.desk.sessions.say
-        self._open_box(MESSAGE, lambda text: (lambda: say(session_id, text)) if text else None)
+        self._open_box(Words("message to the agent", MESSAGE, lambda text: say(session_id, text)))
 
-    def _open_box(
-        self, placeholder: str, send: Callable[[str], Callable[[], object] | None], *, said: str = "Sent."
-    ) -> None:
-        """Let words be typed. `send` gives what is to be done with them, or None."""
-        self._send, self._said_then = send, said
-        box = self.query_one("#say", Input)
-        box.placeholder = placeholder
+    def _open_box(self, words: Words, text: str = "") -> None:
+        """Let words be typed."""
+        self._words = words
+        box = self._box
+        box.placeholder, box.value = words.asks, text
         box.add_class("-shown")
         self.set_focus(box)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Send the message."""
-        send, said = self._send(event.value.strip()), self._said_then
+        """Send the words."""
+        words, text = self._words, event.value.strip()
         self._close_box()
+        if words is not None and (text or words.may_be_none):
+            self.write(
+                words.named,
+                lambda: words.send(text),
+                lambda _: words.said,
+                text=text,
+                failed=lambda _error: self._offer_again(words, text),
+            )
 
-        def sent(_: object) -> None:
-            self.say(said)
-            self.reload()
+    def _offer_again(self, words: Words, text: str) -> str:
+        """Put words that could not be sent into their box again, or have them told where that cannot be."""
+        if not text:
+            return ""
+        if self.app.screen is not self or self._is_typing:
+            return f"What you wrote: {plain(text, TEXT_SHOWN)}"
+        self._open_box(words, text)
+        return "What you wrote is in the box again."
 
-        if send is not None:
-            self.load(send, sent)
+    @property
+    def _box(self) -> Input:
+        return self.query_one("#say", Input)
+
+    @property
+    def _is_typing(self) -> bool:
+        return self._box.has_class("-shown")
 
     def _close_box(self) -> None:
-        box = self.query_one("#say", Input)
+        box = self._box
         box.value = ""
         box.remove_class("-shown")
         self.set_focus(self.query_one("#main"))
 
     def do_back(self) -> None:
         """Close the message box, or go back; the session goes on."""
-        if self.query_one("#say", Input).has_class("-shown"):
+        if self._is_typing:
             self._close_box()
         else:
             super().do_back()
