@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from capture.event import LEVELS
-from capture.store.lifecycle import STATES
+from capture.store.states import STATES
 from workbench.bugs import lines
 from workbench.bugs.filters import Whose, asks, condition, fields_of, parse
 from workbench.bugs.lines import BUG, FINGERPRINT, ISSUE, LABEL, OCCURRENCE, SESSION, TALLY, TREND_DAYS, TREND_HOURS

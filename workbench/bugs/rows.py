@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from capture.event import Event, Part
-from capture.store.lifecycle import label
+from capture.store.labels import label
 
 if TYPE_CHECKING:
     from workbench.bugs.false_alarms import FalseAlarm
