@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.command import CommandPalette
+from textual.widget import Widget
 
+from workbench.tui import tidying
 from workbench.tui.app import WorkbenchApp
 from workbench.tui.place import PlaceScreen
 
@@ -25,6 +28,7 @@ def uncollected() -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
+    gc.unfreeze()
 
 
 @pytest.mark.usefixtures("seeded")
@@ -70,3 +74,22 @@ async def test_an_answer_is_gone_once_nobody_shows_it(
         app.screen.load(Answer, lambda answer: shown.append(weakref.ref(answer)), group="test")
         await settle(pilot)
         assert [each() for each in shown] == [None]
+
+
+@pytest.mark.usefixtures("seeded", "uncollected")
+async def test_a_screen_that_was_left_is_gone(
+    make_app: Callable[..., WorkbenchApp], settle: Callable[..., Any]
+) -> None:
+    """With its widgets and the lines that were drawn of them, which Textual holds on to."""
+    app = make_app()
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("ctrl+p")
+        await settle(pilot)
+        assert isinstance(app.screen, CommandPalette)
+        drawn = [weakref.ref(widget._styles_cache) for widget in app.screen.query(Widget)]
+        assert len(drawn) > 3
+        await pilot.press("escape")
+        await settle(pilot)
+        await pilot.pause(5 * tidying.AFTER_SCREEN_SECONDS)
+        assert [each() for each in drawn if each() is not None] == []
