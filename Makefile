@@ -12,7 +12,7 @@ export UV_COMPILE_BYTECODE := 1
 # Nor by each again where the environment says that nothing compiled is to be kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test check faults bench docs recording site release-check matrix clean
+.PHONY: help setup demo test check faults bench docs schema recording site release-check matrix clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ docs: $(VENV)/.dev ## make the screenshots and all that the docs have from the c
 	@$(BIN)/pytest -q tests/tui/test_snapshots.py
 	@$(BIN)/python docs/screenshots.py
 	@$(BIN)/python docs/reference.py
+
+schema: $(VENV)/.dev ## write the tables for statements anew from the rows
+	@$(BIN)/python tests/store/written_schema.py
 
 recording: $(VENV)/.dev ## record the whole loop in a terminal, as docs/images/loop.svg
 	@$(BIN)/python docs/recording.py

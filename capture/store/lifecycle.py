@@ -8,30 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any
 
 from sqlmodel import Session
 
 from capture.store import bulk
 from capture.store.labels import label as label
+from capture.store.states import CLOSED_AS as CLOSED_AS
+from capture.store.states import LEGAL as LEGAL
+from capture.store.states import STATES as STATES
+from capture.store.states import ActorKind as ActorKind
+from capture.store.states import ClosedAs as ClosedAs
+from capture.store.states import State as State
 from capture.store.tables import Bug, Transition
-
-State = Literal["open", "fixing", "review", "closed", "muted"]
-ActorKind = Literal["person", "agent", "system"]
-# Why a bug is closed. One that is fixed comes back by itself; "not a bug" stays closed and only counts, and a
-# duplicate comes back as a fixed one does once the other bug is closed as well. A merged one gets no events any more.
-ClosedAs = Literal["fixed", "not a bug", "duplicate", "merged"]
-
-CLOSED_AS: tuple[ClosedAs, ...] = get_args(ClosedAs)
-STATES: tuple[State, ...] = get_args(State)
-
-LEGAL: dict[State, frozenset[State]] = {
-    "open": frozenset({"fixing", "review", "closed", "muted"}),
-    "fixing": frozenset({"open", "review", "closed", "muted"}),
-    "review": frozenset({"open", "fixing", "closed", "muted"}),
-    "closed": frozenset({"open"}),
-    "muted": frozenset({"open", "closed"}),
-}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection, Engine
 from capture.errors import SchemaForeign, SchemaMissing, SchemaTooNew, SchemaTooOld
 from capture.store.engine import shown_url, use_write_ahead_log, writing
 from capture.store.failures import store_errors
-from capture.store.tables import metadata
+from capture.store.schema import metadata
 
 # All revisions of migrations/versions, oldest first. A test holds this list to the folder.
 REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0010", "0012", "0013", "0014")

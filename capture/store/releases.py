@@ -12,11 +12,11 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from capture.store import schema
 from capture.store.engine import upsert
-from capture.store.tables import Bug, FixRelease, Release, table_of
 
-RELEASE, FIX_RELEASE = table_of(Release), table_of(FixRelease)
-_BUG = table_of(Bug)
+RELEASE, FIX_RELEASE = schema.RELEASE, schema.FIX_RELEASE
+_BUG = schema.BUG
 
 
 def note(connection: Connection, seen: Mapping[tuple[str, str], datetime]) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from capture.store import schema
 from capture.store.labels import label
-from capture.store.tables import Bug, FingerprintRow, OutboxRow, table_of
 from workbench.bugs.reading_files import FiledBug, NotABugFile, read
 from workbench.bugs.store import reading
 
@@ -66,7 +66,7 @@ def _compared(filed: FiledBug, stored: dict[int, _Stored], stem: str) -> str:
 
 
 def _stored(engine: Engine) -> dict[int, _Stored]:
-    bug, key, owed = table_of(Bug), table_of(FingerprintRow), table_of(OutboxRow)
+    bug, key, owed = schema.BUG, schema.FINGERPRINT, schema.OUTBOX
     kind = owed.c.kind == "write_file"
     with reading(engine) as connection:
         bugs = connection.execute(sa.select(bug.c.id, bug.c.number, bug.c.state)).all()

@@ -13,15 +13,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from capture.event import Event, Part
+from capture.store import schema
 from capture.store.payloads import open_event
-from capture.store.tables import ActRow, EvidenceRow, Note, Occurrence, SignOff, Transition, table_of
 from workbench.bugs import lines, related
 from workbench.bugs.rows import ActView, BugFacts, EvidenceView, NoteRow, OccurrenceRow, SignOffRow, TransitionRow
 
 OCCURRENCES_SHOWN = 100
 
 RowType = TypeVar("RowType")
-_OCCURRENCE = table_of(Occurrence)
+_OCCURRENCE = schema.OCCURRENCE
 _NEWEST_FIRST = (_OCCURRENCE.c.at.desc(), _OCCURRENCE.c.id.desc())
 
 
@@ -30,7 +30,7 @@ def of_ids(connection: Connection, ids: Sequence[int], *, now: datetime, users: 
     events, numbers = _latest_events(connection, ids)
     rows = {numbers[row.number]: row for row in lines.of_ids(connection, list(events), now=now, users=users)}
     fingerprints = _fingerprints(connection, ids, events)
-    transition, sign_off, note, act = (table_of(model) for model in (Transition, SignOff, Note, ActRow))
+    transition, sign_off, note, act = schema.TRANSITION, schema.SIGN_OFF, schema.NOTE, schema.ACT
     history = rows_by_bug(connection, TransitionRow, transition, ids, transition.c.id)
     sign_offs = rows_by_bug(connection, SignOffRow, sign_off, ids, sign_off.c.id.desc())
     notes = rows_by_bug(connection, NoteRow, note, ids, note.c.id.desc())
@@ -112,7 +112,7 @@ def _occurrences(connection: Connection, bug_id: int) -> tuple[OccurrenceRow, ..
 
 
 def _evidence(connection: Connection, ids: Sequence[int]) -> dict[int, EvidenceView]:
-    table = table_of(EvidenceRow)
+    table = schema.EVIDENCE
     latest = sa.select(sa.func.max(table.c.id)).where(table.c.bug_id.in_(ids)).group_by(table.c.bug_id)
     columns = [table.c[field.name] for field in fields(EvidenceView)]
     statement = sa.select(table.c.bug_id.label("of_bug"), *columns).where(table.c.id.in_(latest))

@@ -13,12 +13,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from capture.store import schema
 from capture.store.labels import label
 from capture.store.releases import FIX_RELEASE, seen_again
-from capture.store.tables import Occurrence, Transition, table_of
 from workbench.bugs.lines import BUG
 
-_STEP, _SEEN = table_of(Transition), table_of(Occurrence)
+_STEP, _SEEN = schema.TRANSITION, schema.OCCURRENCE
 _NAMED = 3  # releases that a sentence names
 _LOOKED_AT = 20  # bugs, where all are asked for: each takes some statements
 

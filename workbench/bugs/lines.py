@@ -10,11 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from capture.store.tables import Bug, BugLabel, FingerprintRow, FixSession, Issue, Occurrence, Tally, table_of
+from capture.store import schema
 from workbench.bugs.rows import BugRow, IssueLink, SessionRow
 
-BUG, FINGERPRINT, ISSUE, SESSION, TALLY = (table_of(model) for model in (Bug, FingerprintRow, Issue, FixSession, Tally))
-LABEL, OCCURRENCE = table_of(BugLabel), table_of(Occurrence)
+BUG, FINGERPRINT, ISSUE, TALLY = schema.BUG, schema.FINGERPRINT, schema.ISSUE, schema.TALLY
+LABEL, OCCURRENCE, SESSION = schema.BUG_LABEL, schema.OCCURRENCE, schema.FIX_SESSION
 TREND_HOURS, TREND_DAYS = 24, 14
 _NAMED = 1_000  # so many ids are named in a statement; for more, reading all of the day's tallies costs no more
 

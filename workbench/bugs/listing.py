@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from capture.event import LEVELS
-from capture.store.lifecycle import STATES
+from capture.store.states import STATES
 from workbench.bugs import lines
 from workbench.bugs.filters import Whose, asks, condition, fields_of, parse
 from workbench.bugs.lines import BUG, FINGERPRINT, ISSUE, LABEL, OCCURRENCE, SESSION, TALLY, TREND_DAYS, TREND_HOURS
@@ -284,8 +284,11 @@ def known(engine: Engine, *, most: int = 200, latest: int = LATEST) -> dict[str,
     )
     labels = sa.select(LABEL.c.name).distinct().order_by(LABEL.c.name).limit(most)
     with reading(engine) as connection:
-        rows = connection.execute(seen_last).all()
-        found = {field: sorted({row[at] for row in rows if row[at]})[:most] for at, field in enumerate(_KNOWN)}
+        values: list[set[str]] = [set() for _field in _KNOWN]
+        for rows in connection.execute(seen_last).partitions(500):  # all at once, they are 2 MiB
+            for some, column in zip(values, zip(*rows, strict=True), strict=True):
+                some.update(column)
+        found = {field: sorted(filter(None, some))[:most] for field, some in zip(_KNOWN, values, strict=True)}
         found["label"] = list(connection.scalars(labels))
     return found
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from capture.store import schema
 from capture.store.labels import label
-from capture.store.tables import Bug, FixSession, table_of
 from workbench.bugs.false_alarms import false_alarms
 from workbench.bugs.store import reading
 
 ASKS = "needs_input"
 ENDED = frozenset({"done", "failed", "interrupted"})
 LATEST = 200  # sessions that are looked at, from the latest back: an older one ended long ago
-_BUG, _SESSION = table_of(Bug), table_of(FixSession)
+_BUG, _SESSION = schema.BUG, schema.FIX_SESSION
 
 
 @dataclass(frozen=True)

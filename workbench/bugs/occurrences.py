@@ -9,15 +9,15 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from capture.store.lifecycle import label
-from capture.store.tables import Occurrence, table_of
+from capture.store import schema
+from capture.store.labels import label
 from workbench.bugs.lines import BUG
 from workbench.bugs.rows import OccurrenceRow
 from workbench.bugs.store import reading
 from workbench.errors import NotFound
 
 SIZE = 100
-_SEEN = table_of(Occurrence)
+_SEEN = schema.OCCURRENCE
 _AGE = sa.tuple_(_SEEN.c.at, _SEEN.c.id)
 
 

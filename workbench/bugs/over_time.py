@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from capture.store.tables import Release, table_of
+from capture.store import schema
 from workbench.bugs.lines import BUG, FINGERPRINT, TALLY
 from workbench.bugs.store import reading
 
@@ -77,7 +77,7 @@ def _tallies(connection: Connection, bug_id: int, now: datetime) -> list[tuple[d
 
 
 def _deploys(connection: Connection, project: str, now: datetime) -> list[Deploy]:
-    table = table_of(Release)
+    table = schema.RELEASE
     statement = (
         sa.select(table.c.name, table.c.first_seen)
         .where(table.c.project == project, table.c.first_seen.between(_first_day(now), now))

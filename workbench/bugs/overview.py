@@ -10,8 +10,8 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from capture.store import schema
 from capture.store.labels import label
-from capture.store.tables import SessionRequest, table_of
 from workbench.bugs.filters.conditions import LIVE
 from workbench.bugs.lines import BUG, SESSION, SESSIONS
 from workbench.bugs.rows import ApprovalRow, SessionRow
@@ -20,7 +20,7 @@ from workbench.bugs.store import reading
 Group = Literal["needs you", "at work", "ended"]
 MOST = 500  # sessions that have not ended, or wait for a decision
 NOT_ENDED = ("queued", *LIVE)
-_ASKED, _LATER = table_of(SessionRequest), SESSION.alias("later")
+_ASKED, _LATER = schema.SESSION_REQUEST, SESSION.alias("later")
 _RANKS = {"needs_input": 0, **dict.fromkeys(LIVE, 1), "queued": 2}
 
 

@@ -8,8 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from capture.store import releases
-from capture.store.tables import IssueComment, Mention, OutboxRow, table_of
+from capture.store import releases, schema
 from workbench.bugs import facts, lines, related
 from workbench.bugs.false_alarms import FalseAlarm, false_alarm
 from workbench.bugs.rows import BugPage, CommentRow, MentionRow, OccurrenceRow, OwedRow
@@ -23,7 +22,7 @@ def page(connection: Connection, number: int, *, now: datetime) -> BugPage | Non
     if bug is None or told is None:
         return None
     ids = [bug.id]
-    owed, said, mention = table_of(OutboxRow), table_of(IssueComment), table_of(Mention)
+    owed, said, mention = schema.OUTBOX, schema.ISSUE_COMMENT, schema.MENTION
     comments = facts.rows_by_bug(connection, CommentRow, said, ids, said.c.id.desc()) if told.row.issue else {}
     mentions = facts.rows_by_bug(connection, MentionRow, mention, ids, mention.c.at.desc(), mention.c.url)
     return BugPage(

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from capture.event import Event
-from capture.store.lifecycle import label
+from capture.store import schema
+from capture.store.labels import label
 from capture.store.payloads import open_event
-from capture.store.tables import JournalRow, Occurrence, SessionRequest, TranscriptEntry, table_of
 from workbench.bugs import lines, pages
 from workbench.bugs.filters.conditions import LIVE, with_word
 from workbench.bugs.listing import Question
@@ -107,7 +107,7 @@ def bug_page(engine: Engine, number: int, *, now: datetime) -> BugPage:
 
 def event(engine: Engine, occurrence_id: str) -> Event:
     """Return the event of a stored occurrence. Raises `NotFound`."""
-    occurrence = table_of(Occurrence)
+    occurrence = schema.OCCURRENCE
     with reading(engine) as connection:
         payload = connection.scalar(sa.select(occurrence.c.payload).where(occurrence.c.id == occurrence_id))
         if payload is None:
@@ -152,7 +152,7 @@ def session(engine: Engine, id_or_prefix: str) -> SessionRow:
 
 def transcript(engine: Engine, session_id: str, *, after: int = 0, limit: int = 1000) -> list[TranscriptRow]:
     """Return at most `limit` entries of a session's transcript with ids greater than `after`, in order."""
-    entry = table_of(TranscriptEntry)
+    entry = schema.TRANSCRIPT
     statement = (
         sa.select(entry.c.id, entry.c.at, entry.c.kind, entry.c.body)
         .where(entry.c.session_id == session_id, entry.c.id > after)
@@ -165,7 +165,7 @@ def transcript(engine: Engine, session_id: str, *, after: int = 0, limit: int = 
 
 def approvals(engine: Engine, session_id: str) -> list[ApprovalRow]:
     """Return the questions of a session that no person has answered yet, the oldest first."""
-    asked = table_of(SessionRequest)
+    asked = schema.SESSION_REQUEST
     statement = (
         sa.select(asked.c.id, asked.c.session_id, asked.c.asked_at, asked.c.body)
         .where(asked.c.session_id == session_id, asked.c.kind == "approval", asked.c.answered_at.is_(None))
@@ -183,7 +183,7 @@ def ledger(engine: Engine) -> Ledger:
 
 def ledger_of(connection: Connection) -> Ledger:
     """Return the ledger over all journals."""
-    journal = table_of(JournalRow)
+    journal = schema.JOURNAL
     seen = stored = counted = 0
     dropped: Counter[str] = Counter()
     statement = sa.select(journal.c.seen, journal.c.stored, journal.c.counted, journal.c.dropped)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from capture.event import Kind
-from capture.store.lifecycle import STATES, ActorKind
+from capture.store.states import STATES, ActorKind
 from workbench.bugs.markdown import GAP
 from workbench.bugs.numbers import parse_number
 from workbench.bugs.rows import TransitionRow

@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import islice
 
 from capture.event import Event, ExceptionInfo, Frame
-from capture.store.lifecycle import label
+from capture.store.labels import label
 from workbench.bugs.evidence_text import evidence_lines
 from workbench.bugs.markdown import code_block, inert
 from workbench.bugs.rows import BugFacts, IssueLink, SignOffRow, TransitionRow

@@ -10,7 +10,7 @@ from statistics import median
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from capture.store.tables import OutboxRow, SignOff, table_of
+from capture.store import schema
 from workbench.bugs import over_time, queries
 from workbench.bugs.lines import BUG, FINGERPRINT, SESSION, TALLY
 from workbench.bugs.sites import Site, sites
@@ -20,7 +20,7 @@ ROUTES = 8
 PARKED = 50  # that are named; all are counted
 SIGNED = 1_000  # of the latest sign-offs, a median is made
 _DAY = timedelta(days=1)
-_OWED = table_of(OutboxRow)
+_OWED = schema.OUTBOX
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def _routes(connection: Connection, now: datetime) -> tuple[Route, ...]:
 
 
 def _sign_offs(connection: Connection) -> tuple[int, timedelta | None]:
-    table = table_of(SignOff)
+    table = schema.SIGN_OFF
     statement = (
         sa.select(BUG.c.first_seen, table.c.at)
         .join(BUG, BUG.c.id == table.c.bug_id)

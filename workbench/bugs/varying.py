@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from capture.store import schema
 from capture.store.payloads import open_event
-from capture.store.tables import Occurrence, table_of
 from workbench.bugs.differing import COLUMNS, FIELDS
 from workbench.bugs.lines import BUG
 from workbench.bugs.store import reading
@@ -19,7 +19,7 @@ from workbench.bugs.store import reading
 READ = 10_000  # of the latest stored events; further ones change a bar chart little, and would be read for each look
 OPENED = 50  # what has no column stands only within an event, which has to be opened
 SHOWN = 8  # values of each field
-_SEEN = table_of(Occurrence)
+_SEEN = schema.OCCURRENCE
 Counted = tuple[str, int, int, int]
 _FIELDS = {name: sa.cast(_SEEN.c[column], sa.Text) for name, column in COLUMNS.items()}
 

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from capture.store.tables import FixSession, table_of
+from capture.store import schema
 from workbench.bugs.rows import BugPage
 from workbench.bugs.store import database_errors
 from workbench.config import Config
 from workbench.errors import Refused
 
-_SESSION = table_of(FixSession)
+_SESSION = schema.FIX_SESSION
 
 
 @dataclass(frozen=True)

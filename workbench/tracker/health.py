@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from capture.store.tables import IssueFeed, table_of
+from capture.store import schema
 from workbench.bugs.store import reading
 from workbench.config import Config
 from workbench.errors import ConfigurationError
@@ -82,7 +82,7 @@ def of_settings(config: Config, engine: Engine, *, now: datetime) -> Health | No
 
 def health(engine: Engine, repositories: Collection[str], *, most: int, now: datetime, is_read: bool = True) -> Health:
     """Return how it stands with GitHub, from the database alone; `repositories` are those that get issues."""
-    feed = table_of(IssueFeed)
+    feed = schema.ISSUE_FEED
     with reading(engine) as connection:
         followed = sa.select(feed).where(inbound.followed(repositories))
         rows = connection.execute(followed.order_by(feed.c.repository, feed.c.kind)).all()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from capture.store.tables import Bug, OutboxRow, SignOff, table_of
+from capture.store import schema
 from workbench.bugs.store import reading
 from workbench.config import Config
 
-_BUG, _OWED, _SIGNED = table_of(Bug), table_of(OutboxRow), table_of(SignOff)
+_BUG, _OWED, _SIGNED = schema.BUG, schema.OUTBOX, schema.SIGN_OFF
 # What is done without GitHub: files that are owed, bugs that wake by the clock, fixes to be found in releases.
 _WORK = sa.select(
     sa.or_(

@@ -193,9 +193,10 @@ class WorkbenchApp(App[None], inherit_bindings=False):
 
     def on_opened(self, event: Opened) -> None:
         """Go on when the store is open; leave with the reason when it can't be opened."""
-        if not gc.isenabled():  # see workbench.cli.opening; what is loaded by now stays, and is not looked at again
-            gc.freeze()
-            gc.enable()
+        if not gc.isenabled():  # see workbench.cli.opening
+            from workbench.tui.tidying import keep_tidy
+
+            keep_tidy(self)
         if event.error is None:
             self.is_open = True
             self._background.start()

@@ -21,8 +21,13 @@ SLOW = "Still at it: the answer takes its time. Nothing else has to wait for it.
 
 
 class Awaited(NamedTuple):
-    """What follows an answer, and what may open then for the keys that are kept until `let_go`."""
+    """What follows an answer, and what may open then for the keys that are kept until `let_go`.
 
+    `found` holds the answer once there is one. It is not left with Textual's worker: that and its task hold each other,
+    and with them a window of the list (0.3 MiB) for each key, until the collector comes to look at them.
+    """
+
+    found: list[Any]
     then: Callable[[Any], None]
     failed: Callable[[BaseException], None]
     opens: Opens | None = None
@@ -77,8 +82,11 @@ class LoadingScreen(Screen[None]):
 
         Where `then` opens something, what is typed meanwhile is for that; it is dropped where a key would decide.
         """
-        worker = self.run_worker(what, thread=True, exit_on_error=False, exclusive=True, group=group)
-        awaited = Awaited(then, failed or self.fail)
+        found: list[T] = []
+        worker = self.run_worker(
+            lambda: found.append(what()), thread=True, exit_on_error=False, exclusive=True, group=group
+        )
+        awaited = Awaited(found, then, failed or self.fail)
         if opens:
             awaited = awaited._replace(opens=opens, let_go=self.workbench.typed.hold(PATIENCE_SECONDS))
         self._awaited[worker] = awaited
@@ -104,7 +112,7 @@ class LoadingScreen(Screen[None]):
         if event.worker.group == ACT:
             self.workbench.changes += 1  # for all that is known, and shown before the store is looked at again
         if event.state is WorkerState.SUCCESS:
-            awaited.then(event.worker.result)
+            awaited.then(awaited.found.pop())
         elif event.state is WorkerState.ERROR and event.worker.error is not None:
             awaited.failed(event.worker.error)
         awaited.let_go(awaited.opens if self.app.screen is not screen else None)

@@ -4,8 +4,10 @@ A row is dumb: the rules about it live in `lifecycle`, `intake` and `outbox`. Ti
 and out. What is written in bulk is written with Core statements on these same tables.
 """
 
+from capture.store.column_types import StoredText, UtcDateTime, in_utc, storable, utc
+from capture.store.schema import metadata
 from capture.store.tables.bugs import Bug, FingerprintRow, Occurrence, Tally
-from capture.store.tables.columns import Row, StoredText, UtcDateTime, in_utc, metadata, storable, table_of, utc
+from capture.store.tables.columns import Row, table_of
 from capture.store.tables.history import ActRow, BugLabel, Note, Transition
 from capture.store.tables.sessions import (
     ConversationLine,

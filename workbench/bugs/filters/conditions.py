@@ -11,16 +11,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from capture.store.tables import Bug, BugLabel, EvidenceRow, FingerprintRow, FixSession, Issue, Note, table_of
+from capture.store import schema
 from workbench.bugs.filters.alike import alike, holding, literal
 from workbench.bugs.filters.fields import Comparison, Moment, Range, Sign, Wanted
 from workbench.bugs.filters.language import Every, Node, Not, Some, Term
 from workbench.bugs.numbers import parse_number
 from workbench.errors import UsageError
 
-BUG, EVIDENCE, FINGERPRINT, ISSUE, LABEL, NOTE, SESSION = (
-    table_of(model) for model in (Bug, EvidenceRow, FingerprintRow, Issue, BugLabel, Note, FixSession)
-)
+BUG, EVIDENCE, FINGERPRINT, ISSUE = schema.BUG, schema.EVIDENCE, schema.FINGERPRINT, schema.ISSUE
+LABEL, NOTE, SESSION = schema.BUG_LABEL, schema.NOTE, schema.FIX_SESSION
 SEARCHED = (BUG.c.title, BUG.c.route, BUG.c.exception_type, BUG.c.last_release)
 LIVE = ("starting", "working", "needs_input", "waiting", "quiet")
 NEW = timedelta(hours=24)

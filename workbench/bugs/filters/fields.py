@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from capture.event import LEVELS
-from capture.store.lifecycle import STATES
+from capture.store.states import STATES
 
 Sign = Literal["<", "<=", ">", ">=", "="]
 
