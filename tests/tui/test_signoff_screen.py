@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
@@ -150,13 +151,14 @@ async def test_a_rejection_needs_a_reason_and_leads_back_to_the_session(
 
 
 async def test_a_rejection_whose_page_is_left_is_told_and_its_reason_is_not_lost(
-    seeded: Engine, monkeypatch: Any, deciding: Any
+    seeded: Engine, monkeypatch: Any, eventually: Any, deciding: Any
 ) -> None:
-    errors = [DatabaseError("Another process writes.")]
+    errors, is_left = [DatabaseError("Another process writes.")], threading.Event()
 
     def reject(number: int, _reason: str) -> Any:
         if errors:
             raise errors.pop()
+        is_left.wait(20)
         return queries.sessions(seeded, bug=number)[0]
 
     async with deciding(size=(100, 30)) as shown:
@@ -167,8 +169,9 @@ async def test_a_rejection_whose_page_is_left_is_told_and_its_reason_is_not_lost
         assert shown.screen.query_one("#say", Input).value == "no qy"
         for key in ("enter", "escape"):
             shown.app.post_message(Key(key, None))
+        await eventually(lambda: isinstance(shown.screen, BugsScreen))
+        is_left.set()
         await shown.settle()
-        assert isinstance(shown.screen, BugsScreen)
         told = [each.message for each in shown.app._notifications]
     assert told[1].startswith("Rejected the fix of B-003: the agent goes on.")
 
