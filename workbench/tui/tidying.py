@@ -8,9 +8,9 @@ is frozen and would never be looked at: 1.5 MiB.
 from __future__ import annotations
 
 import gc
+from contextlib import suppress
 from typing import Any
 
-from textual._styles_cache import StylesCache
 from textual.app import App
 
 AFTER_START_SECONDS = 1.0  # a look at all that was loaded takes 30 ms
@@ -27,10 +27,16 @@ def keep_tidy(app: App[Any]) -> None:
 
 def tidy() -> None:
     """Let go of what came up since the start and can't be reached any more."""
-    # It keeps the drawn lines of each widget that there ever was, up to a thousand of them: Textual's issue 6665.
-    if forget := getattr(getattr(StylesCache, "get_inner_outer", None), "cache_clear", None):
-        forget()
+    _forget_drawn_lines()
     gc.collect()
+
+
+def _forget_drawn_lines() -> None:
+    """Let go of the drawn lines of widgets that are gone, of which Textual keeps a thousand (its issue 6665)."""
+    with suppress(ImportError, AttributeError):  # where a later version has it otherwise
+        from textual._styles_cache import StylesCache
+
+        StylesCache.get_inner_outer.cache_clear()
 
 
 def _tidy_all() -> None:
