@@ -289,6 +289,19 @@ async def test_who_leaves_a_page_does_not_wait_for_what_it_has_to_show(
         is_read.set()
 
 
+async def test_who_quits_from_a_page_that_stays_empty_is_let_go(
+    seeded: Engine, slow_page: Slow, eventually: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "PATIENCE_SECONDS", 0.2)
+    app, is_read = slow_page
+    async with app.run_test(size=(100, 36)) as pilot:
+        await settle(pilot)
+        type_in(app, "enter", "q")
+        await eventually(lambda: app._exit)
+        assert not is_read.is_set()
+        is_read.set()
+
+
 async def test_nobody_signs_by_a_page_that_they_have_not_seen(
     seeded: Engine, checkout: tuple[str, str], slow_page: Slow, settle: Any
 ) -> None:

@@ -102,7 +102,7 @@ class PlaceScreen(LoadingScreen):
         self.offer_keys()
         self.reload()
         if self._reading:
-            self._let_go = self.workbench.typed.hold_for_page(loading.PATIENCE_SECONDS)
+            self._let_go = self.workbench.typed.hold_for_page(loading.PATIENCE_SECONDS, self.OPENS)
 
     def on_unmount(self) -> None:
         """Keep no keys any longer."""
@@ -152,7 +152,7 @@ class PlaceScreen(LoadingScreen):
     def _was_not_read(self, error: BaseException) -> None:
         self._reading = self._read_again = False
         self.fail(error, until_read=True)
-        self._let_go(None)
+        self._let_go(self.OPENS)
         self.set_timer(RETRY_SECONDS, self.reload)
 
     # --- the bars ----------------------------------------------------------------------------------------------

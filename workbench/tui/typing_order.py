@@ -62,12 +62,12 @@ class TypingOrder:
             await self._send(event)
             self._follow(path, ROUNDS)
 
-    def hold(self, seconds: float) -> LetGo:
+    def hold(self, seconds: float, *, late: Opens | None = None) -> LetGo:
         """Keep what is typed for what is about to open; tell what is returned when it has, or that it has not.
 
         Nobody decides by what they have not seen: of what was kept a box gets all up to an enter, a page all, and a
-        decision nothing. Where nothing opens, and after so many seconds, all is dropped with what is typed on without
-        a pause: it was not meant for what is there instead.
+        decision nothing. Where nothing opens, all is dropped with what is typed on without a pause: it was not meant
+        for what is there instead. After so many seconds, `late` is what opened.
         """
         hold = object()
         self._holds.add(hold)
@@ -86,14 +86,14 @@ class TypingOrder:
                 self._is_kept_waiting = False
                 self._follow(self._path(), ROUNDS)
 
-        self._app.set_timer(seconds, lambda: let_go(None))
+        self._app.set_timer(seconds, lambda: let_go(late))
         return let_go
 
-    def hold_for_page(self, seconds: float) -> LetGo:
+    def hold_for_page(self, seconds: float, opens: Opens) -> LetGo:
         """Do the same for a page that is there but still empty: who leaves it does not wait for what it has to show."""
         if any(_is(event, "escape") for event in self._waiting):
             return lambda _opened: None
-        hold = self.hold(seconds)
+        hold = self.hold(seconds, late=opens)
 
         def let_go(opened: Opens | None) -> None:
             self._pages.discard(let_go)
