@@ -232,7 +232,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("repeated", HOSTILE)
+@pytest.mark.parametrize("repeated", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_costs_no_more_than_its_length(repeated):
     def seconds(length):
         text, took = repeated * (length // len(repeated)), []

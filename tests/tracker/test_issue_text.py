@@ -131,7 +131,7 @@ def test_a_bug_filed_by_hand_says_what_was_written(site: Any) -> None:
         assert absent not in body
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_mentions_nobody_refers_to_nothing_and_is_no_html(site: Any, text: str) -> None:
     page = hostile_page(site, text)
     body = issue_text.body(page, MARKER)

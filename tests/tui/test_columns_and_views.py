@@ -126,7 +126,7 @@ def test_the_heading_marks_the_order_and_knows_what_is_under_the_mouse() -> None
 
 
 @pytest.mark.parametrize("width", [58, 98, 168, 298])
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_stays_in_its_column(text: str, width: int) -> None:
     row = replace(
         ROW, title=text, route=text, method=text, environment=text, release=text, project=text, assignee=text,

@@ -85,7 +85,7 @@ def test_where_reading_is_off_no_list_is_late() -> None:
     assert told(Health(0, 400, ()))[1:] == ["Nothing has been read yet: a worker begins with it."]
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_what_github_answers_and_sites_are_called_is_dead_text(text: str) -> None:
     feeds = tuple(
         FeedHealth(repository=text, kind=kind, behind=behind, problem=problem)

@@ -93,7 +93,7 @@ def test_what_is_no_diff_is_shown_as_it_is() -> None:
     assert "  nothing like a diff  +0 −0" in shown("nothing like a diff\n@@ wrong @@\n+x", 80)
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_is_inert_in_both_widths(text: str) -> None:
     diff = f"diff --git a/{text} b/{text}\n@@ -1 +1 @@ {text}\n-{text}\n+{text}\n {text}\n"
     for width in (60, WIDE, 300):

@@ -10,7 +10,7 @@ from tui.hostile import FORBIDDEN, HOSTILE
 from workbench.text import LINE_LIMIT, MARKS_LIMIT, plain, plain_lines
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_becomes_one_inert_line(text: str) -> None:
     shown = plain(text)
     assert not FORBIDDEN & set(shown)

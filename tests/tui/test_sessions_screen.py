@@ -185,7 +185,7 @@ def test_the_totals_are_told_against_their_limits() -> None:
     assert " $1.50 today" in head_line(found, places=8, today_usd=1.5, daily_usd=0.0).text
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_in_any_field_is_dead(text: str) -> None:
     names = ("activity", "model", "host", "launched_by", "alarm", "rehearsal", "phase", "state", "branch")
     said = dict.fromkeys(names, text)
