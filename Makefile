@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 TESTS ?= tests
+# One more than there are processors: many tests wait for what they started.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # Compiled once here, not by each of the hundreds of processes that tests and sessions start.
 export UV_COMPILE_BYTECODE := 1
 # Nor by each again where the environment says that nothing compiled is to be kept.
@@ -24,7 +26,7 @@ demo: $(VENV)/.demo ## live the whole loop on a pet clinic: no account, no serve
 
 test: $(VENV)/.dev ## run the tests, in parallel, and report coverage
 	@$(BIN)/coverage erase
-	@$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report= $(TESTS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup --cov --cov-report= $(TESTS)
 	@$(BIN)/coverage report --fail-under=$(if $(filter tests,$(TESTS)),97,0)
 
 check: $(VENV)/.dev ## format, lint, types, import contracts, tests (those of the migrations among them)

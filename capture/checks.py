@@ -13,6 +13,7 @@ from django.core.checks import CheckMessage, Error, Warning  # noqa: A004  (Djan
 
 from capture import conf
 from capture.errors import CaptureError, SchemaMissing
+from capture.folders import why_not_writable
 from capture.rules import problem_of_function
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _function(given: Any) -> list[CheckMessage]:
 def _journal(loaded: conf.CaptureSettings) -> list[CheckMessage]:
     # Only looked at, never made: it would belong to whoever runs the check, and not to the site's user.
     folder = loaded.journal_dir
-    reason = _why_not_writable(str(folder))
+    reason = why_not_writable(str(folder))
     if not reason:
         return []
     return [
@@ -167,18 +168,8 @@ def _waiting(loaded: conf.CaptureSettings, engine: Engine | None = None) -> list
     ]
 
 
-def _why_not_writable(folder: str) -> str:
-    """Return why nothing can be put into a folder that exists or can be made, or nothing where it can."""
-    existing = folder
-    while existing and not os.path.lexists(existing) and os.path.dirname(existing) != existing:  # noqa: PTH120
-        existing = os.path.dirname(existing)  # noqa: PTH120
-    if not os.path.isdir(existing or "."):  # noqa: PTH112
-        return "Not a directory"
-    return "" if os.access(existing or ".", os.W_OK | os.X_OK) else "Permission denied"
-
-
 def _sqlite_folder(folder: str) -> list[CheckMessage]:
-    if not _why_not_writable(folder):
+    if not why_not_writable(folder):
         return []
     return [
         Error(

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Engine
 from capture import spool
 from capture.conf import CaptureSettings
 from capture.errors import SchemaMissing, StoreError
+from capture.folders import why_not_writable
 from capture.store.engine import open_engine, shown_url
 from capture.store.failures import store_errors
 from capture.store.migrate import check
@@ -22,8 +23,9 @@ from capture.store.tables import JournalRow, table_of
 class Ledger:
     """seen = stored + counted + dropped + pending, or the ledger does not balance.
 
-    `pending` are failures that are still in journals on this host only. `processes` are its lines: one for each
-    journal that was carried over, and one for all that are gone (`folded` says how many).
+    `pending` are failures that are still in journals on this host only. `journal_error` says why no journal can be
+    written: what fails then is counted in its process alone, and told once a journal can be. `processes` are its lines:
+    one for each journal that was carried over, and one for all that are gone (`folded` says how many).
     """
 
     seen: int
@@ -35,6 +37,7 @@ class Ledger:
     journal_dir: str
     database: str
     database_error: str = ""
+    journal_error: str = ""
     processes: tuple[dict[str, Any], ...] = ()
     balanced: bool = field(init=False)
 
@@ -72,6 +75,7 @@ def ledger(settings: CaptureSettings) -> Ledger:
         journal_dir=str(settings.journal_dir),
         database=shown_url(settings.database_url),
         database_error=error,
+        journal_error=why_not_writable(str(settings.journal_dir)),
         processes=tuple(_line(row) for _name, row in sorted(rows.items())),
     )
 

@@ -17,7 +17,7 @@ from typing import Any
 from django.utils.functional import Promise
 
 from capture.in_app import is_in_app
-from capture.own_memory import own_dict
+from capture.own_memory import of_class, own_dict
 from capture.scrub import scrub_text
 from capture.values import MAX_DESCRIPTION, describe
 
@@ -65,7 +65,7 @@ def notes_of(error: BaseException) -> tuple[str, ...]:
 
 
 def _message(error: BaseException, depth: int) -> str:
-    says = type(error).__str__
+    says = of_class(type(error), "__str__")  # past its metaclass, which may do anything
     if issubclass(type(error), BaseExceptionGroup):
         count = len(members_of(error))
         return f"{_start(_said_by_group(error))} ({count} sub-exception{'' if count == 1 else 's'})"
@@ -83,7 +83,7 @@ def _message(error: BaseException, depth: int) -> str:
         arguments += tuple(file_of(error) for file_of in _files_of)
     if says in _built_in and not all(_is_short(argument) for argument in arguments):
         return _by_its_arguments(error, depth)
-    return str(error)
+    return str(error) if type(says) is types.WrapperDescriptorType else _by_its_arguments(error, depth)
 
 
 def _where_syntax_is_wrong(error: BaseException) -> str:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from capture.event import LEVELS, Fingerprint, Level, Part
+from capture.scrub import clean
 
 if TYPE_CHECKING:
     from capture.event import Event
@@ -113,7 +114,7 @@ class Rules:
             return Ruling(default, level, ignore=True)
         if not isinstance(answer, str) or not answer:
             raise TypeError(f"CAPTURE['FINGERPRINT'] returned {type(answer).__name__}, not text, None or IGNORE")
-        value = answer.replace("\0", "")[:MAX_TEXT]
+        value = clean(answer[:MAX_TEXT])
         return Ruling(
             _of_parts([Part(name="function", value=value, why="what the site's own function says")], default), level
         )

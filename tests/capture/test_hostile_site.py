@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import logging
 from http import HTTPStatus
+from typing import ClassVar
 
 import pytest
 from django.core.handlers.exception import convert_exception_to_response
@@ -62,7 +63,21 @@ class Nameless(Exception, metaclass=NamelessKind):
     """An exception of such a class."""
 
 
-HOSTILE = [NoAttributes, Lies, EndsTheProcess, Interrupts, Nameless, MemoryError, RecursionError]
+class WatchedKind(type):
+    """A class that tells when somebody asks it for anything: it may wait there for ever."""
+
+    asked: ClassVar[list] = []
+
+    def __getattribute__(cls, name):
+        WatchedKind.asked.append(name)
+        return super().__getattribute__(name)
+
+
+class Watched(Exception, metaclass=WatchedKind):
+    """An exception of such a class."""
+
+
+HOSTILE = [NoAttributes, Lies, EndsTheProcess, Interrupts, Nameless, Watched, MemoryError, RecursionError]
 hostile = pytest.mark.parametrize("kind", HOSTILE, ids=lambda kind: type.__dict__["__name__"].__get__(kind))
 broken_text = lazy(lambda: 1 / 0, str)
 
@@ -94,6 +109,15 @@ def name_of(kind):
 def test_an_exception_that_fights_back_is_an_event_with_its_type(answer, captured, kind):
     assert answer(raising(kind)).status_code == 500
     assert [(event.status, event.surfaced.type) for event in captured()] == [(500, name_of(kind))]
+
+
+def test_the_class_of_an_exception_is_asked_for_nothing(captured):
+    error = Watched("rabbit")
+    WatchedKind.asked.clear()
+    capture.capture_exception(error)
+    asked = list(WatchedKind.asked)
+    assert [event.surfaced.message for event in captured()] == ["rabbit"]
+    assert asked == []
 
 
 @hostile

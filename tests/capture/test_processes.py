@@ -216,6 +216,12 @@ def test_the_ledger_can_be_read(manage):
     assert "balanced      yes" in manage("capture_status")
 
 
+def test_the_ledger_says_that_it_cannot_know_where_nothing_can_be_written(manage, tmp_path):
+    (tmp_path / "taken").write_text("a file in the place of the folder")
+    said = manage("capture_status", status=1, JOURNAL_DIR=str(tmp_path / "taken"))
+    assert "taken cannot be written: Not a directory. Failures are not kept" in said
+
+
 def test_everything_can_be_carried_over_by_hand(manage, python):
     python(
         """

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from capture import conf, rules
@@ -119,6 +120,13 @@ def test_the_function_is_asked_where_no_rule_matches() -> None:
     assert ruling(function=lambda _event: None, event=lambda: made) == Ruling(PLAIN, "warning")
     assert ruling(function=lambda _event: IGNORE, event=lambda: made).ignore
     ruling({"match": {"type": "Http404"}, "level": "info"}, function=group)
+
+
+def test_what_the_function_says_can_be_kept() -> None:
+    """Half a surrogate pair cannot be encoded: every event of such an answer was lost."""
+    found = ruling(function=lambda _event: "host-\udcff\0", event=pipelines_event).fingerprint
+    assert found.parts[0].value == "host-\ufffd\ufffd"
+    msgspec.json.encode(found)
 
 
 def pipelines_event() -> Event:

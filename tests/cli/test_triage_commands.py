@@ -105,6 +105,10 @@ def test_a_merge_shows_the_fingerprints_and_asks(workbench, three):
     assert workbench("bugs", "merge", "2", "1", typed="y\n").out == "B-002 merged into B-001.\n"
     assert one(workbench, "2")["merged_into"] == "B-001"
     assert [bug["number"] for bug in one(workbench)["merged"]] == ["B-002"]
+    listed = workbench("bugs", "list", "--json").json
+    assert sorted(bug["number"] for bug in listed) == ["B-001", "B-003"], "as on the screen"
+    assert workbench("bugs", "count").out.strip().endswith("2")
+    assert "B-002" in workbench("bugs", "list", "--filter", "is:merged").out
     assert workbench("bugs", "merge", "3", "1", "--into", "3", "--yes").out == "B-001 merged into B-003.\n"
     assert workbench("bugs", "unmerge", "1", "2").code == Exit.DONE
     assert [one(workbench, str(number))["count"] for number in (1, 2, 3)] == [1, 1, 1]

@@ -18,6 +18,7 @@ from terminal import Terminal
 from textual.events import Key
 from textual.widgets import Input
 
+from workbench.bugs.acts import Done
 from workbench.bugs.source_files import Source
 from workbench.fixing import Terms
 from workbench.tui import loading
@@ -318,3 +319,76 @@ async def test_nobody_signs_by_a_page_that_they_have_not_seen(
         await pilot.press("y")
         await settle(pilot)
         assert len(app.undoable) == 1
+
+
+@pytest.fixture
+def slow_list(make_app: Callable[..., WorkbenchApp]) -> tuple[WorkbenchApp, threading.Event, list[Any]]:
+    """An app that knows the bugs of another view or filter only while the event is set; and what was done to bugs."""
+    app, may_read, done = make_app(), threading.Event(), []
+    real = app.desk.listed
+    may_read.set()
+
+    def listed(*given: Any, **words: Any) -> Any:
+        may_read.wait(10)
+        return real(*given, **words)
+
+    app.desk.listed = listed  # type: ignore[method-assign]
+
+    def act(kind: str, numbers: Any, *_given: Any, **_words: Any) -> Done:
+        done.append((kind, numbers))
+        return Done("done", ())
+
+    app.desk.act = act  # type: ignore[method-assign]
+    return app, may_read, done
+
+
+@pytest.mark.parametrize(
+    "change", [["4"], ["slash", *"state:review", "enter"], ["4", "1", "4"]], ids=["view", "filter", "views"]
+)
+async def test_keys_that_come_after_a_change_of_the_list_are_for_the_new_one(
+    seeded: Engine, slow_list: Any, settle: Any, eventually: Any, change: list[str]
+) -> None:
+    """They used to act on the bug under the cursor of the list before."""
+    app, may_read, done = slow_list
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        before = app.screen.bugs.selected.number
+        may_read.clear()
+        type_in(app, *change, "a", *"Grace", "enter")
+        await pilot.pause(0.3)
+        assert done == []
+        may_read.set()
+        await eventually(lambda: done)
+        shown = app.screen.bugs.selected
+        assert shown.state == "review"
+        assert shown.number != before
+        assert done == [("assign", (shown.number,))]
+
+
+async def test_a_list_that_is_sorted_anew_takes_the_next_key_for_what_it_shows_then(
+    seeded: Engine, slow_list: Any, settle: Any, eventually: Any
+) -> None:
+    app, may_read, done = slow_list
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        before = app.screen.bugs.selected.number
+        may_read.clear()
+        type_in(app, "equals_sign", "a", *"Grace", "enter")
+        await pilot.pause(0.3)
+        may_read.set()
+        await eventually(lambda: done)
+        assert app.screen.bugs.selected.number != before
+        assert done == [("assign", (app.screen.bugs.selected.number,))]
+
+
+async def test_a_list_that_does_not_come_keeps_no_keys_for_long(
+    seeded: Engine, slow_list: Any, settle: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "PATIENCE_SECONDS", 0.2)
+    app, may_read, _done = slow_list
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        may_read.clear()
+        type_in(app, "4", "q")
+        await eventually(lambda: app._exit)
+        may_read.set()

@@ -68,7 +68,7 @@ def list_bugs(
 
     `states` keeps those in one of these states. `text` keeps those in which each of its words is found: in title,
     route, exception type or release, or as the bug's number. `filter` is in the language of `workbench.bugs.filters`,
-    asked by `me`: it leaves out what was merged, unless it asks for that. Raises `FilterError`.
+    asked by `me`. What was merged is left out, unless it asks for that. Raises `FilterError`.
     """
     with reading(engine) as connection:
         return lines.bugs(connection, _wanted(states, text, filter, me, now), now=now)
@@ -92,8 +92,7 @@ def count_bugs(
 
 def _wanted(states: Collection[str] | None, text: str, asked: str, me: str, now: datetime) -> sa.ColumnElement[bool]:
     in_states = sa.true() if states is None else lines.BUG.c.state.in_(list(states))
-    filtered = Question(asked, me=me).condition(now) if asked else sa.true()
-    return sa.and_(in_states, *(with_word(word) for word in text.split()), filtered)
+    return sa.and_(in_states, *(with_word(word) for word in text.split()), Question(asked, me=me).condition(now))
 
 
 def bug_page(engine: Engine, number: int, *, now: datetime) -> BugPage:

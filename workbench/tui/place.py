@@ -50,7 +50,7 @@ class PlaceScreen(LoadingScreen):
         super().__init__()
         self._reading = False
         self._read_again = False
-        self._let_go: LetGo = lambda _opened: None
+        self._let_go: LetGo | None = None  # of the keys that are kept for what is being read
         self._read_failed = False  # and the status line says so
         self._said_at: datetime | None = None  # of what leaves the status line by itself
         if keys := self.workbench.keys:
@@ -102,11 +102,11 @@ class PlaceScreen(LoadingScreen):
         self.offer_keys()
         self.reload()
         if self._reading:
-            self._let_go = self.workbench.typed.hold_for_page(loading.PATIENCE_SECONDS, self.OPENS)
+            self.hold_keys()
 
     def on_unmount(self) -> None:
         """Keep no keys any longer."""
-        self._let_go(None)
+        self._let_keys_go()
 
     def on_screen_resume(self) -> None:
         """Catch up with what happened while another screen was in front; a screen that opens reads already."""
@@ -144,7 +144,8 @@ class PlaceScreen(LoadingScreen):
             self.say("")
         self.arrived(result)
         self.offer_keys()
-        self._let_go(self.OPENS if self.app.screen is self else None)
+        if self.is_awaited(result):
+            self._let_keys_go()
         if self._read_again:
             self._read_again = False
             self.reload()
@@ -152,8 +153,22 @@ class PlaceScreen(LoadingScreen):
     def _was_not_read(self, error: BaseException) -> None:
         self._reading = self._read_again = False
         self.fail(error, until_read=True)
-        self._let_go(self.OPENS)
+        self._let_keys_go()
         self.set_timer(RETRY_SECONDS, self.reload)
+
+    def is_awaited(self, result: Any) -> bool:
+        """Say whether the keys that are kept are for this result, and not for one that is still to come."""
+        return True
+
+    def hold_keys(self) -> None:
+        """Keep what is typed until what is asked for is shown: it is meant for that, and not for what is there now."""
+        if self._let_go is None:
+            self._let_go = self.workbench.typed.hold_for_page(loading.PATIENCE_SECONDS, self.OPENS)
+
+    def _let_keys_go(self) -> None:
+        let_go, self._let_go = self._let_go, None
+        if let_go is not None:
+            let_go(self.OPENS if self.app.screen is self else None)
 
     # --- the bars ----------------------------------------------------------------------------------------------
 

@@ -33,6 +33,11 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(found.as_dict(), indent=2))
         else:
             self.stdout.write(_text(found))
+        if found.journal_error:
+            raise CommandError(
+                f"The journal folder {found.journal_dir} cannot be written: {found.journal_error}. Failures are not "
+                "kept, and this ledger does not know of them. Give the site's user the right to write there."
+            )
 
 
 def _text(found: Ledger) -> str:

@@ -82,6 +82,18 @@ class BugsScreen(CountedViews):
             self.settle_views()
             self._began, self._read_at = time.monotonic(), self.workbench.changes
         super().reload()
+        self.hold_if_behind()
+
+    def hold_if_behind(self) -> None:
+        """Keep the keys that come after a change of view, filter or order for the list that was asked for."""
+        is_typing = self.focused is self.box
+        if self.workbench.is_open and not is_typing and self._shown is not None and not self.is_awaited(self._shown):
+            self.hold_keys()
+
+    def is_awaited(self, result: Listed) -> bool:
+        """Say whether these are the bugs that are asked for now."""
+        asked = self._asked
+        return (result.asked.filter, result.asked.order) == (asked.filter, asked.order)
 
     def may_be_old(self) -> bool:
         """Say whether the store changed, or a while went by: some filters ask for the time."""

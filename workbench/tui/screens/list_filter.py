@@ -119,6 +119,11 @@ class ListFilter(BugActs):
         self._before = self._filter
         self.set_focus(self.query_one("#main"))
         self.box.propose()
+        self.hold_if_behind()
+
+    def hold_if_behind(self) -> None:
+        """Keep the keys that come now where the list does not follow what was typed yet."""
+        raise NotImplementedError
 
     def on_descendant_blur(self) -> None:
         """A list of candidates is only open while one types."""
