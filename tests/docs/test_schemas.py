@@ -14,7 +14,9 @@ from reference_pages import commands
 
 from capture.ledger import Ledger
 
-LEDGER = Ledger(3, 1, 1, {"disk full": 1}, 0, 1, "/srv/shop/.capture", "sqlite:///shop.db", "", "", ({"name": "web-1"},))
+LEDGER = Ledger(
+    3, 1, 1, {"disk full": 1}, 0, 1, "/srv/shop/.capture", "sqlite:///shop.db", "", "", ({"name": "web-1"},)
+)
 
 
 def test_it_is_a_schema() -> None:
