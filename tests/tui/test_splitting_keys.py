@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -47,6 +48,11 @@ def counts(engine: Engine) -> list[int]:
     return [each.row.count for each in page]
 
 
+def page_of(shown: Any) -> str:
+    """The whole page, be it in sight or not."""
+    return "\n".join(line.text for line in shown.screen.document.lines)
+
+
 async def test_b_offers_what_varies_and_asks(mixed: Engine, play: Any) -> None:
     shown, _ = await play("b")
     assert "1  release r1  (2)" in shown
@@ -81,3 +87,39 @@ async def test_two_occurrences_side_by_side_offer_what_differs(mixed: Engine, pl
     assert "release r1" in shown
     await play("c", "]", "c", "b", "1", "y")
     assert sorted(counts(mixed)) == [1, 2]
+
+
+async def test_after_a_split_what_varies_is_read_at_once(mixed: Engine, visit: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("workbench.tui.screens.bug.FIGURES_SECONDS", 600.0)
+    async with visit("enter") as shown:
+        assert "over 3 stored events" in page_of(shown)
+        await shown.press("b", "2", "y")
+        assert "2 events" in shown.text
+        assert "over 3 stored events" not in page_of(shown)
+
+
+async def test_figures_are_read_one_reading_at_a_time_and_once_more_for_what_changed_meanwhile(
+    mixed: Engine, visit: Any, monkeypatch: Any, eventually: Any
+) -> None:
+    begun: list[int] = []
+    ended: list[int] = []
+    together: list[int] = []
+    may_end = threading.Event()
+    async with visit("enter") as shown:
+        real = shown.app.desk.figures
+
+        def slow(number: int) -> Any:
+            begun.append(number)
+            together.append(len(begun) - len(ended))
+            may_end.wait(20)
+            found = real(number)
+            ended.append(number)
+            return found
+
+        monkeypatch.setattr(shown.app.desk, "figures", slow)
+        for _ in range(3):
+            shown.screen._read_figures()
+        await eventually(lambda: begun)
+        may_end.set()
+        await shown.settle()
+        assert (len(begun), together) == (2, [1, 1])
