@@ -97,16 +97,17 @@ class BugScreen(BugActs, Splitting, Sections, Editing):
         return desk.page(self._number), desk.occurrences(self._number, beside)
 
     def arrived(self, result: Read) -> None:
-        """Show it, and read the figures anew: soon where there are new events, at once where some are gone."""
-        before = self._page.row.count if self._page is not None else None
-        self._page, self._window = result
+        """Show it, and read the figures anew: soon where there are new events, at once where an act moved some."""
+        before, (self._page, self._window) = self._page, result
         self.draw()
-        count = self._page.row.count
-        is_first = self._figures is None and not self._reads_figures
-        if is_first or (before is not None and count < before):  # a split by a value that is gone would be offered
+        if self._figures is None and not self._reads_figures:
             self._read_figures()
-        elif before is not None and count != before and self._waits is None:
-            self._waits = self.set_timer(FIGURES_SECONDS, self._read_figures)
+        elif before is not None and before.row.count != self._page.row.count:
+            # What an act moved is no flood of events, and a split by a value that is gone would be offered.
+            if self._page.row.count < before.row.count or self._page.acts != before.acts:
+                self._read_figures()
+            elif self._waits is None:
+                self._waits = self.set_timer(FIGURES_SECONDS, self._read_figures)
 
     def _read_figures(self) -> None:
         """Read them; while a reading is under way, once more after it."""
