@@ -11,7 +11,8 @@ from sqlalchemy.engine import Engine
 
 from capture.store.intake import Batch, take_in
 from capture.testing import NOW, make_event
-from workbench.bugs import queries
+from workbench.bugs import acts, queries
+from workbench.bugs.differing import Difference
 from workbench.tui.app import WorkbenchApp
 
 pytestmark = pytest.mark.anyio
@@ -74,6 +75,22 @@ async def test_a_split_is_done_told_and_undone(mixed: Engine, play: Any) -> None
 async def test_a_split_is_undone_by_u(mixed: Engine, play: Any) -> None:
     await play("b", "2", "y", "u")
     assert counts(mixed) == [3]
+
+
+async def test_what_was_undone_is_split_off_again(mixed: Engine, play: Any) -> None:
+    shown, toasts = await play("b", "2", "y", "u", "b", "2", "y")
+    assert "✗" not in shown
+    assert "B-002" in toasts[-1]
+    assert counts(mixed) == [2, 1]
+
+
+async def test_a_bug_that_was_merged_in_is_refused_with_the_key_that_takes_it_out(mixed: Engine, play: Any) -> None:
+    done = acts.split(mixed, 1, Difference("release", "r1"), by="Ada", now=NOW)
+    acts.merge(mixed, done.numbers, by="Ada", now=NOW)
+    shown, _ = await play("b", "1", "y")
+    assert "These are the events of B-002, which was merged in." in shown
+    assert "S on the page of B-002" in shown
+    assert "workbench bugs" not in shown
 
 
 async def test_enter_on_a_value_of_what_varies_splits_it_off(mixed: Engine, play: Any) -> None:
