@@ -73,20 +73,16 @@ def split(engine: Engine, number: int, difference: Difference, *, by: str, reaso
             split_again.take_out(session, bug, left, difference, by=by, now=now)
         of_all = latest[max(going, key=lambda each: max(map(_when, going[each])))]
         new = left or _new_bug(session, bug, of_all, difference, by=by, now=now)
-        rules: list[dict[str, Any]] = []
-        for fingerprint_id, group in sorted(going.items()):
-            old, its = fingerprints[fingerprint_id], made[fingerprint_id]
-            if fingerprint_id in whole:
-                session.execute(sa.update(_PRINT).where(_PRINT.c.id == fingerprint_id).values(home_id=new.id))
+        for each, group in sorted(going.items()):
+            if each in whole:
+                session.execute(sa.update(_PRINT).where(_PRINT.c.id == each).values(home_id=new.id))
             else:
-                there = next((known for known in fingerprints.values() if known.key == its.key), None)
-                _part(session, new, old, group, staying[fingerprint_id], its, there)
-            is_parted = fingerprint_id not in whole or old.key == its.key
-            if is_parted and its.rule is not None and its.rule not in rules:
-                rules.append(its.rule)
-        is_whole = all(each in whole and fingerprints[each].key != made[each].key for each in going)
+                there = next((known for known in fingerprints.values() if known.key == made[each].key), None)
+                _part(session, new, fingerprints[each], group, staying[each], made[each], there)
         merging.settle(session, merging.lock_family(session, [number, new.number]), now=now)
-        further = _further(new, difference, rules, is_whole=is_whole)
+        # A fingerprint that a split made before gets no events by itself: what was said of it then is said again.
+        parted = [made[each] for each in sorted(going) if each not in whole or fingerprints[each].key == made[each].key]
+        further = _further(new, difference, parted)
         moved = sum(map(len, going.values()))
         rows = _record(session, bug, new, was, difference, by=by, reason=reason, further=further, now=now)
     said = f"{moved:,} stored event{'s' if moved > 1 else ''} with {difference.words} split off {label(number)}"
@@ -265,10 +261,14 @@ def _move_tallies(session: Session, old_id: int, new_id: int, going: Iterable[_S
         session.connection().execute(sa.insert(_TALLY), added)
 
 
-def _further(new: Bug, difference: Difference, rules: Sequence[dict[str, Any]], *, is_whole: bool) -> str:
+def _further(new: Bug, difference: Difference, parted: Sequence[Apart]) -> str:
     """Return what becomes of events to come, and what a person has to do about it."""
-    if is_whole:
+    if not parted:
         return f"Such events to come go to {label(new.number)}."
+    rules: list[dict[str, Any]] = []
+    for made in parted:
+        if made.rule is not None and made.rule not in rules:
+            rules.append(made.rule)
     if not rules:
         return (
             f"Only stored events moved: no rule of the site can tell events to come by {difference.field}, so they go "
