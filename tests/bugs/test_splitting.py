@@ -153,13 +153,83 @@ def test_a_split_is_undone_and_every_event_is_back(mixed: Engine) -> None:
     assert (row.state, row.closed_as, row.merged_into) == ("closed", "merged", 1)
 
 
-def test_what_was_undone_is_split_off_again_by_taking_it_out(mixed: Engine) -> None:
-    acts.undo(mixed, split(mixed, "route", LIST).acts, by="Ada", now=NOW + 10 * HOUR)
+def undo(engine: Engine, done: acts.Done) -> None:
+    acts.undo(engine, done.acts, by="Ada", now=NOW + 10 * HOUR)
+
+
+def test_what_was_undone_is_split_off_again_as_the_bug_that_it_was(mixed: Engine) -> None:
+    before = figures(mixed, 1)
+    first = split(mixed, "route", LIST)
+    after = figures(mixed, 1), figures(mixed, 2), tallies(mixed)
+    for _ in range(2):
+        undo(mixed, first)
+        again = split(mixed, "route", LIST)
+        assert (again.text, again.further) == (first.text, first.further)
+        assert (figures(mixed, 1), figures(mixed, 2), tallies(mixed)) == after
+        first = again
+    page = queries.bug_page(mixed, 2, now=NOW)
+    assert (page.row.state, page.row.closed_as, page.row.merged_into) == ("open", None, None)
+    assert [step.reason for step in page.history][-1] == f"split off B-001: route {LIST}"
+    assert [(act.kind, act.undone_at is None) for act in page.acts].count(("split", True)) == 1
+    assert acts.last_act(mixed, by="Ada") == first.acts
+    undo(mixed, first)
+    assert (figures(mixed, 1), tallies(mixed)) == (before, {1: 7})
+
+
+def test_its_issue_is_owed_to_be_opened_again(mixed: Engine) -> None:
+    undo(mixed, split(mixed, "route", LIST))
+    split(mixed, "route", LIST)
+    with Session(mixed) as session:
+        owed = session.exec(select(OutboxRow.kind).where(OutboxRow.bug_id == 2).order_by(OutboxRow.id)).all()
+    assert [kind for kind in owed if "issue" in kind and "comment" not in kind][-1] == "reopen_issue"
+
+
+def test_events_that_came_after_the_undo_go_with_those_that_were_split_off_before(
+    mixed: Engine, carry_into: Carry
+) -> None:
+    undo(mixed, split(mixed, "release", "r2"))
+    came = [on(LIST, at=NOW + hours * HOUR, release="r2") for hours in (2, 10)]
+    carry_into(mixed, *came)
+    done = split(mixed, "release", "r2")
+    assert done.text == "3 stored events with release r2 split off B-001: B-002."
+    assert done.further.startswith("Only stored events moved")
+    assert figures(mixed, 2) == (3, NOW + 2 * HOUR, NOW + 10 * HOUR, "r2")
+    assert tallies(mixed) == {1: 6, 2: 3}
+    assert len(queries.bug_page(mixed, 2, now=NOW).occurrences) == 3
+    undo(mixed, done)
+    assert (figures(mixed, 1)[0], tallies(mixed)) == (9, {1: 9})
+
+
+def test_events_of_a_rule_that_stands_since_the_split_are_split_off_again(mixed: Engine, carry_into: Carry) -> None:
+    first = split(mixed, "route", LIST)
+    rule = json.loads(first.further.splitlines()[1])
+    undo(mixed, first)
+    to_come = on(LIST, at=NOW + 10 * HOUR)
+    ruled = msgspec.structs.replace(to_come, fingerprint=under(rule, to_come, facts(to_come)))
+    assert carry_into(mixed, ruled).new_bugs == ()
+    assert figures(mixed, 1)[0] == 8
+    assert split(mixed, "route", LIST).text.endswith("split off B-001: B-002.")
+    assert (figures(mixed, 1)[0], figures(mixed, 2)[0]) == (5, 3)
+    carry_into(mixed, msgspec.structs.replace(ruled, id="e" * 32))
+    assert figures(mixed, 2)[0] == 4
+
+
+def test_what_a_person_merged_is_not_split_off_but_taken_out(mixed: Engine) -> None:
+    split(mixed, "route", LIST)
+    acts.merge(mixed, [1, 2], by="Ada", now=NOW + 10 * HOUR)
     with pytest.raises(Refused, match="B-002") as refused:
         split(mixed, "route", LIST)
     assert "unmerge B-002" in refused.value.cure
     acts.unmerge(mixed, [2], by="Ada", now=NOW + 11 * HOUR)
     assert (figures(mixed, 1)[0], figures(mixed, 2)[0]) == (5, 2)
+
+
+def test_an_undone_split_that_a_person_merged_since_is_theirs(mixed: Engine) -> None:
+    undo(mixed, split(mixed, "route", LIST))
+    acts.unmerge(mixed, [2], by="Ada", now=NOW + 11 * HOUR)
+    acts.merge(mixed, [1, 2], by="Ada", now=NOW + 12 * HOUR)
+    with pytest.raises(Refused, match="B-002, which was merged in"):
+        split(mixed, "route", LIST)
 
 
 @pytest.mark.parametrize(("field", "value"), [("route", LIST), ("release", "r1"), ("type", "KeyError")])

@@ -48,3 +48,15 @@ async def test_a_sheet_is_as_high_as_what_it_says_and_tells_of_more_only_where_t
         document = shown.screen.query_one("#main", Document)
         assert document.size.height == len(document.lines)
         assert "show the rest" not in document.lines[0].text
+
+
+@pytest.mark.parametrize("size", [(120, 36), (100, 20), (80, 24)])
+@pytest.mark.parametrize("keys", [("j", "j", "v"), ("j", "j", "enter"), ("j", "j", "E")])
+async def test_a_long_page_is_wrapped_at_first_as_it_is_when_it_is_drawn_again(
+    seeded: Engine, checkout: tuple[str, str], visit: Any, size: tuple[int, int], keys: tuple[str, ...]
+) -> None:
+    async with visit(*keys, size=size) as shown:
+        document = shown.screen.query_one("#main", Document)
+        first = [line.text for line in document.lines]
+        shown.screen.draw()
+        assert [line.text for line in document.lines] == first

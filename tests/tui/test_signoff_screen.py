@@ -20,7 +20,7 @@ from tui.seeded_store import FINISHED
 from capture.store.tables import Bug, EvidenceRow, FixSession, SignOff
 from capture.testing import NOW
 from workbench.bugs import queries
-from workbench.errors import DatabaseError
+from workbench.errors import DatabaseError, NotFound
 from workbench.tui.document import Document
 from workbench.tui.documents.diff import diff_lines
 from workbench.tui.documents.evidence import evidence_lines
@@ -185,6 +185,57 @@ async def test_a_bug_that_left_review_cannot_be_signed(seeded: Engine, visit: An
         assert state(seeded) == "review"
 
 
+async def test_where_the_commit_is_missing_all_else_is_shown_and_the_rest_once_it_is_there(
+    seeded: Engine, checkout: tuple[str, str], deciding: Any
+) -> None:
+    def lead_to(commit: str) -> None:
+        with Session(seeded) as session:
+            session.get_one(FixSession, FINISHED).result_commit = commit
+            session.exec(select(EvidenceRow)).one().result_commit = commit
+            session.commit()
+
+    lead_to("4f2d" * 10)
+    async with deciding(size=(120, 60)) as shown:
+        text = " ".join(shown.text.split())
+        assert "B-003" in text
+        assert "Reading …" not in text
+        assert "has no commit '4f2d" in text
+        assert "`git fetch` brings it" in text
+        assert ["✓ demonstrated" in text, "Flags" in text, "REHEARSAL" in text] == [True] * 3
+        assert "(y/N)" not in text
+        for key in ("y", "c", "x"):
+            await shown.press(key)
+            status = " ".join(shown.text.splitlines()[-4:])
+            assert "has no commit '4f2d" in " ".join(status.split())
+        assert shown.app.clipboard == ""
+        lead_to(checkout[1])
+        shown.app.on_store_changed()
+        await shown.settle()
+        text = shown.text
+        assert "Nothing to decide on here" not in text
+        assert "+ <dd>{{ pet.owner.name|default" in " ".join(text.split())
+        assert "(y/N)" in text
+        await shown.press("y")
+    assert [row.commit for row in decisions(seeded)] == [checkout[1]]
+
+
+async def test_a_missing_commit_is_looked_for_again_by_itself(
+    seeded: Engine, checkout: tuple[str, str], monkeypatch: Any, eventually: Any, deciding: Any
+) -> None:
+    found: list[Any] = [NotFound("Not fetched.", cure="Fetch.")]
+    monkeypatch.setattr("workbench.tui.screens.signoff.RETRY_SECONDS", 0.05)
+
+    def diff(*_given: Any) -> str:
+        if found:
+            raise found.pop()
+        return ""
+
+    monkeypatch.setattr("workbench.git.Repository.diff", diff)
+    async with deciding() as shown:
+        await eventually(lambda: "The change is empty." in shown.text)
+        assert "(y/N)" in shown.text
+
+
 async def test_sections_are_reached_by_number(seeded: Engine, deciding: Any) -> None:
     async with deciding(size=(80, 24)) as shown:
         document = shown.screen.query_one("#main", Document)
@@ -261,7 +312,7 @@ async def test_before_the_proposal_is_read_a_decision_says_why_it_can_t_be_made(
         await shown.app.push_screen(SignOffScreen(1))
         await shown.settle()
         await shown.press("y")
-        assert "No proposed fix has been read" in shown.text
+        assert "B-001 is fixing, not in review." in shown.text.splitlines()[-2]
 
 
 async def test_a_refusal_stays_in_sight_when_somebody_writes_to_the_store(seeded: Engine, deciding: Any) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 from capture.store.lifecycle import label
 from workbench.bugs.queries import bug_page
 from workbench.bugs.rows import BugRow, EvidenceView, SessionRow
-from workbench.errors import Refused
+from workbench.errors import NotFound, Refused
 from workbench.git import Repository
 
 
@@ -45,7 +45,10 @@ class Proposal:
 
 
 def proposal(engine: Engine, number: int, *, now: datetime | None = None) -> Proposal:
-    """Return the fix of a bug that waits for a decision. Raises `Refused` when there is none."""
+    """Return the fix of a bug that waits for a decision.
+
+    Raises `Refused` when there is none, and `NotFound` where its commit is not in the repository (yet).
+    """
     page = bug_page(engine, number, now=now or datetime.now(UTC))
     if page.row.state != "review":
         raise not_in_review(number, page.row.state)
@@ -58,8 +61,16 @@ def proposal(engine: Engine, number: int, *, now: datetime | None = None) -> Pro
         raise nothing_to_sign(number)
     commit = session.result_commit
     evidence = page.evidence if page.evidence is not None and page.evidence.result_commit == commit else None
-    diff = Repository.open(Path(session.repository)).diff(session.base_commit, commit)
-    return Proposal(page.row, session, evidence, diff, commit, session.branch)
+    return Proposal(page.row, session, evidence, _diff(session, commit), commit, session.branch)
+
+
+def _diff(session: SessionRow, commit: str) -> str:
+    repository = Repository.open(Path(session.repository))
+    try:
+        return repository.diff(session.base_commit, commit)
+    except NotFound as error:  # nobody named a commit here, so naming another is no way out
+        cure = f"`git fetch` brings it, once the branch {session.branch} was pushed."
+        raise NotFound(str(error), cure=cure) from None
 
 
 def not_in_review(number: int, state: str) -> Refused:

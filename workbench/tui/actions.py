@@ -46,6 +46,7 @@ class Here(NamedTuple):
     has_evidence: bool = False
     decided: bool = False  # the sign-off at hand was made
     proposed: bool = True  # there is a fix to decide on
+    unread: str = ""  # why there is none, where that is known
     filtered: bool = False
     marked: tuple[BugRow, ...] = ()  # the bugs that were marked, where any are
     can_undo: bool = False  # something was done in this session
@@ -174,7 +175,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("reject", "x", "reject with a reason", "Decide", ("signoff",), why.decided, 11, hides=True),
     Action("undo", "u", "take the decision back", "Decide", ("signoff",), why.not_decided, 13, hides=True),
     Action("worktree", "W", "remove the worktree", "Decide", ("signoff",), why.no_worktree, 14, hides=True),
-    Action("merge", "c", "copy the merge command", "Take along", ("signoff",), why.nothing, 95),
+    Action("merge", "c", "copy the merge command", "Take along", ("signoff",), why.not_proposed, 95),
     Action("edit", "e", "open the frame's file in your editor", "Take along", ("bug",), why.no_occurrence),
     Action("issue", "o", "open the issue in a browser", "Take along", ("list", "bug", "signoff"), why.issue),
     Action("copy", "y", "copy: number, curl line, stack …", "Take along", ("list", "bug"), why.no_bug),

@@ -16,6 +16,9 @@ TAIL = 5_000  # lines that a growing document holds
 class Document(Pane):
     """Prepared lines. Sections are found by the lines that open them."""
 
+    # A page is wrapped before it is known whether it needs a scrollbar, so the scrollbar's cell is never the page's.
+    DEFAULT_CSS = "Document#main { scrollbar-gutter: stable; }"
+
     def __init__(self, *, id: str | None = None, has_cursor: bool = True, follow: bool = False) -> None:  # noqa: A002
         super().__init__(id=id, has_cursor=has_cursor)
         self.lines: list[Line] = []

@@ -227,7 +227,12 @@ def decided(here: Here) -> str:
     """Of deciding on a fix."""
     if here.decided:
         return "The decision is made."
-    return "" if here.proposed else "No proposed fix has been read (yet)."
+    return not_proposed(here)
+
+
+def not_proposed(here: Here) -> str:
+    """Of what is done with a fix that was read."""
+    return "" if here.proposed else here.unread or "No proposed fix has been read (yet)."
 
 
 def not_searched(here: Here) -> str:

@@ -148,6 +148,11 @@ def lock_all(session: Session, numbers: Collection[int]) -> list[Known]:
     return fingerprints
 
 
+def lock_merged(session: Session, numbers: Collection[int]) -> None:
+    """Lock the bugs and all merged into them, in one order; their fingerprints have to be locked before."""
+    session.exec(_in_order(family(session, numbers))).all()
+
+
 def _in_order(ids: Iterable[int]) -> Any:
     return select(Bug).where(col(Bug.id).in_(sorted(ids))).order_by(col(Bug.id)).with_for_update(key_share=True)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -25,10 +25,10 @@ from capture.store.figures import Figures, Known
 from capture.store.lifecycle import Actor, label
 from capture.store.payloads import open_event
 from capture.store.tables import ActRow, Bug, FingerprintRow, Note, Occurrence, Tally, table_of
-from workbench.bugs.acts import merging
+from workbench.bugs.acts import merging, split_again
 from workbench.bugs.acts.record import REASON, Done, acting, enter, locked, picture, pictures, refuse_merged
 from workbench.bugs.differing import COLUMNS, Apart, Difference, apart
-from workbench.errors import NotFound, Refused
+from workbench.errors import MergedIn, NotFound, Refused
 from workbench.text import plain
 
 MOST_OPENED = 10_000  # stored events whose payloads are read for a difference that has no column
@@ -51,32 +51,38 @@ def split(engine: Engine, number: int, difference: Difference, *, by: str, reaso
 
     Where they are all that a fingerprint of the bug has, it goes with them, and so do its events to come. Else they
     get a fingerprint of their own, and `Done.further` says which rule of the site gives it to events to come, or that
-    none can. Raises `NotFound`, and `Refused` where no stored event has it, all have it, or a merge stands behind it.
+    none can. Where the same was split off before and that was undone, the bug of then is taken out again. Raises
+    `NotFound`, and `Refused` where no stored event has it, all have it, or a merge stands behind it.
     """
     with acting(engine) as session:
         creation.lock_numbers(session)
         fingerprints = {known.id: known for known in merging.lock_family(session, [number])}
+        merging.lock_merged(session, [number])
         (bug,) = locked(session, [number])
         refuse_merged(bug, "split")
         going, staying = _sorted_out(session, bug, difference)
         _refuse_nothing(bug, difference, going, staying)
         whole = set(going) - set(staying)
-        _refuse_merged_ones(session, bug, fingerprints, whole)
-        latest = open_event(_payload(session, max((one for group in going.values() for one in group), key=_when).id))
-        was = pictures(session, [bug])
-        new = _new_bug(session, bug, latest, difference, by=by, now=now)
-        rules: list[dict[str, Any]] = []
-        for fingerprint_id, group in sorted(going.items()):
-            if fingerprint_id in whole:
-                session.execute(sa.update(_PRINT).where(_PRINT.c.id == fingerprint_id).values(home_id=new.id))
+        latest = {each: open_event(_payload(session, max(group, key=_when).id)) for each, group in going.items()}
+        made = {each: apart(number, difference, event) for each, event in latest.items()}
+        keys = {each: {made[each].key, event.fingerprint.key} for each, event in latest.items()}
+        left = split_again.left_behind(session, bug, fingerprints, whole, keys)
+        _refuse_merged_ones(session, bug, fingerprints, whole, left)
+        was = pictures(session, [bug, left] if left else [bug])
+        if left is not None:
+            split_again.take_out(session, bug, left, difference, by=by, now=now)
+        of_all = latest[max(going, key=lambda each: max(map(_when, going[each])))]
+        new = left or _new_bug(session, bug, of_all, difference, by=by, now=now)
+        for each, group in sorted(going.items()):
+            if each in whole:
+                session.execute(sa.update(_PRINT).where(_PRINT.c.id == each).values(home_id=new.id))
             else:
-                event = open_event(_payload(session, max(group, key=_when).id))
-                made = apart(number, difference, event)
-                _part(session, new, fingerprints[fingerprint_id], group, staying[fingerprint_id], made)
-                if made.rule is not None and made.rule not in rules:
-                    rules.append(made.rule)
+                there = next((known for known in fingerprints.values() if known.key == made[each].key), None)
+                _part(session, new, fingerprints[each], group, staying[each], made[each], there)
         merging.settle(session, merging.lock_family(session, [number, new.number]), now=now)
-        further = _further(new, difference, rules, is_whole=whole == set(going))
+        # A fingerprint that a split made before gets no events by itself: what was said of it then is said again.
+        parted = [made[each] for each in sorted(going) if each not in whole or fingerprints[each].key == made[each].key]
+        further = _further(new, difference, parted)
         moved = sum(map(len, going.values()))
         rows = _record(session, bug, new, was, difference, by=by, reason=reason, further=further, now=now)
     said = f"{moved:,} stored event{'s' if moved > 1 else ''} with {difference.words} split off {label(number)}"
@@ -132,20 +138,18 @@ def _refuse_nothing(bug: Bug, difference: Difference, going: dict[int, Any], sta
         )
 
 
-def _refuse_merged_ones(session: Session, bug: Bug, fingerprints: dict[int, Known], whole: set[int]) -> None:
+def _refuse_merged_ones(
+    session: Session, bug: Bug, fingerprints: dict[int, Known], whole: set[int], left: Bug | None
+) -> None:
     """Refuse where a bug that was merged in is what differs: taking that out is what is wanted."""
-    merged = {fingerprints[each].home_id for each in whole} - {bug.id}
+    merged = {fingerprints[each].home_id for each in whole} - {bug.id, left.id if left else None}
     if merged:
         number = session.scalars(select(col(Bug.number)).where(col(Bug.id).in_(merged)).limit(1)).one()
-        raise _take_out(f"These are the events of {label(number)}, which was merged in.", number)
+        raise MergedIn(f"These are the events of {label(number)}, which was merged in.", number)
     own = {known.id for known in fingerprints.values() if known.home_id == bug.id}
     if own <= whole:
         number = session.scalars(select(col(Bug.number)).where(Bug.merged_into == bug.number).limit(1)).one()
-        raise _take_out(f"All that stayed would be of {label(number)}, which was merged in.", number)
-
-
-def _take_out(why: str, number: int) -> Refused:
-    return Refused(why, cure=f"Take it out instead: workbench bugs unmerge {label(number)}")
+        raise MergedIn(f"All that stayed would be of {label(number)}, which was merged in.", number)
 
 
 def _new_bug(session: Session, bug: Bug, event: Event, difference: Difference, *, by: str, now: datetime) -> Bug:
@@ -168,9 +172,28 @@ def _new_bug(session: Session, bug: Bug, event: Event, difference: Difference, *
 
 
 def _part(
-    session: Session, new: Bug, old: Known, going: Sequence[_Stored], staying: Sequence[_Stored], made: Apart
-) -> None:
-    """Give a part of a fingerprint's events one of their own, with what they add to its figures and tallies."""
+    session: Session, new: Bug, old: Known, going: Sequence[_Stored], staying: Sequence[_Stored], made: Apart,
+    there: Known | None,
+) -> None:  # fmt: skip
+    """Give a part of a fingerprint's events one of the new bug, with what they add to its figures and tallies.
+
+    That is the one that is `there` already where the bug is one that was split off before, else one of their own.
+    """
+    mine = _of(going)
+    if there is not None and there.home_id == new.id:
+        made_id = there.id
+        figures.save(session, [replace(there, figures=figures.total([there.figures, mine]))])
+    else:
+        made_id = _new_fingerprint(session, new, old, mine, made)
+    ids = [one.id for one in going]
+    for start in range(0, len(ids), 500):
+        moved = _SEEN.c.id.in_(ids[start : start + 500])
+        session.execute(sa.update(_SEEN).where(moved).values(bug_id=new.id, fingerprint_id=made_id))
+    figures.save(session, [_less(old, mine, _of(staying))])
+    _move_tallies(session, old.id, made_id, going)
+
+
+def _new_fingerprint(session: Session, new: Bug, old: Known, mine: Figures, made: Apart) -> int:
     taken = session.execute(
         sa.select(_PRINT.c.bug_id).where(_PRINT.c.project == old.project, _PRINT.c.key == made.key)
     ).scalar()
@@ -181,7 +204,6 @@ def _part(
             cure=f"See it: workbench bugs show {label(other.number)}",
         )
     row = session.execute(sa.select(_PRINT).where(_PRINT.c.id == old.id)).one()
-    mine = _of(going)
     session.flush()
     (made_id,) = session.execute(
         sa.insert(_PRINT)
@@ -191,12 +213,7 @@ def _part(
         )
         .returning(_PRINT.c.id)
     ).one()  # fmt: skip
-    ids = [one.id for one in going]
-    for start in range(0, len(ids), 500):
-        moved = _SEEN.c.id.in_(ids[start : start + 500])
-        session.execute(sa.update(_SEEN).where(moved).values(bug_id=new.id, fingerprint_id=made_id))
-    figures.save(session, [_less(old, mine, _of(staying))])
-    _move_tallies(session, old.id, made_id, going)
+    return int(made_id)
 
 
 def _of(stored: Sequence[_Stored]) -> Figures:
@@ -234,14 +251,24 @@ def _move_tallies(session: Session, old_id: int, new_id: int, going: Iterable[_S
         sa.update(_TALLY).where(here).values(count=_TALLY.c.count - sa.bindparam("less")), rows
     )
     session.execute(sa.delete(_TALLY).where(_TALLY.c.fingerprint_id == old_id, _TALLY.c.count <= 0))
-    added = [{"fingerprint_id": new_id, "hour": hour, "count": count} for hour, count in sorted(hours.items())]
-    session.connection().execute(sa.insert(_TALLY), added)
+    there = set(session.scalars(sa.select(_TALLY.c.hour).where(_TALLY.c.fingerprint_id == new_id)))
+    if more := [{"the_hour": hour, "more": count} for hour, count in sorted(hours.items()) if hour in there]:
+        also = sa.and_(_TALLY.c.fingerprint_id == new_id, _TALLY.c.hour == sa.bindparam("the_hour"))
+        added_to = sa.update(_TALLY).where(also).values(count=_TALLY.c.count + sa.bindparam("more"))
+        session.connection().execute(added_to, more)
+    fresh = [(hour, count) for hour, count in sorted(hours.items()) if hour not in there]
+    if added := [{"fingerprint_id": new_id, "hour": hour, "count": count} for hour, count in fresh]:
+        session.connection().execute(sa.insert(_TALLY), added)
 
 
-def _further(new: Bug, difference: Difference, rules: Sequence[dict[str, Any]], *, is_whole: bool) -> str:
+def _further(new: Bug, difference: Difference, parted: Sequence[Apart]) -> str:
     """Return what becomes of events to come, and what a person has to do about it."""
-    if is_whole:
+    if not parted:
         return f"Such events to come go to {label(new.number)}."
+    rules: list[dict[str, Any]] = []
+    for made in parted:
+        if made.rule is not None and made.rule not in rules:
+            rules.append(made.rule)
     if not rules:
         return (
             f"Only stored events moved: no rule of the site can tell events to come by {difference.field}, so they go "
@@ -259,6 +286,19 @@ def _record(
     """Put the act on record, on both bugs; that of the new one is what an undo takes back: into the old one again."""
     told = {"from": bug.number, "to": new.number, "field": difference.field, "value": plain(difference.value, 200)}
     rows = enter(session, "split", [bug], was, by=by, reason=reason, now=now, more={"split": told})
+    if new.number in was:  # it was split off before
+        comment = f"{by} took this apart from {label(bug.number)} again."
+        more = {"split": told}
+        rows += enter(session, "split", [new], was, by=by, reason=reason, now=now, comment=comment, more=more)
+    else:
+        rows += (_made(session, bug, new, told, by=by, reason=reason, now=now),)
+    assert new.id is not None
+    text = f"Split off {label(bug.number)}: {difference.words}.\n{further}"
+    session.add(Note(bug_id=new.id, at=now, by=by, text=text))
+    return rows
+
+
+def _made(session: Session, bug: Bug, new: Bug, told: dict[str, Any], *, by: str, reason: str, now: datetime) -> int:
     is_ = picture(session, new)
     merged = {"state": "closed", "closed_as": "merged", "merged_into": bug.number}
     row = ActRow(
@@ -266,9 +306,6 @@ def _record(
         after={name: is_[name] for name in merged} | {"split": told}, reason=reason[:REASON],
     )  # fmt: skip
     session.add(row)
-    assert new.id is not None
-    text = f"Split off {label(bug.number)}: {difference.words}.\n{further}"
-    session.add(Note(bug_id=new.id, at=now, by=by, text=text))
     session.flush()
     assert row.id is not None
-    return (*rows, row.id)
+    return row.id

@@ -10,7 +10,7 @@ from workbench.tui.lines import BLANK, Ink, Line, Span, heading, line, paragraph
 from workbench.tui.words import duration, plural, verdict_mark
 
 if TYPE_CHECKING:
-    from workbench.bugs.rows import EvidenceView
+    from workbench.bugs.rows import BugPage, EvidenceView
 
 TESTS_SHOWN = 12
 ON_BASE, ON_FIX = "new tests on base", "new tests on fix"  # as workbench.evidence calls its runs
@@ -26,6 +26,26 @@ def summary_lines(evidence: EvidenceView, width: int, *, key: str = "") -> list[
     out += [line("    ", *_run(run), key=key) for run in evidence.runs]
     out += [line(("    ⚑ ", "warn"), plain(flag.get("message", ""), 300), key=key) for flag in evidence.flags]
     return out
+
+
+def latest_lines(page: BugPage, width: int) -> list[Line]:
+    """Return everything about the latest evidence of a bug, or when there will be some."""
+    if page.evidence is None:
+        return [
+            BLANK,
+            line("  No evidence yet."),
+            line((f"  {_when(page)}", "muted")),
+        ]
+    session = next((row for row in page.sessions if row.id == page.evidence.session_id), None)
+    rehearsal = [line((" REHEARSAL ", "rehearsal"), " The agent's part was rehearsed; the runs below are real.")]
+    is_rehearsed = session is not None and session.rehearsal is not None
+    return (rehearsal if is_rehearsed else []) + evidence_lines(page.evidence, width)
+
+
+def _when(page: BugPage) -> str:
+    if any(session.is_live for session in page.sessions):
+        return "A fix session is at work: it is collected when the agent's turn ends."
+    return "It is collected when the turn of an agent in a fix session ends."
 
 
 def evidence_lines(evidence: EvidenceView, width: int) -> list[Line]:

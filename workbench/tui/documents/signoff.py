@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from workbench.text import plain, plain_lines
 from workbench.tui.documents.diff import diff_lines
-from workbench.tui.documents.evidence import flag_lines, red_to_green_lines, run_lines, verdict_lines
+from workbench.tui.documents.evidence import flag_lines, latest_lines, red_to_green_lines, run_lines, verdict_lines
 from workbench.tui.documents.outside import owed_lines
 from workbench.tui.lines import BLANK, Ink, Line, heading, line, paragraphs
 from workbench.tui.words import clock_time, money, plural
@@ -45,6 +45,17 @@ def proposal_lines(proposal: Proposal, width: int) -> list[Line]:
     shown = proposal.evidence
     out += [BLANK, *verdict_lines(shown, width), *red_to_green_lines(shown, width), *flag_lines(shown, width)]
     return [*out, BLANK, *diff_lines(proposal.diff, width), *run_lines(shown, width), *_cost(session)]
+
+
+def unread_lines(page: BugPage, why: str, cure: str, width: int) -> list[Line]:
+    """Return what is known where there is no fix to decide on here: why there is none, and what was run."""
+    return [
+        heading("Nothing to decide on here", section="proposal"),
+        *paragraphs([f"✗ {why}"], width, indent="  ", ink="warn"),
+        *paragraphs([cure] if cure else [], width, indent="    ", ink="muted"),
+        BLANK,
+        *latest_lines(page, width),
+    ]
 
 
 def _cost(session: SessionRow) -> list[Line]:

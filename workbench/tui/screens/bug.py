@@ -51,6 +51,7 @@ class BugScreen(BugActs, Splitting, Sections, Editing):
         self._figures: Figures | None = None
         self._by: By = "hours"
         self._waits: Timer | None = None  # to read the figures again
+        self._reads_figures = self._figures_again = False
 
     def body(self) -> Iterable[Widget]:
         """Return the head, the sections and the page."""
@@ -96,22 +97,41 @@ class BugScreen(BugActs, Splitting, Sections, Editing):
         return desk.page(self._number), desk.occurrences(self._number, beside)
 
     def arrived(self, result: Read) -> None:
-        """Show it, and read the figures where there are new events."""
-        has_new = self._page is not None and self._page.row.count != result[0].row.count
-        self._page, self._window = result
+        """Show it, and read the figures anew: soon where there are new events, at once where an act moved some."""
+        before, (self._page, self._window) = self._page, result
         self.draw()
-        if self._figures is None:
+        if self._figures is None and not self._reads_figures:
             self._read_figures()
-        elif has_new and self._waits is None:
-            self._waits = self.set_timer(FIGURES_SECONDS, self._read_figures)
+        elif before is not None and before.row.count != self._page.row.count:
+            # What an act moved is no flood of events, and a split by a value that is gone would be offered.
+            if self._page.row.count < before.row.count or self._page.acts != before.acts:
+                self._read_figures()
+            elif self._waits is None:
+                self._waits = self.set_timer(FIGURES_SECONDS, self._read_figures)
 
     def _read_figures(self) -> None:
-        self._waits = None
-        self.load(lambda: self.workbench.desk.figures(self._number), self._figures_arrived, group="figures")
+        """Read them; while a reading is under way, once more after it."""
+        if self._waits is not None:
+            self._waits.stop()
+            self._waits = None
+        if self._reads_figures:
+            self._figures_again = True
+            return
+        self._reads_figures = True
+        read = self.workbench.desk.figures
+        self.load(lambda: read(self._number), self._figures_arrived, group="figures", failed=self._figures_failed)
 
     def _figures_arrived(self, figures: Figures) -> None:
+        self._reads_figures, again = False, self._figures_again
+        self._figures_again = False
         self._figures = figures
         self.draw()
+        if again:
+            self._read_figures()
+
+    def _figures_failed(self, error: BaseException) -> None:
+        self._reads_figures = self._figures_again = False
+        self.fail(error)
 
     def draw(self) -> None:
         """Draw head, sections and page."""

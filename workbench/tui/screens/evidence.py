@@ -11,8 +11,8 @@ from textual.widget import Widget
 from workbench.tui.actions import Here
 from workbench.tui.bars import Bar
 from workbench.tui.document import Document
-from workbench.tui.documents.evidence import evidence_lines
-from workbench.tui.lines import Line, Span, line
+from workbench.tui.documents.evidence import latest_lines
+from workbench.tui.lines import Span, line
 from workbench.tui.place import bindings
 from workbench.tui.screens.acts import BugActs
 from workbench.tui.screens.searching import Searching
@@ -62,29 +62,10 @@ class EvidenceScreen(BugActs, Searching):
             document.show([line(("Reading …", "muted"))])
         else:
             title += [("  ", ""), (f"{self._page.row.label} ", "muted"), (self._page.row.title, "")]
-            document.show(self._lines(self._page, document.room))
+            document.show(latest_lines(self._page, document.room))
         self.query_one("#title", Bar).show(line(*title))
-
-    def _lines(self, page: BugPage, width: int) -> list[Line]:
-        if page.evidence is None:
-            return [
-                line(""),
-                line("  No evidence yet."),
-                line((f"  {_when(page)}", "muted")),
-            ]
-        evidence = page.evidence
-        session = next((row for row in page.sessions if row.id == evidence.session_id), None)
-        rehearsal = [line((" REHEARSAL ", "rehearsal"), " The agent's part was rehearsed; the runs below are real.")]
-        return (rehearsal if session and session.rehearsal is not None else []) + evidence_lines(evidence, width)
 
     def do_copy(self) -> None:
         """Copy the commit that holds the fix."""
         if self._page and self._page.evidence:
             self.copy(self._page.evidence.result_commit)
-
-
-def _when(page: BugPage) -> str:
-    """Return when there will be evidence."""
-    if any(session.is_live for session in page.sessions):
-        return "A fix session is at work: it is collected when the agent's turn ends."
-    return "It is collected when the turn of an agent in a fix session ends."

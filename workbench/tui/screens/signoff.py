@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual.binding import BindingType
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -14,9 +15,10 @@ from workbench.tui.actions import Here
 from workbench.tui.bars import Bar
 from workbench.tui.document import Document
 from workbench.tui.documents.bug import head_lines
-from workbench.tui.documents.signoff import decided_lines, merge_command, proposal_lines
+from workbench.tui.documents.signoff import decided_lines, merge_command, proposal_lines, unread_lines
+from workbench.tui.failures import told
 from workbench.tui.lines import line
-from workbench.tui.place import bindings
+from workbench.tui.place import RETRY_SECONDS, bindings
 from workbench.tui.screens.acts import BugActs
 from workbench.tui.screens.prompts import YesNo
 from workbench.tui.screens.sections import Sections
@@ -29,9 +31,18 @@ if TYPE_CHECKING:
     from workbench.landing import Leftover
     from workbench.signoff import Proposal
 
-Read = tuple["BugPage", "Proposal | None", str, "Leftover | None"]
 LOST_SHOWN = 8
 REJECT = "why not? enter sends it to the agent, which goes on in the same session"
+
+
+class Read(NamedTuple):
+    """What was read; `unread` is what kept the proposal, or what becomes of it on yes, from being read."""
+
+    page: BugPage
+    proposal: Proposal | None = None
+    follows: str = ""
+    leftover: Leftover | None = None
+    unread: BaseException | None = None
 
 
 class SignOffScreen(BugActs, Sections):
@@ -51,6 +62,8 @@ class SignOffScreen(BugActs, Sections):
         self._leftover: Leftover | None = None
         self._note = ""
         self._follows = ""
+        self._unread: tuple[str, str] | None = None  # why there is no proposal, and what can be done about it
+        self._waits: Timer | None = None  # to look for the proposal again
         self._typing = ""  # what the box is for: note, reject
 
     def body(self) -> Iterable[Widget]:
@@ -76,6 +89,7 @@ class SignOffScreen(BugActs, Sections):
             has_evidence=True,
             decided=self._signed is not None,
             proposed=self._proposal is not None,
+            unread=" ".join(self._unread or ()),
             can_undo=self.workbench.writing.can_undo,
             has_worktree=self._leftover is not None,
             searched=self.is_searched,
@@ -83,19 +97,34 @@ class SignOffScreen(BugActs, Sections):
 
     def read(self) -> Read:
         """Read the bug, what is proposed for it, what becomes of that on yes, and what is left of it after that."""
-        desk, decided = self.workbench.desk, self._proposal if self._signed else None
-        return (
-            desk.page(self._number),
-            None if self._signed else desk.proposal(self._number),
-            desk.follows(),
-            desk.leftover(decided) if decided else None,
-        )
+        from workbench.errors import DatabaseError, WorkbenchError
+
+        desk, page = self.workbench.desk, self.workbench.desk.page(self._number)
+        if self._signed is not None:
+            leftover = desk.leftover(self._proposal) if self._proposal else None
+            return Read(page, follows=self._follows, leftover=leftover)
+        try:
+            return Read(page, desk.proposal(self._number), desk.follows())
+        except DatabaseError:
+            raise
+        except WorkbenchError as error:
+            if self._proposal is not None:  # it stays before the person's eyes, and its signing is refused
+                raise
+            return Read(page, unread=error)
 
     def arrived(self, result: Read) -> None:
-        """Show them."""
-        self._page, proposal, self._follows, self._leftover = result
+        """Show them; what is missing comes from outside the store, which tells of nothing, so look again."""
+        self._page, proposal, self._follows, self._leftover, unread = result
         self._proposal = proposal or self._proposal
+        self._unread = told(unread) if unread is not None else None
+        if self._waits is not None:
+            self._waits.stop()
+        self._waits = self.set_timer(RETRY_SECONDS, self._look_again) if unread is not None else None
         self.draw()
+
+    def _look_again(self) -> None:
+        if self.is_current:  # else it is done on coming back
+            self.reload()
 
     def draw(self) -> None:
         """Draw everything."""
@@ -112,6 +141,8 @@ class SignOffScreen(BugActs, Sections):
             self.document.show(shown)
         elif self._proposal is not None:
             self.document.show(proposal_lines(self._proposal, width))
+        elif self._unread is not None:
+            self.document.show(unread_lines(self._page, *self._unread, width))
         self.draw_sections()
         self._draw_question()
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.text import plain
 from workbench.tui.screens.prompts import Choice, Menu, YesNo
 from workbench.tui.screens.triage import Triage
-from workbench.tui.words import plural
+from workbench.tui.words import bugs_named, plural
 
 if TYPE_CHECKING:
     from capture.event import Event
+    from workbench.bugs.differing import Difference
     from workbench.tui.documents.figures import Figures
 
 KEYS = "123456789abcdefghijklmnoprstuvwxyz"  # not q, which leaves
@@ -48,8 +49,22 @@ class Splitting(Triage):
             facts.append(f"Only what is stored moves: no rule of the site tells events to come by {field}.")
         self.ask(
             YesNo(f"Split {difference.words} off {bug.label}?", facts),
-            lambda yes: self.act("split", bug.number, difference) if yes else None,
+            lambda yes: self._split(bug.number, difference) if yes else None,
         )
+
+    def _split(self, number: int, difference: Difference) -> None:
+        act, unmerges = self._act("split", number, difference), self.key("bug.unmerge")
+
+        def split() -> Any:
+            from workbench.errors import MergedIn, Refused
+
+            try:
+                return act.what()
+            except MergedIn as error:  # its cure is a command, and here is a key
+                cure = f"Take it out instead: {unmerges} on the page of {bugs_named([error.number])}."
+                raise Refused(str(error), cure=cure) from None
+
+        self.workbench.writing.begin(act._replace(what=split))
 
 
 def varying_values(figures: Figures) -> list[Value]:
