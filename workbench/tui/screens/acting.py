@@ -44,10 +44,10 @@ class Acting(PlaceScreen):
         if self in self.app.screen_stack:
             self.acted()
 
-    def write_note(self, numbers: tuple[int, ...], text: str) -> None:
-        """Keep a note; where that fails, its text is offered again."""
+    def write_note(self, numbers: tuple[int, ...], offered: str, text: str) -> None:
+        """Keep a note, begun with a draft that was `offered`; where that fails, its text is offered again."""
         writing = self.workbench.writing
-        writing.drop_draft(numbers)
+        writing.replace_draft(numbers, offered, "")
         if not text.strip():
             return
 
@@ -56,6 +56,16 @@ class Acting(PlaceScreen):
             return f"{self.key('note')} offers its text again."
 
         writing.begin(self._act("note", numbers, text)._replace(failed=failed, text=text))
+
+    def leave_note(self, numbers: tuple[int, ...], offered: str, text: str) -> None:
+        """Keep what was typed and left as a draft, until this run of the workbench ends."""
+        if text == offered:
+            return
+        self.workbench.writing.replace_draft(numbers, offered, text)
+        if text.strip():
+            self.say(f"What you typed is not noted; {self.key('note')} offers it again until you quit.")
+        else:
+            self.say("The draft of the note is dropped.")
 
     def delete(self, number: int, typed: str) -> None:
         """Delete a bug, and leave its page where that is still in front."""

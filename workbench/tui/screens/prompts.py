@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import events
@@ -59,16 +59,16 @@ class Words(ModalScreen[str | None]):
 
 
 class Text(ModalScreen[str | None]):
-    """Several lines; None when they were left."""
+    """Several lines; None when they were left, and then `left` is told what stood there."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", show=False),
         Binding("ctrl+s", "keep", show=False, priority=True),
     ]
 
-    def __init__(self, title: str, *, value: str = "") -> None:
+    def __init__(self, title: str, *, value: str = "", left: Callable[[str], None]) -> None:
         super().__init__()
-        self._title, self._value = title, value
+        self._title, self._value, self._left = title, value, left
 
     def compose(self) -> ComposeResult:
         """What is asked, the box, and how to leave."""
@@ -80,16 +80,21 @@ class Text(ModalScreen[str | None]):
             box.cursor_blink = False
             box.move_cursor(box.document.end)
             yield box
-            yield _bar(BLANK, line(("ctrl+s", "key"), " keep it   ", ("esc", "key"), " leave everything as it is"))
+            yield _bar(BLANK, line(("ctrl+s", "key"), " keep it   ", ("esc", "key"), " leave it as a draft"))
+
+    @property
+    def _text(self) -> str:
+        from textual.widgets import TextArea
+
+        return self.query_one(TextArea).text
 
     def action_keep(self) -> None:
         """Give the text back."""
-        from textual.widgets import TextArea
-
-        self.dismiss(self.query_one(TextArea).text)
+        self.dismiss(self._text)
 
     def action_leave(self) -> None:
         """Give nothing back."""
+        self._left(self._text)
         self.dismiss(None)
 
 

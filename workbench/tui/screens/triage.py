@@ -120,10 +120,11 @@ class Triage(Acting):
         self.ask(Words(f"Label {self._named}", hint="billing -p3: puts one on, takes one off", facts=facts), put)
 
     def do_note(self) -> None:
-        """Let a note be written, or one that could not be kept be written again."""
+        """Let a note be written, or one that was left or could not be kept be written on."""
         numbers = self._numbers
-        kept = self.workbench.writing.draft(numbers)
-        self.ask(Text(f"Note on {self._named}", value=kept), lambda text: self.write_note(numbers, text))
+        draft = self.workbench.writing.draft(numbers)
+        editor = Text(f"Note on {self._named}", value=draft, left=lambda text: self.leave_note(numbers, draft, text))
+        self.ask(editor, lambda text: self.write_note(numbers, draft, text))
 
     def do_link(self) -> None:
         """Ask for the issue's number, or let go of the issue."""
