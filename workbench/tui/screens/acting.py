@@ -29,6 +29,24 @@ class Acting(PlaceScreen):
         """Do an act in its turn and tell what came of it."""
         self.workbench.writing.begin(self._act(kind, numbers, *given, **words))
 
+    def act_or_ask(
+        self,
+        kind: str,
+        numbers: Sequence[int],
+        *given: Any,
+        refused: Callable[[BaseException], None],
+        **words: Any,
+    ) -> None:
+        """Do an act in its turn; where it is refused and nothing else was opened meanwhile, ask again by `refused`."""
+        from workbench.errors import NotFound, Refused
+
+        def failed(error: BaseException) -> str:
+            if isinstance(error, NotFound | Refused) and self.app.screen is self:
+                refused(error)
+            return ""
+
+        self.workbench.writing.begin(self._act(kind, numbers, *given, **words)._replace(failed=failed))
+
     def _act(self, kind: str, numbers: Sequence[int] | int, *given: Any, **words: Any) -> Act:
         desk = self.workbench.desk
         bugs = bugs_named([numbers] if isinstance(numbers, int) else numbers)
