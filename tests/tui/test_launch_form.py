@@ -224,6 +224,7 @@ async def test_its_keys_stay_in_sight_on_a_small_screen(
         keys = form.query_one("#form-keys")
         await eventually(lambda: keys.region.height >= 1 and app.size.height > keys.region.bottom > 1)
         assert keys.region.intersection(form.region) == keys.region
+        assert form.query_one("#form-fields").region.bottom <= keys.region.y, "the last of what is scrolled is in reach"
 
 
 async def test_a_tick_and_the_box_that_a_key_ticks_are_told_without_colours(

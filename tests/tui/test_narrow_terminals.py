@@ -48,3 +48,24 @@ async def test_a_sheet_is_as_high_as_what_it_says_and_tells_of_more_only_where_t
         document = shown.screen.query_one("#main", Document)
         assert document.size.height == len(document.lines)
         assert "show the rest" not in document.lines[0].text
+
+
+@pytest.mark.parametrize("size", [SIZE, (80, 24)])
+@pytest.mark.parametrize(
+    ("keys", "first", "last"),
+    [("C", "Columns of the list", "esc done"), ("T", "Colours", "esc as it was")],
+    ids=["columns", "colours"],
+)
+async def test_the_keys_of_a_sheet_stay_below_what_is_scrolled(
+    seeded: Engine, visit: Any, size: tuple[int, int], keys: str, first: str, last: str
+) -> None:
+    async with visit("j", keys, size=size) as shown:
+        for move in ("home", "end"):
+            await shown.press(move)
+            assert first in shown.text
+            assert last in shown.text
+
+
+async def test_the_last_column_is_reached(seeded: Engine, visit: Any) -> None:
+    async with visit("C", "G", size=SIZE) as shown:
+        assert shown.screen.query_one("#choice", Document).lines[-1].text[:20].rstrip() in shown.text

@@ -63,7 +63,7 @@ class LaunchScreen(ModalScreen[Any]):
     def compose(self) -> ComposeResult:
         """The fields, with what they default to."""
         with Vertical(classes="sheet"):
-            yield Bar(id="form-title")
+            yield Bar(id="form-title", classes="sheet-title")
             with VerticalScroll(id="form-fields", can_focus=False):
                 yield from self._row("base", "", "the release it failed on, else HEAD")
                 yield from self._row("model", str(self._config["agent.model"]), "Claude Code's default")
@@ -78,7 +78,7 @@ class LaunchScreen(ModalScreen[Any]):
                 if self._terms.no_sandbox:
                     yield Tick("I agree: no sandbox", value=False, id="unsandboxed", compact=True)
                 yield Bar(id="form-help")
-            yield Bar(id="form-keys")
+            yield Bar(id="form-keys", classes="sheet-keys")
 
     def _row(self, name: str, value: str, placeholder: str) -> ComposeResult:
         with Horizontal(classes="row"):
