@@ -173,3 +173,15 @@ def test_a_key_is_that_of_the_place_and_else_of_a_place_that_has_it() -> None:
     assert actions.key_of("signoff.note", own, "bug") == "N"
     assert actions.key_of("unmerge", own, "compare") == "U"
     assert actions.key_of("sort_reverse", {}, "list") == "="
+
+
+@pytest.mark.parametrize("action", ["mute", "close"])
+@pytest.mark.parametrize(("state", "said"), [("fixing", "is being fixed: s shows"), ("closed", "is closed already: X")])
+def test_a_marked_bug_that_is_in_the_way_is_named_with_what_can_be_done(
+    row: BugRow, action: str, state: str, said: str
+) -> None:
+    other, wrong = replace(row, number=2, state="open"), replace(row, state=state)
+    why = why_not(action, "list", Here(bug=other, marked=(other, wrong)))
+    assert why.startswith(f"B-001 {said}")
+    assert why.endswith("Or unmark it: space on B-001.")
+    assert "unmark" not in why_not(action, "list", Here(bug=wrong)), "nothing is marked"

@@ -153,6 +153,20 @@ def test_breadcrumbs_are_a_section_of_their_own_where_there_are_any(page_of: Cal
     assert "the last 60 of 150" in text(page, event=many)
 
 
+@pytest.mark.parametrize("release", ["v1.5.0-rc1", "2026.11.1-rc2"])
+def test_the_name_of_a_release_is_whole_where_the_paths_leave_room(
+    page_of: Callable[[int], BugPage], release: str
+) -> None:
+    page = page_of(1)
+    known = replace(page, occurrences=tuple(replace(seen, release=release) for seen in page.occurrences))
+    wide = text(known, width=118).partition("Occurrences")[2]
+    assert wide.count(f"  {release} production") == len(page.occurrences)
+    long = tuple(replace(seen, release=release * 9) for seen in page.occurrences)
+    assert f"{(release * 9)[:23]}… production" in text(replace(page, occurrences=long), width=118)
+    full = tuple(replace(seen, path="/" + "a" * 99) for seen in known.occurrences)
+    assert f"a…  {release[:8]}… production" in text(replace(page, occurrences=full), width=118), "paths come first"
+
+
 def test_pruned_occurrences_leave_the_counts(page_of: Callable[[int], BugPage]) -> None:
     shown = text(replace(page_of(1), occurrences=(), event=None), event=None)
     assert "No occurrence is stored any more" in shown

@@ -224,3 +224,26 @@ async def test_its_keys_stay_in_sight_on_a_small_screen(
         keys = form.query_one("#form-keys")
         await eventually(lambda: keys.region.height >= 1 and app.size.height > keys.region.bottom > 1)
         assert keys.region.intersection(form.region) == keys.region
+        assert form.query_one("#form-fields").region.bottom <= keys.region.y, "the last of what is scrolled is in reach"
+
+
+async def test_a_tick_and_the_box_that_a_key_ticks_are_told_without_colours(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any
+) -> None:
+    """They decide between a rehearsal and a model that is paid for, also where NO_COLOR is set."""
+    app = make_app()
+    async with app.run_test(size=(100, 40)) as pilot:
+        form = await open_form(app, pilot, settle, Terms(rehearse=None, no_sandbox="socat is missing"))
+        assert " [ ] rehearsal" in text_of(form)
+        assert " [ ] I agree: no sandbox" in text_of(form)
+        await pilot.press("tab")
+        await settle(pilot)
+        assert "▌[ ] rehearsal" in text_of(form)
+        await pilot.press("space")
+        await settle(pilot)
+        assert "▌[✔] rehearsal" in text_of(form)
+        assert text_of(form).count("▌[") == 1, "one box has the focus"
+        await pilot.press("tab")
+        await settle(pilot)
+        assert " [✔] rehearsal" in text_of(form)
+        assert "▌[✔] ask me about other commands" in text_of(form)

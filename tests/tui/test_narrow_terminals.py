@@ -60,3 +60,24 @@ async def test_a_long_page_is_wrapped_at_first_as_it_is_when_it_is_drawn_again(
         first = [line.text for line in document.lines]
         shown.screen.draw()
         assert [line.text for line in document.lines] == first
+
+
+@pytest.mark.parametrize("size", [SIZE, (80, 24)])
+@pytest.mark.parametrize(
+    ("keys", "first", "last"),
+    [("C", "Columns of the list", "esc done"), ("T", "Colours", "esc as it was")],
+    ids=["columns", "colours"],
+)
+async def test_the_keys_of_a_sheet_stay_below_what_is_scrolled(
+    seeded: Engine, visit: Any, size: tuple[int, int], keys: str, first: str, last: str
+) -> None:
+    async with visit("j", keys, size=size) as shown:
+        for move in ("home", "end"):
+            await shown.press(move)
+            assert first in shown.text
+            assert last in shown.text
+
+
+async def test_the_last_column_is_reached(seeded: Engine, visit: Any) -> None:
+    async with visit("C", "G", size=SIZE) as shown:
+        assert shown.screen.query_one("#choice", Document).lines[-1].text[:20].rstrip() in shown.text

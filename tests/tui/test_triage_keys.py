@@ -289,3 +289,52 @@ async def test_a_long_message_leaves_room_for_its_cure(
         shown = text_of(app.screen)
         assert any("happened" in told and told.endswith("…") for told in shown.splitlines())
         assert "then." in shown
+
+
+WRONG = [
+    (("m", "t", *"3 fortnights"), "'3 fortnights' is not a length of time.", "Write it as 30min, 8h, 7d or 2w."),
+    (("m", "n", *"x"), "x' is not a number.", "Write how many events"),
+    (("t", *"auth noise,api"), "'noise,api' cannot be a label.", "A label is one word"),
+    (("M", *"one"), "'one' is not the number of a bug.", "Write it as B-012 or 12."),
+    (("M", *"B-9999"), "B-9999", ""),
+    (("x", "d", *"one"), "'one' is not the number of a bug.", "Write it as B-012 or 12."),
+    (("x", "d", *"B-9999"), "B-9999", ""),
+    (("D", *"B-004"), "Nothing was deleted.", "To delete B-003"),
+]
+
+
+@pytest.mark.parametrize(("keys", "said", "cure"), WRONG, ids=["".join(keys) for keys, _said, _cure in WRONG])
+async def test_wrong_words_stay_in_their_box_with_what_is_wrong_below_them(
+    three: Engine, play: Any, text_of: Any, keys: tuple[str, ...], said: str, cure: str
+) -> None:
+    def look(app: Any) -> tuple[str, str, str]:
+        box = app.screen.query_one("#words")
+        wrong = " ".join(line.text for line in app.screen.query_one("#wrong").lines)
+        return box.value, wrong, text_of(app.screen)
+
+    typed = "".join(key for key in keys if len(key) == 1)
+    value, wrong, shown = await play(*keys, "enter", size=(60, 15), look=look)
+    assert typed.endswith(value.removeprefix("100"))
+    assert said in wrong
+    assert cure in wrong
+    assert "esc leave everything as it is" in shown, "the keys are in sight on a small screen"
+    value, wrong, _shown = await play(*keys, "enter", "backspace", look=look)
+    assert typed.endswith(value.removeprefix("100") + keys[-1])
+    assert wrong == "", "it was of other words"
+    assert row(three, 3).state == "open"
+    assert await play(*keys, "enter", "escape", look=lambda app: type(app.screen)) is BugsScreen
+
+
+async def test_words_that_were_wrong_are_put_right_in_their_box(three: Engine, play: Any) -> None:
+    await play("t", *"noise,api", "enter", *["backspace"] * 4, "enter")
+    assert row(three, 3).labels == ("noise",)
+    await play("x", "d", *"B-22", "enter", "backspace", "enter")
+    assert row(three, 3).duplicate_of == 2
+
+
+async def test_the_number_of_an_issue_that_is_none_stays_in_its_box(three: Engine, play: Any, clinic: Path) -> None:
+    (clinic / "workbench.toml").write_text('github.repository = "octo/clinic"\n')
+    await play("i", *"4a", "enter", "backspace", "1", "enter")
+    issue = row(three, 3).issue
+    assert issue is not None
+    assert issue.number == 41

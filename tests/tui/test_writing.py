@@ -194,6 +194,54 @@ async def test_a_note_that_cannot_be_kept_is_offered_again(
         assert app.screen.query_one(TextArea).text == "", "it is kept now"
 
 
+async def test_a_note_that_is_left_is_offered_again_until_it_is_kept_or_emptied(
+    gate: Gate, three: Engine, settle: Any, text_of: Any
+) -> None:
+    app = gate.app
+    gate.may_end.set()
+    async with app.run_test(size=(110, 30)) as pilot:
+        await settle(pilot)
+        number = app.screen.bug.number  # type: ignore[attr-defined]
+
+        async def press(*keys: str) -> str:
+            await pilot.press(*keys)
+            await settle(pilot)
+            return str(text_of(app.screen))
+
+        assert "n offers it again" in await press("n", "a", "enter", "b", "escape")
+        assert queries.bug_page(three, number, now=NOW).notes == ()
+        assert await press("j", "n", "escape"), "another bug has notes of its own"
+        await press("k", "n")
+        assert app.screen.query_one(TextArea).text == "a\nb"
+        assert "offers it again" not in await press("escape"), "what is unchanged needs no word"
+        await press("n")
+        assert app.screen.query_one(TextArea).text == "a\nb"
+        assert "dropped" in await press(*["backspace"] * 3, "escape")
+        await press("n")
+        assert app.screen.query_one(TextArea).text == ""
+        await press("c", "escape", "n", "d", "ctrl+s")
+        assert [note.text for note in queries.bug_page(three, number, now=NOW).notes] == ["cd"]
+        await press("n")
+        assert app.screen.query_one(TextArea).text == "", "it is kept now"
+
+
+async def test_a_note_that_fails_while_the_next_is_typed_stays_beside_it(
+    gate: Gate, three: Engine, settle: Any, eventually: Any
+) -> None:
+    app = gate.app
+    gate.fail.append(True)
+    async with app.run_test(size=(110, 30)) as pilot:
+        await settle(pilot)
+        number = app.screen.bug.number  # type: ignore[attr-defined]
+        type_in(app, "n", "a", "ctrl+s", "n", "b")
+        await eventually(lambda: gate.begun and app.screen.query(TextArea) and app.screen.query_one(TextArea).text)
+        gate.may_end.set()
+        await eventually(lambda: app.writing.draft((number,)))
+        await pilot.press("escape", "n")
+        await settle(pilot)
+        assert app.screen.query_one(TextArea).text == "b\n\na"
+
+
 async def test_leaving_waits_for_what_is_being_written(
     gate: Gate, three: Engine, settle: Any, eventually: Any, text_of: Any
 ) -> None:

@@ -20,8 +20,8 @@ class Bar(Pane, can_focus=False):
     Bar { height: auto; scrollbar-size: 0 0; overflow: hidden; padding: 0 1; }
     """
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
-        super().__init__(id=id, has_cursor=False)
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 (Textual's name)
+        super().__init__(id=id, classes=classes, has_cursor=False)
         self.lines: list[Line] = []
 
     @property

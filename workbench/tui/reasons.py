@@ -40,8 +40,13 @@ def not_one_bug(here: Here) -> str:
 
 
 def _wrong(here: Here, wrong: Callable[[BugRow], str]) -> str:
-    """Return why the first bug that something is wrong with cannot be acted on."""
-    return no_bugs(here) or next((why for bug in here.bugs if (why := wrong(bug))), "")
+    """Return why the first bug that something is wrong with cannot be acted on, and that it need not stay marked."""
+    if why := no_bugs(here):
+        return why
+    for bug in here.bugs:
+        if why := wrong(bug):
+            return f"{why} Or unmark it: {here.key('list.mark')} on {bug.label}." if here.marked else why
+    return ""
 
 
 def _merged(here: Here, bug: BugRow) -> str:
@@ -52,18 +57,18 @@ def _merged(here: Here, bug: BugRow) -> str:
 
 def mute(here: Here) -> str:
     """Of muting."""
-    return _wrong(here, lambda bug: f"{bug.label} is {bug.state}." if bug.state in ("closed", "fixing") else "")
+    return _wrong(here, lambda bug: _fixing_or_closed(here, bug))
 
 
 def close(here: Here) -> str:
     """Of closing."""
+    return _wrong(here, lambda bug: _fixing_or_closed(here, bug))
 
-    def wrong(bug: BugRow) -> str:
-        if bug.state == "fixing":
-            return f"{bug.label} is being fixed: {here.key('session')} shows the session, which can be interrupted."
-        return f"{bug.label} is closed already: {here.key('reopen')} reopens it." if bug.state == "closed" else ""
 
-    return _wrong(here, wrong)
+def _fixing_or_closed(here: Here, bug: BugRow) -> str:
+    if bug.state == "fixing":
+        return f"{bug.label} is being fixed: {here.key('session')} shows the session, which can be interrupted."
+    return f"{bug.label} is closed already: {here.key('reopen')} reopens it." if bug.state == "closed" else ""
 
 
 def reopen(here: Here) -> str:

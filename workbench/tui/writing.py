@@ -122,19 +122,25 @@ class Writing:
         if place is not None:
             place.offer_keys()  # what was refused to be undone is not offered again
 
-    # --- texts that could not be kept ----------------------------------------------------------------------------
+    # --- texts that are in no store yet --------------------------------------------------------------------------
 
     def draft(self, numbers: tuple[int, ...]) -> str:
-        """Return the text of a note on these bugs that could not be kept."""
+        """Return the text of a note on these bugs that could not be kept, or that was left."""
         return self._drafts.get(numbers, "")
 
     def keep_draft(self, numbers: tuple[int, ...], text: str) -> None:
         """Keep a text until its note is written anew, beside another that is kept already."""
         self._drafts[numbers] = "\n\n".join(filter(None, (self.draft(numbers), text)))
 
-    def drop_draft(self, numbers: tuple[int, ...]) -> None:
-        """Let go of the text: it is on its way to the store, or its writer emptied it."""
-        self._drafts.pop(numbers, None)
+    def replace_draft(self, numbers: tuple[int, ...], offered: str, text: str) -> None:
+        """Keep a text instead of the draft that was offered; an empty one where it is on its way to the store.
+
+        What could not be kept while it was typed stays.
+        """
+        since = self._drafts.pop(numbers, "").removeprefix(offered).lstrip("\n")
+        for each in (text, since):
+            if each.strip():
+                self.keep_draft(numbers, each)
 
     # --- leaving -------------------------------------------------------------------------------------------------
 

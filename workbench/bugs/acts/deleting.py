@@ -29,8 +29,7 @@ def delete(engine: Engine, number: int, *, typed: str, by: str, reason: str = ""
         fingerprints = lock_family(session, [number])
         (bug,) = locked(session, [number])
         shown = label(number)
-        if typed.strip().upper() != shown:
-            raise Refused("Nothing was deleted.", cure=f"To delete {shown} and its events, type {shown} when asked.")
+        confirmed(number, typed)
         _check(session, bug, now)
         after = {"title": bug.title, "count": bug.count, "fingerprints": [known.key for known in fingerprints]}
         before = picture(session, bug)
@@ -48,6 +47,14 @@ def delete(engine: Engine, number: int, *, typed: str, by: str, reason: str = ""
             )
         )
     return Done(f"{shown} and its events are deleted. A bug file of it stays in the repository.", (number,))
+
+
+def confirmed(number: int, typed: str) -> str:
+    """Return what a person typed to delete a bug. Raises `Refused` where it is not the bug's number."""
+    shown = label(number)
+    if typed.strip().upper() != shown:
+        raise Refused("Nothing was deleted.", cure=f"To delete {shown} and its events, type {shown} when asked.")
+    return typed
 
 
 def _check(session: Session, bug: Bug, now: datetime) -> None:

@@ -62,6 +62,14 @@ def unlink(engine: Engine, number: int, *, by: str, now: datetime) -> Done:
     return Done(f"{label(number)} is no longer linked to {linked['repository']}#{linked['number']}.", (number,), rows)
 
 
+def issue_number(text: str) -> int:
+    """Return the number of "41" or "#41". Raises `UsageError`."""
+    digits = text.removeprefix("#")
+    if not (digits.isascii() and digits.isdigit()) or not 0 < int(digits[:12]) < 2**31:
+        raise UsageError(f"{text!r} is not the number of an issue.", cure="Give it as 41.")
+    return int(digits)
+
+
 def issue_url(base_url: str, repository: str, issue: int) -> str:
     """Return the address of an issue for people, from that of the API: an Enterprise server has both on one host."""
     base = base_url.strip().rstrip("/") or "https://api.github.com"

@@ -64,6 +64,15 @@ def span(text: str) -> timedelta:
     return length
 
 
+def event_count(text: str) -> int:
+    """Return how many more events "100" is. Raises `UsageError`."""
+    if not (text.isascii() and text.isdigit()):
+        raise UsageError(f"{text!r} is not a number.", cure="Write how many events, such as 100.")
+    count = int(text[:12])  # more digits are too many either way
+    _check_events(count)
+    return count
+
+
 def mute(engine: Engine, numbers: Iterable[int], terms: MuteTerms, *, by: str, reason: str = "", now: datetime) -> Done:
     """Mute bugs on `terms`; what is muted already gets the new terms.
 
@@ -72,8 +81,8 @@ def mute(engine: Engine, numbers: Iterable[int], terms: MuteTerms, *, by: str, r
     """
     if terms.until is not None and not now < terms.until <= now + LONGEST:
         raise UsageError("A bug is muted until a time to come, at most ten years away.", cure="Give another time.")
-    if terms.events is not None and not 1 <= terms.events <= MOST_EVENTS:
-        raise UsageError("A bug is muted for at least one more event.", cure="Give another number of events.")
+    if terms.events is not None:
+        _check_events(terms.events)
     said = f"{terms.words()}: {reason}" if reason else terms.words()
     with acting(engine) as session:
         bugs = locked(session, numbers)
@@ -123,6 +132,11 @@ def wake_due(engine: Engine, *, now: datetime) -> tuple[int, ...]:
             numbers = tuple(sorted(bug.number for bug in bugs))
             session.commit()
     return numbers
+
+
+def _check_events(count: int) -> None:
+    if not 1 <= count <= MOST_EVENTS:
+        raise UsageError("A bug is muted for at least one more event.", cure="Give another number of events.")
 
 
 def _releases(session: Session, bug: Bug) -> list[str]:

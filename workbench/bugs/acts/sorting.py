@@ -34,6 +34,13 @@ def assign(engine: Engine, numbers: Iterable[int], who: str | None, *, by: str, 
     return changed(rows, was, done, f"{named(was)} was assigned like that already.")
 
 
+def labels_in(words: str) -> tuple[set[str], set[str]]:
+    """Return the labels that "billing -p3" puts on, and those that it takes off. Raises `UsageError`."""
+    names = words.split()
+    add = [name.removeprefix("+") for name in names if not name.startswith("-")]
+    return _all_checked(add, [name[1:] for name in names if name.startswith("-")])
+
+
 def label(
     engine: Engine,
     numbers: Iterable[int],
@@ -44,9 +51,7 @@ def label(
     now: datetime,
 ) -> Done:
     """Put labels on bugs and take others off. Raises `NotFound`, `UsageError`."""
-    added, removed = {_checked(name) for name in add}, {_checked(name) for name in remove}
-    if not added | removed or added & removed:
-        raise UsageError("No label is named, or one is to come and to go.", cure="Name the labels to add or remove.")
+    added, removed = _all_checked(add, remove)
     with acting(engine) as session:
         bugs = locked(session, numbers)
         was = pictures(session, bugs)
@@ -78,6 +83,13 @@ def note(engine: Engine, numbers: Iterable[int], text: str, *, by: str, now: dat
             session.flush()
             rows += enter(session, "note", [bug], was, by=by, reason="", now=now, more={"note": written.id})
     return changed(rows, was, f"Noted on {named(was)}.", "")
+
+
+def _all_checked(add: Collection[str], remove: Collection[str]) -> tuple[set[str], set[str]]:
+    added, removed = {_checked(name) for name in add}, {_checked(name) for name in remove}
+    if not added | removed or added & removed:
+        raise UsageError("No label is named, or one is to come and to go.", cure="Name the labels to add or remove.")
+    return added, removed
 
 
 def _checked(name: str) -> str:

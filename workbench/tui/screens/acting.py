@@ -29,6 +29,24 @@ class Acting(PlaceScreen):
         """Do an act in its turn and tell what came of it."""
         self.workbench.writing.begin(self._act(kind, numbers, *given, **words))
 
+    def act_or_ask(
+        self,
+        kind: str,
+        numbers: Sequence[int],
+        *given: Any,
+        refused: Callable[[BaseException], None],
+        **words: Any,
+    ) -> None:
+        """Do an act in its turn; where it is refused and nothing else was opened meanwhile, ask again by `refused`."""
+        from workbench.errors import NotFound, Refused
+
+        def failed(error: BaseException) -> str:
+            if isinstance(error, NotFound | Refused) and self.app.screen is self:
+                refused(error)
+            return ""
+
+        self.workbench.writing.begin(self._act(kind, numbers, *given, **words)._replace(failed=failed))
+
     def _act(self, kind: str, numbers: Sequence[int] | int, *given: Any, **words: Any) -> Act:
         desk = self.workbench.desk
         bugs = bugs_named([numbers] if isinstance(numbers, int) else numbers)
@@ -44,10 +62,10 @@ class Acting(PlaceScreen):
         if self in self.app.screen_stack:
             self.acted()
 
-    def write_note(self, numbers: tuple[int, ...], text: str) -> None:
-        """Keep a note; where that fails, its text is offered again."""
+    def write_note(self, numbers: tuple[int, ...], offered: str, text: str) -> None:
+        """Keep a note, begun with a draft that was `offered`; where that fails, its text is offered again."""
         writing = self.workbench.writing
-        writing.drop_draft(numbers)
+        writing.replace_draft(numbers, offered, "")
         if not text.strip():
             return
 
@@ -56,6 +74,16 @@ class Acting(PlaceScreen):
             return f"{self.key('note')} offers its text again."
 
         writing.begin(self._act("note", numbers, text)._replace(failed=failed, text=text))
+
+    def leave_note(self, numbers: tuple[int, ...], offered: str, text: str) -> None:
+        """Keep what was typed and left as a draft, until this run of the workbench ends."""
+        if text == offered:
+            return
+        self.workbench.writing.replace_draft(numbers, offered, text)
+        if text.strip():
+            self.say(f"What you typed is not noted; {self.key('note')} offers it again until you quit.")
+        else:
+            self.say("The draft of the note is dropped.")
 
     def delete(self, number: int, typed: str) -> None:
         """Delete a bug, and leave its page where that is still in front."""

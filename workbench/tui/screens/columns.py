@@ -16,6 +16,7 @@ from workbench.tui.columns import ALWAYS, Chosen, Column
 from workbench.tui.document import Document
 from workbench.tui.lines import BLANK, Line, Span, line
 from workbench.tui.pane import Pane
+from workbench.tui.screens.prompts import in_sheet
 
 KEYS = (("space", "show or hide"), ("J K", "move"), ("+ -", "width"), ("r", "reset"), ("esc", "done"))
 
@@ -43,17 +44,14 @@ class ColumnsScreen(ModalScreen[Chosen]):
     def compose(self) -> ComposeResult:
         """One line a column."""
         with Vertical(classes="sheet"):
-            title = Bar()
+            title = Bar(classes="sheet-title")
             title.show(line(("Columns of the list", "strong")), BLANK)
             yield title
             document = Document(id="choice")
             document.show(self._lines())
             yield document
-            keys = Bar()
-            spans: list[Span] = []
-            for key, what in KEYS:
-                spans += [(key, "key"), (f" {what}   ", "muted")]
-            keys.show(BLANK, line(*spans))
+            keys = Bar(classes="sheet-keys")
+            keys.show(BLANK, *_key_lines(in_sheet(self.app.size.width)))
             yield keys
 
     def _lines(self) -> list[Line]:
@@ -122,3 +120,17 @@ class ColumnsScreen(ModalScreen[Chosen]):
     def on_resize(self, _event: events.Resize) -> None:
         """There may be room for others now."""
         self.call_after_refresh(lambda: self._document.show(self._lines()))
+
+
+def _key_lines(width: int) -> list[Line]:
+    """Return what the keys do, in as many lines as that takes."""
+    lines: list[list[Span]] = [[]]
+    left = width
+    for key, what in KEYS:
+        size = len(key) + len(what) + 1
+        if size > left:
+            lines.append([])
+            left = width
+        lines[-1] += [(key, "key"), (f" {what}   ", "muted")]
+        left -= size + 3
+    return [line(*spans) for spans in lines]

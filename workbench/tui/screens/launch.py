@@ -18,6 +18,7 @@ from workbench.tui.failures import told
 from workbench.tui.lines import BLANK, Ink, Line, line, paragraphs
 from workbench.tui.screens.prompts import in_sheet
 from workbench.tui.session_desk import Launch
+from workbench.tui.tick import Tick
 from workbench.tui.words import money, plural
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class LaunchScreen(ModalScreen[Any]):
     def compose(self) -> ComposeResult:
         """The fields, with what they default to."""
         with Vertical(classes="sheet"):
-            yield Bar(id="form-title")
+            yield Bar(id="form-title", classes="sheet-title")
             with VerticalScroll(id="form-fields", can_focus=False):
                 yield from self._row("base", "", "the release it failed on, else HEAD")
                 yield from self._row("model", str(self._config["agent.model"]), "Claude Code's default")
@@ -70,14 +71,14 @@ class LaunchScreen(ModalScreen[Any]):
                 yield from self._row("turns", str(self._config["agent.max_turns"]), "as set")
                 yield from self._row("minutes", str(self._config["agent.max_minutes"]), "as set")
                 yield from self._row("note", "", "anything the agent should know")
-                yield Checkbox("rehearsal", bool(self._terms.rehearse), id="rehearsal", compact=True)
+                yield Tick("rehearsal", bool(self._terms.rehearse), id="rehearsal", compact=True)
                 asks = self._config["agent.permission_mode"] == "default"
-                yield Checkbox("ask me about other commands, or else refuse them", asks, id="ask", compact=True)
-                yield Checkbox("test first, judged on the clean base", value=True, id="test-first", compact=True)
+                yield Tick("ask me about other commands, or else refuse them", asks, id="ask", compact=True)
+                yield Tick("test first, judged on the clean base", value=True, id="test-first", compact=True)
                 if self._terms.no_sandbox:
-                    yield Checkbox("I agree: no sandbox", value=False, id="unsandboxed", compact=True)
+                    yield Tick("I agree: no sandbox", value=False, id="unsandboxed", compact=True)
                 yield Bar(id="form-help")
-            yield Bar(id="form-keys")
+            yield Bar(id="form-keys", classes="sheet-keys")
 
     def _row(self, name: str, value: str, placeholder: str) -> ComposeResult:
         with Horizontal(classes="row"):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from workbench.tui.bars import Bar
+from workbench.tui.failures import told
 from workbench.tui.lines import BLANK, Line, line, paragraphs
 
 WIDTH, EDGES = 70, 5  # cells of a line that is easy to read, and beside it: frame, blanks, scrollbar
@@ -30,28 +31,71 @@ def sheet_rows(rows: int) -> int:
     return int(rows * 0.9) - 2
 
 
-class Words(ModalScreen[str | None]):
-    """One line of words; None when it was left."""
+class Words(ModalScreen[Any]):
+    """One line of words, given back as what it is read as; None when it was left.
+
+    `read` raises an error of ours for words that do not fit: they stay in the box, with what is wrong below them.
+    `wrong` is such an error from outside, of a value that was given back before.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", show=False)]
 
-    def __init__(self, title: str, *, value: str = "", hint: str = "", facts: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        title: str,
+        *,
+        value: str = "",
+        hint: str = "",
+        facts: Sequence[str] = (),
+        read: Callable[[str], Any] = str,
+        wrong: BaseException | None = None,
+    ) -> None:
         super().__init__()
         self._title, self._value, self._hint, self._facts = title, value, hint, facts
+        self._read, self._wrong = read, wrong
 
     def compose(self) -> ComposeResult:
         """What is asked, the box, and how to leave."""
         with Vertical(classes="sheet"):
             yield _bar(*_asked(in_sheet(self.app.size.width), self._title, self._facts))
-            box = Input(self._value, placeholder=self._hint, id="words")
+            is_put_right = self._wrong is not None  # and not written anew by the first letter
+            box = Input(self._value, placeholder=self._hint, id="words", select_on_focus=not is_put_right)
             box.cursor_blink = False
             yield box
+            yield Bar(id="wrong")
             yield _bar(BLANK, line(("enter", "key"), " done   ", ("esc", "key"), " leave everything as it is"))
 
+    def on_mount(self) -> None:
+        """Say what was wrong with the words before."""
+        if self._wrong is not None:
+            self._tell(self._wrong)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Let go of what was wrong with other words."""
+        if event.value != self._value:
+            self.query_one("#wrong", Bar).show()
+
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Give the words back."""
+        """Give back what the words are read as, or say what is wrong with them."""
+        from workbench.errors import WorkbenchError
+
         event.stop()
-        self.dismiss(event.value.strip())
+        try:
+            answer = self._read(event.value.strip())
+        except WorkbenchError as error:
+            self._value = event.value
+            self._tell(error)
+        else:
+            self.dismiss(answer)
+
+    def _tell(self, error: BaseException) -> None:
+        message, cure = told(error)
+        width = in_sheet(self.app.size.width)
+        lines = [
+            *paragraphs([f"✗ {message}"], width, ink="bad"),
+            *paragraphs([cure] if cure else [], width, ink="muted"),
+        ]
+        self.query_one("#wrong", Bar).show(*lines)
 
     def action_leave(self) -> None:
         """Give nothing back."""
@@ -59,16 +103,16 @@ class Words(ModalScreen[str | None]):
 
 
 class Text(ModalScreen[str | None]):
-    """Several lines; None when they were left."""
+    """Several lines; None when they were left, and then `left` is told what stood there."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", show=False),
         Binding("ctrl+s", "keep", show=False, priority=True),
     ]
 
-    def __init__(self, title: str, *, value: str = "") -> None:
+    def __init__(self, title: str, *, value: str = "", left: Callable[[str], None]) -> None:
         super().__init__()
-        self._title, self._value = title, value
+        self._title, self._value, self._left = title, value, left
 
     def compose(self) -> ComposeResult:
         """What is asked, the box, and how to leave."""
@@ -80,16 +124,21 @@ class Text(ModalScreen[str | None]):
             box.cursor_blink = False
             box.move_cursor(box.document.end)
             yield box
-            yield _bar(BLANK, line(("ctrl+s", "key"), " keep it   ", ("esc", "key"), " leave everything as it is"))
+            yield _bar(BLANK, line(("ctrl+s", "key"), " keep it   ", ("esc", "key"), " leave it as a draft"))
+
+    @property
+    def _text(self) -> str:
+        from textual.widgets import TextArea
+
+        return self.query_one(TextArea).text
 
     def action_keep(self) -> None:
         """Give the text back."""
-        from textual.widgets import TextArea
-
-        self.dismiss(self.query_one(TextArea).text)
+        self.dismiss(self._text)
 
     def action_leave(self) -> None:
         """Give nothing back."""
+        self._left(self._text)
         self.dismiss(None)
 
 

@@ -28,14 +28,14 @@ class ThemesScreen(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """The names, and how to leave."""
         with Vertical(classes="sheet"):
-            top = Bar()
+            top = Bar(classes="sheet-title")
             top.show(heading("Colours", note="ansi: those of your terminal"), BLANK)
             yield top
             names = Document(id="names")
             names.show([line(f" {name}", (_of(name, self._worn), "muted")) for name in self._names])
             names.cursor = self._names.index(self._worn) if self._worn in self._names else 0
             yield names
-            keys = Bar()
+            keys = Bar(classes="sheet-keys")
             keys.show(
                 BLANK, line(("j k", "key"), " look   ", ("enter", "key"), " keep   ", ("esc", "key"), " as it was")
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -59,42 +59,32 @@ class Triage(Acting):
 
     def _mute(self, numbers: Sequence[int], choice: str) -> None:
         from workbench.bugs.acts import FOR_GOOD, MuteTerms
+        from workbench.bugs.acts.muting import event_count, span
 
         if choice == "wake":
             self.act("unmute", numbers)
         elif choice == "time":
-            self.ask(Words("For how long?", hint="30min, 8h, 7d or 2w"), lambda words: self._mute_for(numbers, words))
+            self.ask(
+                Words("For how long?", hint="30min, 8h, 7d or 2w", read=span),
+                lambda length: self._mute_for(numbers, length),
+            )
         elif choice == "events":
             self.ask(
-                Words("Until it is seen how many more times?", value="100"),
-                lambda words: self._mute_events(numbers, words),
+                Words("Until it is seen how many more times?", value="100", read=event_count),
+                lambda events: self.act("mute", numbers, MuteTerms(events=events)),
             )
         elif choice == "release":
             self.act("mute", numbers, MuteTerms(new_release=True))
         elif choice == "good":
             self.act("mute", numbers, FOR_GOOD)
         else:
-            self._mute_for(numbers, choice)
+            self._mute_for(numbers, span(choice))
 
-    def _mute_for(self, numbers: Sequence[int], length: str) -> None:
-        from workbench.bugs.acts import MuteTerms
-        from workbench.bugs.acts.muting import span
-        from workbench.errors import UsageError
-
-        try:
-            until = self.workbench.clock() + span(length)
-        except UsageError as error:
-            self.fail(error)
-        else:
-            self.act("mute", numbers, MuteTerms(until=until.replace(microsecond=0) + timedelta(seconds=1)))
-
-    def _mute_events(self, numbers: Sequence[int], words: str) -> None:
+    def _mute_for(self, numbers: Sequence[int], length: timedelta) -> None:
         from workbench.bugs.acts import MuteTerms
 
-        if words.isascii() and words.isdigit():
-            self.act("mute", numbers, MuteTerms(events=int(words[:12])))
-        else:
-            self.say(f"{words!r} is not a number.", "bad")
+        until = self.workbench.clock() + length
+        self.act("mute", numbers, MuteTerms(until=until.replace(microsecond=0) + timedelta(seconds=1)))
 
     def do_assign(self) -> None:
         """Ask who takes it; it is you unless another name is typed."""
@@ -110,20 +100,18 @@ class Triage(Acting):
         labels = sorted({name for bug in self.bugs_at_hand for name in bug.labels})
         facts = [f"Now: {' '.join(labels)}"] if labels else []
 
-        def put(words: str) -> None:
-            names = words.split()
-            add = [name.removeprefix("+") for name in names if not name.startswith("-")]
-            remove = [name[1:] for name in names if name.startswith("-")]
-            if names:
-                self.act("label", numbers, add=add, remove=remove)
-
-        self.ask(Words(f"Label {self._named}", hint="billing -p3: puts one on, takes one off", facts=facts), put)
+        hint = "billing -p3: puts one on, takes one off"
+        self.ask(
+            Words(f"Label {self._named}", hint=hint, facts=facts, read=_labels_in),
+            lambda labels: self.act("label", numbers, add=labels[0], remove=labels[1]),
+        )
 
     def do_note(self) -> None:
-        """Let a note be written, or one that could not be kept be written again."""
+        """Let a note be written, or one that was left or could not be kept be written on."""
         numbers = self._numbers
-        kept = self.workbench.writing.draft(numbers)
-        self.ask(Text(f"Note on {self._named}", value=kept), lambda text: self.write_note(numbers, text))
+        draft = self.workbench.writing.draft(numbers)
+        editor = Text(f"Note on {self._named}", value=draft, left=lambda text: self.leave_note(numbers, draft, text))
+        self.ask(editor, lambda text: self.write_note(numbers, draft, text))
 
     def do_link(self) -> None:
         """Ask for the issue's number, or let go of the issue."""
@@ -143,40 +131,37 @@ class Triage(Acting):
             self.say("No repository on GitHub is set, so there are no issues to link.", "warn", cure=cure)
             return
 
-        def link(words: str) -> None:
+        def link(number: int) -> None:
             from workbench.bugs.acts.linking import issue_url
 
-            number = words.removeprefix("#")
-            if not (number.isascii() and number.isdigit()):
-                self.say(f"{words!r} is not the number of an issue.", "bad")
-                return
-            url = issue_url(str(self.workbench.config["github.base_url"]), repository, int(number))
-            self.act("link", bug.number, repository=repository, issue=int(number), url=url)
+            url = issue_url(str(self.workbench.config["github.base_url"]), repository, number)
+            self.act("link", bug.number, repository=repository, issue=number, url=url)
 
-        self.ask(Words(f"Link {bug.label} to which issue of {repository}?", hint="41"), link)
+        self.ask(Words(f"Link {bug.label} to which issue of {repository}?", hint="41", read=_issue_number), link)
 
     def do_merge(self) -> None:
         """Ask into which bug, or whether the marked ones are to be one; the fingerprints are shown."""
         numbers = self._numbers
         if len(numbers) > 1:
-            self._ask_merge(numbers, min(numbers))
+            self._ask_merge(numbers, min(numbers), self.fail)
             return
-        bug = self.bugs_at_hand[0]
 
-        def into(words: str) -> None:
-            from workbench.bugs.numbers import parse_number
-            from workbench.errors import UsageError
+        def into(number: int) -> None:
+            self._ask_merge((*numbers, number), number, lambda error: ask(bugs_named([number]), error))
 
-            try:
-                number = parse_number(words)
-            except UsageError as error:
-                self.fail(error)
-            else:
-                self._ask_merge((bug.number, number), number)
+        def ask(value: str = "", wrong: BaseException | None = None) -> None:
+            self._ask_number(f"Merge {bugs_named(numbers)} into which bug?", into, value, wrong)
 
-        self.ask(Words(f"Merge {bug.label} into which bug?", hint="B-012"), into)
+        ask()
 
-    def _ask_merge(self, numbers: Sequence[int], into: int) -> None:
+    def _ask_number(
+        self, title: str, then: Callable[[int], None], value: str = "", wrong: BaseException | None = None
+    ) -> None:
+        from workbench.bugs.numbers import parse_number
+
+        self.ask(Words(title, value=value, hint="B-012", read=parse_number, wrong=wrong), then)
+
+    def _ask_merge(self, numbers: Sequence[int], into: int, failed: Callable[[BaseException], None]) -> None:
         def ask(pages: list[BugPage]) -> None:
             facts = [f"{page.row.label}  {page.row.count:,} ×  {page.row.title}" for page in pages]
             keys = [key for page in pages for key, _parts in page.fingerprints]
@@ -186,7 +171,8 @@ class Triage(Acting):
             question = YesNo(f"Merge {others} into {stays}?", [*facts, f"fingerprints {shown}"])
             self.ask(question, lambda yes: self.act("merge", numbers, into=into) if yes else None)
 
-        self.load(lambda: [self.workbench.desk.page(number) for number in sorted(set(numbers))], ask, opens="decision")
+        pages = lambda: [self.workbench.desk.page(number) for number in sorted(set(numbers))]  # noqa: E731
+        self.load(pages, ask, failed=failed, opens="decision")
 
     def do_unmerge(self) -> None:
         """Take merged bugs out again."""
@@ -201,10 +187,7 @@ class Triage(Acting):
             if way == "false alarm":
                 self.act("close_false_alarm", numbers)
             elif way == "duplicate":
-                self.ask(
-                    Words(f"{named}: a duplicate of which bug?", hint="B-012"),
-                    lambda words: self._close_duplicate(numbers, words),
-                )
+                self._ask_duplicate(numbers)
             else:
                 self.ask(
                     Words(f"Close {named} as {way}: why?", hint="it goes into the history and onto the issue"),
@@ -213,16 +196,14 @@ class Triage(Acting):
 
         self.ask(Menu(f"Close {named} as", (*CLOSINGS, FALSE_ALARM) if came_back else CLOSINGS), chosen)
 
-    def _close_duplicate(self, numbers: Sequence[int], words: str) -> None:
-        from workbench.bugs.numbers import parse_number
-        from workbench.errors import UsageError
+    def _ask_duplicate(self, numbers: Sequence[int], value: str = "", wrong: BaseException | None = None) -> None:
+        def close(other: int) -> None:
+            def refused(error: BaseException) -> None:
+                self._ask_duplicate(numbers, bugs_named([other]), error)
 
-        try:
-            other = parse_number(words)
-        except UsageError as error:
-            self.fail(error)
-        else:
-            self.act("close", numbers, "duplicate", reason="", duplicate_of=other)
+            self.act_or_ask("close", numbers, "duplicate", reason="", duplicate_of=other, refused=refused)
+
+        self._ask_number(f"{bugs_named(numbers)}: a duplicate of which bug?", close, value, wrong)
 
     def do_reopen(self) -> None:
         """Ask why."""
@@ -241,6 +222,32 @@ class Triage(Acting):
         ]
 
         self.ask(
-            Words(f"Type {bug.label} to delete it and all its events", hint=bug.label, facts=facts),
+            Words(
+                f"Type {bug.label} to delete it and all its events",
+                hint=bug.label,
+                facts=facts,
+                read=lambda words: _confirmed(bug.number, words),
+            ),
             lambda words: self.delete(bug.number, words),
         )
+
+
+# The acts bring the tables of the store along: not before words are there to be read.
+
+
+def _labels_in(words: str) -> tuple[set[str], set[str]]:
+    from workbench.bugs.acts.sorting import labels_in
+
+    return labels_in(words)
+
+
+def _issue_number(words: str) -> int:
+    from workbench.bugs.acts.linking import issue_number
+
+    return issue_number(words)
+
+
+def _confirmed(number: int, words: str) -> str:
+    from workbench.bugs.acts.deleting import confirmed
+
+    return confirmed(number, words)
