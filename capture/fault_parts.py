@@ -183,11 +183,18 @@ def _inlined(frames: Sequence[Frame]) -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
     for frame in frames:
         module = frame.module or _file_name(frame.filename)
-        if frame.function in _INLINED and found and found[-1][0] == module:
+        if frame.plain_name in _INLINED and found and found[-1][0] == module:
             found[-1] = (module, found[-1][1], frame.context_line)
         else:
-            found.append((module, frame.function, frame.context_line))
+            found.append((module, _without_comprehensions(frame.function), frame.context_line))
     return found
+
+
+def _without_comprehensions(function: str) -> str:
+    """Return a qualified name without the comprehensions around the function, which have none since Python 3.12."""
+    if "comp>." not in function and ".<" not in function:
+        return function
+    return ".".join(name for name in function.split(".") if name not in _INLINED) or function
 
 
 @lru_cache(maxsize=4096)
@@ -243,8 +250,9 @@ def _library_parts(surfaced: ExceptionInfo, route: str | None) -> list[Part]:
 
     The message is none of them where there is a frame: a client may have written it, and would make a bug with each.
     """
+    # By their plain names: which class a method stands in is the library's own affair.
     names = dict.fromkeys(
-        f"{_name(frame.module or _file_name(frame.filename))}:{_name(frame.function)}"
+        f"{_name(frame.module or _file_name(frame.filename))}:{_name(frame.plain_name)}"
         for frame in reversed(surfaced.frames)
         if frame.module or frame.function or frame.filename
     )

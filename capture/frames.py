@@ -117,7 +117,7 @@ def _place(frame: FrameType, lineno: int, at: int, lines: Sequence[str]) -> Plac
     before, line, after = _shown(at, lines)
     bare = Frame(
         module=clean(module) if type(module) is str else "",
-        function=clean(code.co_name),
+        function=clean(_qualified(code)),
         filename=clean(code.co_filename),
         lineno=lineno,
         context_line=line,
@@ -128,6 +128,14 @@ def _place(frame: FrameType, lineno: int, at: int, lines: Sequence[str]) -> Plac
         unclosed += b',"pre_context":%b,"post_context":%b' % (_encode(before), _encode(after))
     function = code.co_name if code.co_name in _KNOWN_FUNCTIONS else ""
     return Place(code, module, bare, unclosed, _hidden_in_coroutine(code), bare.in_app, function)
+
+
+def _qualified(code: CodeType) -> str:
+    """Return a function's name with its class: `post` stands in many classes of one module."""
+    name, qualified = code.co_name, code.co_qualname
+    if qualified == name or not qualified.endswith(f".{name}"):  # Jinja renames code, and leaves its qualified name
+        return name
+    return qualified.replace(".<locals>", "")
 
 
 def _module_of(frame: FrameType) -> object:

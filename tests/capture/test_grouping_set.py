@@ -134,6 +134,14 @@ ONE_BUG: dict[str, tuple[Event, ...]] = {
         fault(frame("prices", "return {"), frame("<dictcomp>", "visit: price_of(visit)"), PLACE),
         fault(frame("prices", "visit: price_of(visit)"), PLACE),
     ),
+    "a lambda inside a comprehension": (
+        fault(frame("Bill.prices.<listcomp>.<lambda>"), PLACE),
+        fault(frame("Bill.prices.<lambda>"), PLACE),
+    ),
+    "a comprehension in a method, whose qualified name has it": (
+        fault(frame("Bill.prices", COMPREHENSION), frame("Bill.prices.<listcomp>", COMPREHENSION), PLACE),
+        fault(frame("Bill.prices", COMPREHENSION), PLACE),
+    ),
     "a recursion went deeper": (fault(VIEW, STEP, STEP, PLACE), fault(VIEW, *[STEP] * 90, PLACE)),
     "two functions called each other": (fault(STEP, BACK, PLACE), fault(STEP, BACK, STEP, BACK, STEP, BACK, PLACE)),
     "an endless recursion ran out of room in a leaf": (
@@ -267,6 +275,10 @@ ONE_BUG: dict[str, tuple[Event, ...]] = {
 TWO_BUGS: dict[str, tuple[Event, ...]] = {
     "another type at one place": (fault(), fault(kind="TypeError")),
     "another function": (fault(), fault(VIEW, frame("cost_of"))),
+    "the same line in the methods of two classes": (
+        fault(frame("Login.post", "data = json.loads(request.body)")),
+        fault(frame("Checkout.post", "data = json.loads(request.body)")),
+    ),
     "another module": (fault(), fault(VIEW, frame(module="clinic.costs"))),
     "another statement of one function": (fault(), fault(VIEW, frame(line="return COSTS[species]"))),
     "two faults in one view": (
