@@ -30,7 +30,8 @@ class Frame(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=Fa
 
     `function` is qualified by its class and the functions around it (`Login.post`, `plain_name` is `post`).
     `filename` is the absolute path on the server; `lineno` is the line being executed (1-based);
-    `pre_context` and `post_context` are the source lines around `context_line`, without line ends.
+    `pre_context` and `post_context` are the source lines around `context_line`, without line ends. `statement` holds
+    the lines of a statement or expression that begins on that line and goes on below; else it is empty.
     `locals` maps names to short descriptions and is None where they were not read.
     """
 
@@ -39,6 +40,7 @@ class Frame(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=Fa
     filename: str
     lineno: int
     context_line: str = ""
+    statement: str = ""
     pre_context: tuple[str, ...] = ()
     post_context: tuple[str, ...] = ()
     in_app: bool = True

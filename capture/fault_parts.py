@@ -15,6 +15,7 @@ import msgspec
 
 from capture.event import ExceptionInfo, Frame, Part, TemplateFrame
 from capture.parameterise import parameterised
+from capture.statements import on_one_line, without_comment
 
 MAX_FRAMES = 40
 MAX_LINE = 200
@@ -33,7 +34,6 @@ _INLINED = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>"})
 _STARTING = frozenset({"<module>", "main"})
 _SYNTAX = frozenset({"SyntaxError", "IndentationError", "TabError"})
 
-_COMMENT = re.compile(r"((?:[^'\"#]|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")*?)(?:\s+#.*)?$")
 # What a program makes up when it makes code: names of temporary files, addresses, hashes, counters.
 _GENERATED = re.compile(
     r"(?<![a-z0-9])tmp[a-z0-9_]{8}(?![a-z0-9_])"
@@ -157,10 +157,10 @@ def _line_parts(lines: Sequence[str], name: str, last_name: str) -> list[Part]:
 
 def _lines(exception: ExceptionInfo) -> list[str]:
     """Return the application's lines from outermost to innermost, each once: a recursion's depth is no part."""
-    own = _inlined([frame for frame in exception.frames if frame.in_app])
+    own = [frame for frame in exception.frames if frame.in_app]
     if not own:
         return []
-    lines = [line_of(*frame) for frame in own]
+    lines = own_lines(own)
     last = lines.pop()
     if exception.type == "RecursionError":
         lines, last = _cycle([*lines, last])
@@ -178,16 +178,21 @@ def _cycle(lines: list[_Line]) -> tuple[list[_Line], _Line]:
     return lines[:-1], lines[-1]
 
 
-def _inlined(frames: Sequence[Frame]) -> list[tuple[str, str, str]]:
-    """Return module, function and source line of each frame, with comprehensions as a part of their function."""
+def own_lines(frames: Sequence[Frame]) -> list[_Line]:
+    """Return the line of each of the application's frames, with comprehensions as a part of their function."""
     found: list[tuple[str, str, str]] = []
+    before = None
     for frame in frames:
         module = frame.module or _file_name(frame.filename)
-        if frame.plain_name in _INLINED and found and found[-1][0] == module:
-            found[-1] = (module, found[-1][1], frame.context_line)
+        source = on_one_line(frame.statement[: 8 * MAX_LINE]) if frame.statement else frame.context_line
+        if before is not None and frame.plain_name in _INLINED and found[-1][0] == module:
+            # Where both stand on one line, the function's own statement is what Python 3.12 sees of it.
+            is_there = (frame.lineno, frame.context_line) == (before.lineno, before.context_line)
+            found[-1] = (module, found[-1][1], found[-1][2] if is_there else source)
         else:
-            found.append((module, _without_comprehensions(frame.function), frame.context_line))
-    return found
+            found.append((module, _without_comprehensions(frame.function), source))
+        before = frame
+    return [_line_of(*each) for each in found]
 
 
 def _without_comprehensions(function: str) -> str:
@@ -198,22 +203,15 @@ def _without_comprehensions(function: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def line_of(module: str, function: str, source: str) -> _Line:
+def _line_of(module: str, function: str, source: str) -> _Line:
     """Return a line of source as it counts, with the function that it stands in."""
     where = f"{_name(module)}:{_name(function)}"
-    text = _without_comment(" ".join(source[: 4 * MAX_LINE].split()))[:MAX_LINE]
+    text = without_comment(" ".join(source[: 4 * MAX_LINE].split()))[:MAX_LINE]
     # A decorator's `return view(*args, **kwargs)` belongs to every way, and the main module to how it was started.
     is_passage = (module == "__main__" and function in _STARTING) or (
         "**" in text and _HANDS_ON.search(text) is not None
     )
     return _Line(f"{where}: {text}" if text else where, is_passage)
-
-
-def _without_comment(line: str) -> str:
-    if "#" not in line:
-        return line
-    found = _COMMENT.match(line)
-    return found[1] if found and found[1] else line
 
 
 @lru_cache(maxsize=4096)

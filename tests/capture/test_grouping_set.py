@@ -134,6 +134,18 @@ ONE_BUG: dict[str, tuple[Event, ...]] = {
         fault(frame("prices", "return {"), frame("<dictcomp>", "visit: price_of(visit)"), PLACE),
         fault(frame("prices", "visit: price_of(visit)"), PLACE),
     ),
+    "a statement was wrapped": (
+        fault(frame(line="raise Invalid(", statement="    raise Invalid(\n        'age',\n        code=1,\n    )")),
+        fault(frame(line="raise Invalid(", statement="    raise Invalid(\n        'age', code=1  # why\n    )")),
+        fault(frame(line="raise Invalid('age', code=1)")),
+    ),
+    "a comprehension inside a statement of several lines": (
+        fault(
+            frame("total", "x = sum([price_of(v) for v in vs],", statement="x = sum([price_of(v) for v in vs],\n  0)"),
+            frame("<listcomp>", "x = sum([price_of(v) for v in vs],"),
+        ),
+        fault(frame("total", "x = sum([price_of(v) for v in vs], 0)")),
+    ),
     "a lambda inside a comprehension": (
         fault(frame("Bill.prices.<listcomp>.<lambda>"), PLACE),
         fault(frame("Bill.prices.<lambda>"), PLACE),
@@ -275,6 +287,10 @@ ONE_BUG: dict[str, tuple[Event, ...]] = {
 TWO_BUGS: dict[str, tuple[Event, ...]] = {
     "another type at one place": (fault(), fault(kind="TypeError")),
     "another function": (fault(), fault(VIEW, frame("cost_of"))),
+    "two statements over several lines": (
+        fault(frame(line="raise Invalid(", statement="    raise Invalid(\n        'age',\n    )")),
+        fault(frame(line="raise Invalid(", statement="    raise Invalid(\n        'weight',\n    )")),
+    ),
     "the same line in the methods of two classes": (
         fault(frame("Login.post", "data = json.loads(request.body)")),
         fault(frame("Checkout.post", "data = json.loads(request.body)")),
