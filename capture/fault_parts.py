@@ -183,7 +183,7 @@ def own_lines(frames: Sequence[Frame]) -> list[_Line]:
     found: list[tuple[str, str, str]] = []
     before = None
     for frame in frames:
-        module = frame.module or _file_name(frame.filename)
+        module = _module_of(frame)
         source = on_one_line(frame.statement[: 8 * MAX_LINE]) if frame.statement else frame.context_line
         if before is not None and frame.plain_name in _INLINED and found[-1][0] == module:
             # Where both stand on one line, the function's own statement is what Python 3.12 sees of it.
@@ -228,6 +228,15 @@ def _may_be_generated(name: str) -> bool:
     return "tmp" in lowered or "0x" in lowered or b"000000" in lowered.encode().translate(_HEXADECIMAL)
 
 
+def _module_of(frame: Frame) -> str:
+    """Return the name of a frame's module, or of its file where it has none, without the folder of a deploy."""
+    module = frame.module
+    if not module:
+        return _file_name(frame.filename)
+    # Jinja runs a template under the name of its file.
+    return _within_templates(module.replace("\\", "/")) if "/" in module or "\\" in module else module
+
+
 def _file_name(path: str) -> str:
     """Return the name of a file for a frame without a module, without the folder that it is deployed in."""
     return path.split("?", 1)[0].replace("\\", "/").rpartition("/")[2].lower()
@@ -235,12 +244,17 @@ def _file_name(path: str) -> str:
 
 def _place(template: TemplateFrame) -> str:
     """Return a template's name and line; the debug mode knows it by its path, production by its name."""
-    name = template.name
-    if name.startswith(("/", "\\")) or name[1:3] in (":\\", ":/"):
-        within = _TEMPLATE_FOLDER.sub("", name)
-        name = within if within != name else name.replace("\\", "/").rpartition("/")[2]
+    name = _within_templates(template.name)
     line = " ".join(template.context_line.split())[:MAX_LINE]
     return f"{_name(name)}: {line}" if line else _name(name)
+
+
+def _within_templates(name: str) -> str:
+    """Return an absolute path from the folder of templates on, or the file alone; another name as it is."""
+    if not (name.startswith(("/", "\\")) or name[1:3] in (":\\", ":/")):
+        return name
+    within = _TEMPLATE_FOLDER.sub("", name)
+    return within if within != name else name.replace("\\", "/").rpartition("/")[2]
 
 
 def _library_parts(surfaced: ExceptionInfo, route: str | None) -> list[Part]:
@@ -250,7 +264,7 @@ def _library_parts(surfaced: ExceptionInfo, route: str | None) -> list[Part]:
     """
     # By their plain names: which class a method stands in is the library's own affair.
     names = dict.fromkeys(
-        f"{_name(frame.module or _file_name(frame.filename))}:{_name(frame.plain_name)}"
+        f"{_name(_module_of(frame))}:{_name(frame.plain_name)}"
         for frame in reversed(surfaced.frames)
         if frame.module or frame.function or frame.filename
     )

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from capture import frames, messages, values
 from capture.chains import chain_of, with_context
 from capture.event import ExceptionInfo, Frame
+from capture.fingerprint import fingerprint
 from capture.frames import source
 from capture.in_app import is_in_app
 from capture.local_variables import Budget, describe_locals
@@ -94,6 +95,17 @@ def test_code_that_was_renamed_keeps_the_name_that_it_was_given():
     error = caught(lambda: exec(code, {}))  # noqa: S102
     frame = chain_of(error)[0].info.frames[-1]
     assert frame.function == frame.plain_name == "block 'a.b'"
+
+
+def test_no_folder_of_a_template_of_jinjas_is_a_part_of_the_key():
+    """Its frames are those of code that is named and filed as the template's file."""
+    parts = set()
+    for release in (42, 43):
+        path = f"/srv/releases/{release}/clinic/templates/pets/pet.html"
+        code = compile("\n\nraise ValueError", path, "exec").replace(co_name="top-level template code")
+        info = chain_of(caught(exec, code, {"__name__": path, "__file__": path}))[0].info
+        parts.add(fingerprint(exceptions=(info,)).parts[-1])
+    assert {part.value for part in parts} == {"pets/pet.html:top-level template code"}
 
 
 @pytest.mark.parametrize(

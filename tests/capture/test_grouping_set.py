@@ -77,6 +77,10 @@ def template(name: str, line: str = "<p>{{ pet.weight|floatformat }}</p>", linen
     )
 
 
+def jinja(path: str) -> Event:
+    return frame("top-level template code", "<p>{{ pet.weight / 0 }}</p>", module=path, filename=path)
+
+
 COMPREHENSION = "return [price_of(visit) for visit in visits]"
 STEP = frame("walk", "return walk(node.parent)")
 BACK = frame("up", "return walk(node.parent)")
@@ -196,6 +200,16 @@ ONE_BUG: dict[str, tuple[Event, ...]] = {
         template("clinic/pet.html"),
         template("/srv/releases/7/clinic/templates/clinic/pet.html", lineno=40),
         template("C:\\app\\templates\\clinic\\pet.html".replace("\\clinic\\pet", "/clinic/pet")),
+    ),
+    "a template of Jinja's in another release": (
+        fault(VIEW, jinja("/srv/releases/42/clinic/templates/pets/pet.html")),
+        fault(VIEW, jinja("/srv/releases/43/clinic/templates/pets/pet.html")),
+        fault(VIEW, jinja("/app/jinja2/pets/pet.html")),
+        fault(VIEW, jinja("C:\\app\\templates\\pets\\pet.html")),
+    ),
+    "a template of Jinja's in a folder of any name": (
+        fault(VIEW, jinja("/srv/releases/42/html/pet.html")),
+        fault(VIEW, jinja("/srv/releases/43/html/pet.html")),
     ),
     "a syntax error whose line moved": (
         syntax("invalid syntax (views.py, line 12)"),
@@ -344,6 +358,11 @@ TWO_BUGS: dict[str, tuple[Event, ...]] = {
     "another migration": (
         fault(frame("forwards", "create()", module="clinic.migrations.0001_first")),
         fault(frame("forwards", "create()", module="clinic.migrations.0002_second")),
+    ),
+    "another template of Jinja's": (
+        fault(VIEW, jinja("/srv/clinic/templates/pets/pet.html")),
+        fault(VIEW, jinja("/srv/clinic/templates/pets/owner.html")),
+        fault(VIEW, jinja("/srv/clinic/templates/owners/pet.html")),
     ),
     "another template": (template("clinic/pet.html"), template("clinic/owner.html")),
     "another line of a template": (template("clinic/pet.html"), template("clinic/pet.html", "{{ pet.age|add:x }}")),
