@@ -189,7 +189,8 @@ class Draft:
             "type": (f"{surfaced.module}.{surfaced.type}", surfaced.type) if surfaced else "",
             "message": self._message or (surfaced.message if surfaced else ""),
             "module": [frame.module for frame in own],
-            "function": [frame.function for frame in own],
+            # `post` fits, and so does `Login.post`; the last is what a rule fills in.
+            "function": [*[frame.plain_name for frame in own], *[frame.function for frame in own]],
             "route": self._route or "",
             "path": self._path,
             "method": self._method,

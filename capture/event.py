@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -27,8 +28,10 @@ LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error", "fatal")
 class Frame(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """One call of a traceback.
 
+    `function` is qualified by its class and the functions around it (`Login.post`, `plain_name` is `post`).
     `filename` is the absolute path on the server; `lineno` is the line being executed (1-based);
-    `pre_context` and `post_context` are the source lines around `context_line`, without line ends.
+    `pre_context` and `post_context` are the source lines around `context_line`, without line ends. `statement` holds
+    the lines of a statement or expression that begins on that line and goes on below; else it is empty.
     `locals` maps names to short descriptions and is None where they were not read.
     """
 
@@ -37,10 +40,25 @@ class Frame(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=Fa
     filename: str
     lineno: int
     context_line: str = ""
+    statement: str = ""
     pre_context: tuple[str, ...] = ()
     post_context: tuple[str, ...] = ()
     in_app: bool = True
     locals: dict[str, str] | None = None
+
+    @property
+    def plain_name(self) -> str:
+        """The name of the function alone, as its code object has it."""
+        function = self.function
+        # Cython names a function with its whole module, which is all the name that its code has.
+        if "." not in function or (self.module and function.startswith(f"{self.module}.")):
+            return function
+        found = _QUALIFIED.fullmatch(function)
+        return found[1] if found else function
+
+
+# Names that Python makes have no other characters; those that a program makes up are left whole (`block 'a.b'`).
+_QUALIFIED = re.compile(r"(?:(?:\w+|<\w+>)\.)+(\w+|<\w+>)")
 
 
 class ExceptionInfo(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):

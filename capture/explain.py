@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from capture.event import Event, ExceptionInfo, Fingerprint, Part
-from capture.fault_parts import line_of
+from capture.fault_parts import own_lines
 from capture.fingerprint import is_refusal
 
 SHOWN = 120
@@ -83,7 +83,7 @@ def _of_fault(exceptions: Sequence[ExceptionInfo], message: str, names: set[str]
     others = len(surfaced.frames) - len(own)
     if others and own:
         found.append(Part(name="library frames", value=str(others), why="they change with every update of a library"))
-    lines = [line_of(frame.module, frame.function, frame.context_line) for frame in own]
+    lines = own_lines(own)
     passages = dict.fromkeys(line.text for line in lines[:-1] if line.is_passage)
     found += [Part(name="frame", value=text, why="it only hands on, or starts the process") for text in passages]
     if len({line.text for line in lines}) < len(lines):

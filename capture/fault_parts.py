@@ -15,6 +15,7 @@ import msgspec
 
 from capture.event import ExceptionInfo, Frame, Part, TemplateFrame
 from capture.parameterise import parameterised
+from capture.statements import on_one_line, without_comment
 
 MAX_FRAMES = 40
 MAX_LINE = 200
@@ -33,7 +34,6 @@ _INLINED = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>"})
 _STARTING = frozenset({"<module>", "main"})
 _SYNTAX = frozenset({"SyntaxError", "IndentationError", "TabError"})
 
-_COMMENT = re.compile(r"((?:[^'\"#]|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")*?)(?:\s+#.*)?$")
 # What a program makes up when it makes code: names of temporary files, addresses, hashes, counters.
 _GENERATED = re.compile(
     r"(?<![a-z0-9])tmp[a-z0-9_]{8}(?![a-z0-9_])"
@@ -157,10 +157,10 @@ def _line_parts(lines: Sequence[str], name: str, last_name: str) -> list[Part]:
 
 def _lines(exception: ExceptionInfo) -> list[str]:
     """Return the application's lines from outermost to innermost, each once: a recursion's depth is no part."""
-    own = _inlined([frame for frame in exception.frames if frame.in_app])
+    own = [frame for frame in exception.frames if frame.in_app]
     if not own:
         return []
-    lines = [line_of(*frame) for frame in own]
+    lines = own_lines(own)
     last = lines.pop()
     if exception.type == "RecursionError":
         lines, last = _cycle([*lines, last])
@@ -178,35 +178,40 @@ def _cycle(lines: list[_Line]) -> tuple[list[_Line], _Line]:
     return lines[:-1], lines[-1]
 
 
-def _inlined(frames: Sequence[Frame]) -> list[tuple[str, str, str]]:
-    """Return module, function and source line of each frame, with comprehensions as a part of their function."""
+def own_lines(frames: Sequence[Frame]) -> list[_Line]:
+    """Return the line of each of the application's frames, with comprehensions as a part of their function."""
     found: list[tuple[str, str, str]] = []
+    before = None
     for frame in frames:
-        module = frame.module or _file_name(frame.filename)
-        if frame.function in _INLINED and found and found[-1][0] == module:
-            found[-1] = (module, found[-1][1], frame.context_line)
+        module = _module_of(frame)
+        source = on_one_line(frame.statement[: 8 * MAX_LINE]) if frame.statement else frame.context_line
+        if before is not None and frame.plain_name in _INLINED and found[-1][0] == module:
+            # Where both stand on one line, the function's own statement is what Python 3.12 sees of it.
+            is_there = (frame.lineno, frame.context_line) == (before.lineno, before.context_line)
+            found[-1] = (module, found[-1][1], found[-1][2] if is_there else source)
         else:
-            found.append((module, frame.function, frame.context_line))
-    return found
+            found.append((module, _without_comprehensions(frame.function), source))
+        before = frame
+    return [_line_of(*each) for each in found]
+
+
+def _without_comprehensions(function: str) -> str:
+    """Return a qualified name without the comprehensions around the function, which have none since Python 3.12."""
+    if "comp>." not in function and ".<" not in function:
+        return function
+    return ".".join(name for name in function.split(".") if name not in _INLINED) or function
 
 
 @lru_cache(maxsize=4096)
-def line_of(module: str, function: str, source: str) -> _Line:
+def _line_of(module: str, function: str, source: str) -> _Line:
     """Return a line of source as it counts, with the function that it stands in."""
     where = f"{_name(module)}:{_name(function)}"
-    text = _without_comment(" ".join(source[: 4 * MAX_LINE].split()))[:MAX_LINE]
+    text = without_comment(" ".join(source[: 4 * MAX_LINE].split()))[:MAX_LINE]
     # A decorator's `return view(*args, **kwargs)` belongs to every way, and the main module to how it was started.
     is_passage = (module == "__main__" and function in _STARTING) or (
         "**" in text and _HANDS_ON.search(text) is not None
     )
     return _Line(f"{where}: {text}" if text else where, is_passage)
-
-
-def _without_comment(line: str) -> str:
-    if "#" not in line:
-        return line
-    found = _COMMENT.match(line)
-    return found[1] if found and found[1] else line
 
 
 @lru_cache(maxsize=4096)
@@ -223,6 +228,15 @@ def _may_be_generated(name: str) -> bool:
     return "tmp" in lowered or "0x" in lowered or b"000000" in lowered.encode().translate(_HEXADECIMAL)
 
 
+def _module_of(frame: Frame) -> str:
+    """Return the name of a frame's module, or of its file where it has none, without the folder of a deploy."""
+    module = frame.module
+    if not module:
+        return _file_name(frame.filename)
+    # Jinja runs a template under the name of its file.
+    return _within_templates(module.replace("\\", "/")) if "/" in module or "\\" in module else module
+
+
 def _file_name(path: str) -> str:
     """Return the name of a file for a frame without a module, without the folder that it is deployed in."""
     return path.split("?", 1)[0].replace("\\", "/").rpartition("/")[2].lower()
@@ -230,12 +244,17 @@ def _file_name(path: str) -> str:
 
 def _place(template: TemplateFrame) -> str:
     """Return a template's name and line; the debug mode knows it by its path, production by its name."""
-    name = template.name
-    if name.startswith(("/", "\\")) or name[1:3] in (":\\", ":/"):
-        within = _TEMPLATE_FOLDER.sub("", name)
-        name = within if within != name else name.replace("\\", "/").rpartition("/")[2]
+    name = _within_templates(template.name)
     line = " ".join(template.context_line.split())[:MAX_LINE]
     return f"{_name(name)}: {line}" if line else _name(name)
+
+
+def _within_templates(name: str) -> str:
+    """Return an absolute path from the folder of templates on, or the file alone; another name as it is."""
+    if not (name.startswith(("/", "\\")) or name[1:3] in (":\\", ":/")):
+        return name
+    within = _TEMPLATE_FOLDER.sub("", name)
+    return within if within != name else name.replace("\\", "/").rpartition("/")[2]
 
 
 def _library_parts(surfaced: ExceptionInfo, route: str | None) -> list[Part]:
@@ -243,8 +262,9 @@ def _library_parts(surfaced: ExceptionInfo, route: str | None) -> list[Part]:
 
     The message is none of them where there is a frame: a client may have written it, and would make a bug with each.
     """
+    # By their plain names: which class a method stands in is the library's own affair.
     names = dict.fromkeys(
-        f"{_name(frame.module or _file_name(frame.filename))}:{_name(frame.function)}"
+        f"{_name(_module_of(frame))}:{_name(frame.plain_name)}"
         for frame in reversed(surfaced.frames)
         if frame.module or frame.function or frame.filename
     )

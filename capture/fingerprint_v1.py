@@ -115,7 +115,7 @@ def _fault_parts(exceptions: Sequence[ExceptionInfo], template: TemplateFrame | 
 
 def _application_lines(exception: ExceptionInfo) -> list[str]:
     lines = {
-        f"{frame.module}:{frame.function}: {_collapsed(frame.context_line)}": None
+        f"{frame.module}:{frame.plain_name}: {_collapsed(frame.context_line)}": None
         for frame in exception.frames
         if frame.in_app
     }

@@ -18,9 +18,11 @@ from capture.local_variables import Budget, describe_locals
 from capture.own_memory import own_dict
 from capture.scrub import clean
 from capture.scrub_source import MAX_BELOW, MAX_LINE, scrub_lines, suspects, without_secrets
+from capture.statements import last_line, length_of, may_go_on
 
 MAX_FRAMES = 60
 CONTEXT_LINES = 5
+MAX_STATEMENT = 8
 
 _WRAPPER = "sensitive_variables_wrapper"
 # Functions at which we look closer: Django's wrapper above, and where its templates fail.
@@ -97,13 +99,12 @@ def _look_up(calls: Sequence[tuple[FrameType, int]], places: list[Place | None])
     The source around all of them is looked at together: around each alone it takes several times as long.
     """
     new = [number for number, place in enumerate(places) if place is None]
-    windows = [
-        _window(frame.f_code.co_filename, lineno, frame.f_globals) for frame, lineno in map(calls.__getitem__, new)
-    ]
-    suspected = suspects([line for _at, lines in windows for line in lines])
-    for number, (at, lines) in zip(new, windows, strict=True):
+    windows = [_window_with_statement(*calls[number]) for number in new]
+    suspected = suspects([line for _at, lines, _length in windows for line in lines])
+    for number, (at, lines, length) in zip(new, windows, strict=True):
         frame, lineno = calls[number]
-        place = places[number] = _place(frame, lineno, at, without_secrets(lines, suspected) if suspected else lines)
+        shown = without_secrets(lines, suspected) if suspected else lines
+        place = places[number] = _place(frame, lineno, at, shown, length)
         # A file that is there and could not be read (a process may be out of descriptors) is tried again.
         if lines or not os.path.exists(place.bare.filename):  # noqa: PTH110  (any text may be a name)
             if len(_places) >= MAX_PLACES:
@@ -111,16 +112,17 @@ def _look_up(calls: Sequence[tuple[FrameType, int]], places: list[Place | None])
             _places[id(place.code), lineno, id(place.module)] = place
 
 
-def _place(frame: FrameType, lineno: int, at: int, lines: Sequence[str]) -> Place:
-    """Return the place of a call, in whose source `lines`, without secrets, it is the one at `at`."""
+def _place(frame: FrameType, lineno: int, at: int, lines: Sequence[str], length: int) -> Place:
+    """Return the place of a call, in whose source `lines`, without secrets, it is the `length` lines from `at` on."""
     code, module = frame.f_code, _module_of(frame)
     before, line, after = _shown(at, lines)
     bare = Frame(
         module=clean(module) if type(module) is str else "",
-        function=clean(code.co_name),
+        function=clean(_qualified(code)),
         filename=clean(code.co_filename),
         lineno=lineno,
         context_line=line,
+        statement="\n".join(lines[at : at + length]) if length > 1 else "",
         in_app=is_in_app(code.co_filename),
     )
     unclosed = _encode(bare)[:-1]
@@ -128,6 +130,14 @@ def _place(frame: FrameType, lineno: int, at: int, lines: Sequence[str]) -> Plac
         unclosed += b',"pre_context":%b,"post_context":%b' % (_encode(before), _encode(after))
     function = code.co_name if code.co_name in _KNOWN_FUNCTIONS else ""
     return Place(code, module, bare, unclosed, _hidden_in_coroutine(code), bare.in_app, function)
+
+
+def _qualified(code: CodeType) -> str:
+    """Return a function's name with its class: `post` stands in many classes of one module."""
+    name, qualified = code.co_name, code.co_qualname
+    if qualified == name or not qualified.endswith(f".{name}"):  # Jinja renames code, and leaves its qualified name
+        return name
+    return qualified.replace(".<locals>", "")
 
 
 def _module_of(frame: FrameType) -> object:
@@ -145,10 +155,26 @@ def source(
 def _shown(at: int, lines: Sequence[str]) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
     if not lines:
         return (), "", ()
-    return tuple(lines[max(0, at - CONTEXT_LINES) : at]), lines[at], tuple(lines[at + 1 :])
+    return tuple(lines[max(0, at - CONTEXT_LINES) : at]), lines[at], tuple(lines[at + 1 : at + 1 + CONTEXT_LINES])
 
 
-def _window(filename: str, lineno: int, module_globals: dict[str, Any] | None) -> tuple[int, list[str]]:
+def _window_with_statement(frame: FrameType, lineno: int) -> tuple[int, list[str], int]:
+    """Return the lines around a call, which of them it is, and how many it goes on over: one in a library."""
+    code = frame.f_code
+    at, lines = _window(code.co_filename, lineno, frame.f_globals)
+    if not lines or not is_in_app(code.co_filename) or not may_go_on(lines[at], lines[at + 1 : at + 2]):
+        return at, lines, 1
+    last = last_line(code, lineno)
+    if last <= lineno:
+        return at, lines, 1
+    if last > lineno + CONTEXT_LINES:
+        at, lines = _window(code.co_filename, lineno, frame.f_globals, below=MAX_STATEMENT - 1)
+    return at, lines, length_of(lines[at : at + min(last - lineno + 1, MAX_STATEMENT)])
+
+
+def _window(
+    filename: str, lineno: int, module_globals: dict[str, Any] | None, *, below: int = CONTEXT_LINES
+) -> tuple[int, list[str]]:
     """Return the lines around one, each bounded, and which of them it is; none where there is no source."""
     try:
         lines = linecache.getlines(filename, module_globals)
@@ -158,7 +184,7 @@ def _window(filename: str, lineno: int, module_globals: dict[str, Any] | None) -
         return 0, []
     # Above what is shown may stand the key of a value that is.
     start = max(0, lineno - 1 - CONTEXT_LINES - MAX_BELOW)
-    return lineno - 1 - start, _bounded(lines[start : lineno + CONTEXT_LINES])
+    return lineno - 1 - start, _bounded(lines[start : lineno + below])
 
 
 def _bounded(lines: list[str]) -> list[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from capture import builder, fingerprint_v1, known_faults
 from capture import pipeline as pipelines
 from capture.builder import Failure
+from capture.event import ExceptionInfo, Frame
 from capture.store.transition import worked_out
 
 OWN, FOREIGN = "http://testserver/somewhere/", "http://elsewhere.example/"
@@ -73,3 +75,11 @@ def test_an_exception_without_a_request(captured, looked_at):
         capture.capture_exception(error)
     ((event,), (facts,)) = captured(), looked_at
     assert worked_out(event).fingerprint.earlier == as_the_request_would(facts)
+
+
+def test_a_method_is_known_by_its_plain_name():
+    frame = Frame(module="clinic.views", function="Login.post", filename="/a.py", lineno=1, context_line="x = y[z]")
+    error = ExceptionInfo(type="KeyError", module="builtins", frames=(frame,))
+    plain = replace(error, frames=(replace(frame, function="post"),))
+    assert fingerprint_v1.key_of(exceptions=(error,)) == fingerprint_v1.key_of(exceptions=(plain,))
+    assert fingerprint_v1.key_of(exceptions=(plain,)) == "f9d5b57c1221ac33"

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from capture import frames, messages, values
 from capture.chains import chain_of, with_context
-from capture.event import ExceptionInfo
+from capture.event import ExceptionInfo, Frame
+from capture.fingerprint import fingerprint
 from capture.frames import source
 from capture.in_app import is_in_app
 from capture.local_variables import Budget, describe_locals
@@ -57,6 +58,70 @@ def test_a_function_may_be_called_anything():
     named = types.FunctionType(inner.__code__.replace(co_name="a\ud800b"), {})
     [raised] = chain_of(caught(named, "rabbit"))
     assert whole(raised, budget=Budget()).frames[-1].function == "a\ufffdb"
+
+
+class Login:
+    def post(self, body):
+        return json.loads(body)
+
+    def many(self, bodies):
+        return [(lambda body=body: self.post(body))() for body in bodies]
+
+
+class Checkout:
+    def post(self, body):
+        return json.loads(body)
+
+
+def own_names(error):
+    return [frame.function for frame in chain_of(error)[0].info.frames if frame.in_app][1:]
+
+
+def test_a_method_is_named_with_its_class():
+    assert own_names(caught(Login().post, "{")) == ["Login.post"]
+    assert own_names(caught(lambda: Checkout().post("{")))[-1] == "Checkout.post"
+    assert own_names(caught(Login().many, ["{"]))[-1] == "Login.post"
+
+
+def test_what_surrounds_a_function_is_a_part_of_its_name():
+    def nested():
+        raise ValueError
+
+    assert own_names(caught(nested)) == ["test_what_surrounds_a_function_is_a_part_of_its_name.nested"]
+
+
+def test_code_that_was_renamed_keeps_the_name_that_it_was_given():
+    code = compile("raise ValueError", "/srv/clinic/pet.html", "exec").replace(co_name="block 'a.b'")
+    error = caught(lambda: exec(code, {}))  # noqa: S102
+    frame = chain_of(error)[0].info.frames[-1]
+    assert frame.function == frame.plain_name == "block 'a.b'"
+
+
+def test_no_folder_of_a_template_of_jinjas_is_a_part_of_the_key():
+    """Its frames are those of code that is named and filed as the template's file."""
+    parts = set()
+    for release in (42, 43):
+        path = f"/srv/releases/{release}/clinic/templates/pets/pet.html"
+        code = compile("\n\nraise ValueError", path, "exec").replace(co_name="top-level template code")
+        info = chain_of(caught(exec, code, {"__name__": path, "__file__": path}))[0].info
+        parts.add(fingerprint(exceptions=(info,)).parts[-1])
+    assert {part.value for part in parts} == {"pets/pet.html:top-level template code"}
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "plain"),
+    [
+        ("clinic.views", "Login.post", "post"),
+        ("clinic.views", "post", "post"),
+        ("clinic.views", "prices.<listcomp>", "<listcomp>"),
+        ("clinic.views", "Login.post.<lambda>", "<lambda>"),
+        ("clinic.views", "a\ufffdb", "a\ufffdb"),
+        ("pandas._libs.index", "pandas._libs.index.IndexEngine.get_loc", "pandas._libs.index.IndexEngine.get_loc"),
+        ("", "Login.post", "post"),
+    ],
+)
+def test_the_plain_name_of_a_function(module, function, plain):
+    assert Frame(module=module, function=function, filename="/a.py", lineno=1).plain_name == plain
 
 
 def test_frames_run_from_outermost_to_innermost():

@@ -77,6 +77,10 @@ def template(name: str, line: str = "<p>{{ pet.weight|floatformat }}</p>", linen
     )
 
 
+def jinja(path: str) -> Event:
+    return frame("top-level template code", "<p>{{ pet.weight / 0 }}</p>", module=path, filename=path)
+
+
 COMPREHENSION = "return [price_of(visit) for visit in visits]"
 STEP = frame("walk", "return walk(node.parent)")
 BACK = frame("up", "return walk(node.parent)")
@@ -134,6 +138,26 @@ ONE_BUG: dict[str, tuple[Event, ...]] = {
         fault(frame("prices", "return {"), frame("<dictcomp>", "visit: price_of(visit)"), PLACE),
         fault(frame("prices", "visit: price_of(visit)"), PLACE),
     ),
+    "a statement was wrapped": (
+        fault(frame(line="raise Invalid(", statement="    raise Invalid(\n        'age',\n        code=1,\n    )")),
+        fault(frame(line="raise Invalid(", statement="    raise Invalid(\n        'age', code=1  # why\n    )")),
+        fault(frame(line="raise Invalid('age', code=1)")),
+    ),
+    "a comprehension inside a statement of several lines": (
+        fault(
+            frame("total", "x = sum([price_of(v) for v in vs],", statement="x = sum([price_of(v) for v in vs],\n  0)"),
+            frame("<listcomp>", "x = sum([price_of(v) for v in vs],"),
+        ),
+        fault(frame("total", "x = sum([price_of(v) for v in vs], 0)")),
+    ),
+    "a lambda inside a comprehension": (
+        fault(frame("Bill.prices.<listcomp>.<lambda>"), PLACE),
+        fault(frame("Bill.prices.<lambda>"), PLACE),
+    ),
+    "a comprehension in a method, whose qualified name has it": (
+        fault(frame("Bill.prices", COMPREHENSION), frame("Bill.prices.<listcomp>", COMPREHENSION), PLACE),
+        fault(frame("Bill.prices", COMPREHENSION), PLACE),
+    ),
     "a recursion went deeper": (fault(VIEW, STEP, STEP, PLACE), fault(VIEW, *[STEP] * 90, PLACE)),
     "two functions called each other": (fault(STEP, BACK, PLACE), fault(STEP, BACK, STEP, BACK, STEP, BACK, PLACE)),
     "an endless recursion ran out of room in a leaf": (
@@ -176,6 +200,16 @@ ONE_BUG: dict[str, tuple[Event, ...]] = {
         template("clinic/pet.html"),
         template("/srv/releases/7/clinic/templates/clinic/pet.html", lineno=40),
         template("C:\\app\\templates\\clinic\\pet.html".replace("\\clinic\\pet", "/clinic/pet")),
+    ),
+    "a template of Jinja's in another release": (
+        fault(VIEW, jinja("/srv/releases/42/clinic/templates/pets/pet.html")),
+        fault(VIEW, jinja("/srv/releases/43/clinic/templates/pets/pet.html")),
+        fault(VIEW, jinja("/app/jinja2/pets/pet.html")),
+        fault(VIEW, jinja("C:\\app\\templates\\pets\\pet.html")),
+    ),
+    "a template of Jinja's in a folder of any name": (
+        fault(VIEW, jinja("/srv/releases/42/html/pet.html")),
+        fault(VIEW, jinja("/srv/releases/43/html/pet.html")),
     ),
     "a syntax error whose line moved": (
         syntax("invalid syntax (views.py, line 12)"),
@@ -267,6 +301,14 @@ ONE_BUG: dict[str, tuple[Event, ...]] = {
 TWO_BUGS: dict[str, tuple[Event, ...]] = {
     "another type at one place": (fault(), fault(kind="TypeError")),
     "another function": (fault(), fault(VIEW, frame("cost_of"))),
+    "two statements over several lines": (
+        fault(frame(line="raise Invalid(", statement="    raise Invalid(\n        'age',\n    )")),
+        fault(frame(line="raise Invalid(", statement="    raise Invalid(\n        'weight',\n    )")),
+    ),
+    "the same line in the methods of two classes": (
+        fault(frame("Login.post", "data = json.loads(request.body)")),
+        fault(frame("Checkout.post", "data = json.loads(request.body)")),
+    ),
     "another module": (fault(), fault(VIEW, frame(module="clinic.costs"))),
     "another statement of one function": (fault(), fault(VIEW, frame(line="return COSTS[species]"))),
     "two faults in one view": (
@@ -316,6 +358,11 @@ TWO_BUGS: dict[str, tuple[Event, ...]] = {
     "another migration": (
         fault(frame("forwards", "create()", module="clinic.migrations.0001_first")),
         fault(frame("forwards", "create()", module="clinic.migrations.0002_second")),
+    ),
+    "another template of Jinja's": (
+        fault(VIEW, jinja("/srv/clinic/templates/pets/pet.html")),
+        fault(VIEW, jinja("/srv/clinic/templates/pets/owner.html")),
+        fault(VIEW, jinja("/srv/clinic/templates/owners/pet.html")),
     ),
     "another template": (template("clinic/pet.html"), template("clinic/owner.html")),
     "another line of a template": (template("clinic/pet.html"), template("clinic/pet.html", "{{ pet.age|add:x }}")),

@@ -265,6 +265,23 @@ def test_an_event_says_that_a_rule_broke(captured_under: Any) -> None:
     assert record.event.title == "LookupError: pet 17 in failed"
 
 
+class Login:
+    def post(self) -> None:
+        raise LookupError("pet 17")
+
+
+@pytest.mark.parametrize("name", ["post", "Login.post", "Login.*"])
+def test_a_method_is_met_with_and_without_its_class(captured_under: Any, name: str) -> None:
+    try:
+        Login().post()
+    except LookupError as error:
+        failure = Failure(error=error)
+    mine = Rules([{"match": {"function": name}, "fingerprint": "{{ function }}"}])
+    (record,) = captured_under(mine, failure)
+    assert [part.value for part in record.event.fingerprint.parts] == ["Login.post"]
+    assert record.event.title == "LookupError: pet 17 in Login.post"
+
+
 def test_levels_without_rules(django_site: None, capture_settings: CaptureSettings) -> None:
     levels = [
         Draft(failure, capture_settings).level

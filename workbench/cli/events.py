@@ -19,6 +19,7 @@ class GivenFrame(msgspec.Struct, frozen=True, kw_only=True):
     filename: str | None = None
     lineno: int | None = None
     context_line: str | None = None
+    statement: str | None = None
     in_app: bool | None = None
 
 
@@ -160,5 +161,6 @@ def _frame(given: GivenFrame) -> Frame:
         filename=given.filename or "",
         lineno=given.lineno or 0,
         context_line=given.context_line or "",
+        statement=given.statement or "",
         in_app=in_app,
     )

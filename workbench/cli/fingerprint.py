@@ -52,10 +52,10 @@ def fingerprint(
     Into a file or a pipe goes one line of JSON for each event; on a terminal, the bugs that the events would be.
 
     An event may have exception_type, message, frames (outermost first, each with module, function, filename,
-    lineno, context_line, in_app), chain (the exceptions that led to it: type, message, frames, and link, which is
-    cause or context), members (of an exception group), template (name, lineno, context_line), status, reason, method,
-    path, route, referer, host, referer_route, logger. Nothing is stored, and no database is needed. The rules of a
-    site's own CAPTURE setting are not applied.
+    lineno, context_line, statement where that goes on over several lines, in_app), chain (the exceptions that led to
+    it: type, message, frames, and link, which is cause or context), members (of an exception group), template (name,
+    lineno, context_line), status, reason, method, path, route, referer, host, referer_route, logger. Nothing is stored,
+    and no database is needed. The rules of a site's own CAPTURE setting are not applied.
     """
     if file == "-":
         lines: Iterable[bytes] = sys.stdin.buffer

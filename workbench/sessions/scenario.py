@@ -96,7 +96,7 @@ class Script:
     def fits(self, event: Event | None) -> bool:
         """Say whether this script is for a bug with `event` as its latest."""
         known = _facts(event)
-        return all(known[name] == wanted for name, wanted in self.conditions.items())
+        return all(wanted in known[name] for name, wanted in self.conditions.items())
 
 
 @dataclass(frozen=True)
@@ -196,12 +196,12 @@ def _mistake(place: str, what: str) -> ConfigurationError:
     return ConfigurationError(f"{place}: {what}.", cure="The format is described in workbench/sessions/scenario.py.")
 
 
-def _facts(event: Event | None) -> dict[str, Any]:
+def _facts(event: Event | None) -> dict[str, tuple[Any, ...]]:
     surfaced = event.surfaced if event else None
     in_app = [frame for frame in surfaced.frames if frame.in_app] if surfaced else []
     return {
-        "exception_type": surfaced.type if surfaced else None,
-        "function": in_app[-1].function if in_app else None,
-        "template": event.template.name if event and event.template else None,
-        "status": event.status if event else None,
+        "exception_type": (surfaced.type,) if surfaced else (),
+        "function": (in_app[-1].function, in_app[-1].plain_name) if in_app else (),
+        "template": (event.template.name,) if event and event.template else (),
+        "status": (event.status,) if event else (),
     }
