@@ -12,18 +12,24 @@ from types import CodeType
 _COMMENT = re.compile(r"((?:[^'\"#]|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")*?)(?:\s+#.*)?$")
 _STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
 _OPENS, _CLOSES = ("(", "[", "{"), (")", "]", "}")
+_UNENDED = (*_OPENS, ",", "\\")
 # How a line begins that may go on with the one above; where it does not, looking costs some time and nothing else.
-_GOES_ON = tuple("+-*/%@&|^<>=!.") + tuple(f"{word} " for word in ("and", "or", "if", "else", "in", "is", "not", "for"))
+_OPERATORS = frozenset("+-*/%@&|^<>=!.")
+_WORDS = frozenset(("and", "or", "if", "else", "in", "is", "not", "for"))
 
 
 def may_go_on(line: str, below: Sequence[str]) -> bool:
     """Return whether what stands on a line may go on below, which is known in no time for most lines."""
     code = without_comment(line).rstrip()
-    return (
-        code.endswith((*_OPENS, ",", "\\"))
-        or sum(map(code.count, _OPENS)) > sum(map(code.count, _CLOSES))
-        or (bool(below) and below[0].lstrip().startswith(_GOES_ON))
-    )
+    if (
+        code.endswith(_UNENDED)
+        or code.count("(") > code.count(")")
+        or code.count("[") > code.count("]")
+        or code.count("{") > code.count("}")
+    ):
+        return True
+    following = below[0].lstrip() if below else ""
+    return following[:1] in _OPERATORS or following.partition(" ")[0] in _WORDS
 
 
 def last_line(code: CodeType, lineno: int) -> int:
