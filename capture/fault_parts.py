@@ -45,6 +45,7 @@ _GENERATED = re.compile(
 )
 # Every hexadecimal digit of a text in lower case as the same one.
 _HEXADECIMAL = bytes(0x30 if byte in b"0123456789abcdef" else byte for byte in range(256))
+_RAISE = re.compile(r"\s*raise\b")
 _FOLDERS = re.compile(r"[^\s'\"(]{1,300}[/\\]")
 _HANDS_ON = re.compile(r"\*\w+, ?\*\*\w+")
 _TEMPLATE_FOLDER = re.compile(r"^.*[/\\](?:templates|jinja2)[/\\]")
@@ -110,7 +111,8 @@ def _causes(exceptions: Sequence[ExceptionInfo]) -> list[ExceptionInfo]:
     """Return the faults behind the one that surfaced, the nearest first.
 
     An explicit cause is one (`raise ServiceError from error`), and so is an exception in whose place another was
-    raised: by the very function that caught it. One that merely was being handled when something else broke is not.
+    raised: by a `raise` of the very function that caught it. One that merely was being handled when something else
+    broke is not, in the handler's own function or another.
     """
     found = []
     for index in range(len(exceptions) - 2, -1, -1):
@@ -123,14 +125,14 @@ def _causes(exceptions: Sequence[ExceptionInfo]) -> list[ExceptionInfo]:
 
 
 def _took_its_place(earlier: ExceptionInfo, later: ExceptionInfo) -> bool:
-    if not earlier.frames:
+    if not earlier.frames or not later.frames:
         return False
-    caught_in = earlier.frames[0]
-    raised_in = next((frame for frame in reversed(later.frames) if frame.in_app), None)
+    caught_in, raised_in = earlier.frames[0], later.frames[-1]
     return (
-        raised_in is not None
-        and caught_in.in_app
+        caught_in.in_app
+        and raised_in.in_app
         and (raised_in.function, raised_in.module) == (caught_in.function, caught_in.module)
+        and _RAISE.match(raised_in.context_line) is not None
     )
 
 

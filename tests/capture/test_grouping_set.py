@@ -96,6 +96,8 @@ DOWN = {"kind": "OperationalError", "message": "connection to server at 10.0.0.1
 CAUSE = {"type": "KeyError", "frames": [PLACE], "link": "cause"}
 SERVICE = frame("serve", "raise ServiceError('no price') from error")
 IN_PLACE = frame("serve", "raise ServiceError('no price')")
+WRAPPED = frame("serve", "raise ServiceError(", statement="    raise ServiceError(\n        'no price',\n    )")
+FALLBACK = frame("serve", "return cfg['fallback']")
 TRY = frame("serve", "return price_of(species)")
 
 ONE_BUG: dict[str, tuple[Event, ...]] = {
@@ -191,6 +193,15 @@ ONE_BUG: dict[str, tuple[Event, ...]] = {
     "what was handled when it broke is no part": (
         fault(VIEW, chain=[{"type": "ValueError", "frames": [frame("other", "int(x)")], "link": "context"}]),
         fault(VIEW, chain=[{"type": "OSError", "frames": [frame("third", "open(x)")], "link": "context"}]),
+    ),
+    "what was handled when the handler itself broke is no part": (
+        fault(FALLBACK, chain=[{"type": "ValueError", "frames": [TRY, PLACE], "link": "context"}]),
+        fault(FALLBACK, chain=[{"type": "KeyError", "frames": [TRY, LEAF], "link": "context"}]),
+        fault(FALLBACK),
+    ),
+    "what was handled when a library broke under the handler is no part": (
+        fault(IN_PLACE, library(), chain=[{"type": "ValueError", "frames": [TRY, PLACE], "link": "context"}]),
+        fault(IN_PLACE, library(), chain=[{"type": "KeyError", "frames": [TRY, LEAF], "link": "context"}]),
     ),
     "a group in another order and number": (
         group(member("KeyError", PLACE), member("OSError", VIEW)),
@@ -348,6 +359,10 @@ TWO_BUGS: dict[str, tuple[Event, ...]] = {
     "raised in the place of another, without `from`": (
         fault(IN_PLACE, kind="ServiceError", chain=[{"type": "KeyError", "frames": [TRY, PLACE], "link": "context"}]),
         fault(IN_PLACE, kind="ServiceError", chain=[{"type": "OSError", "frames": [TRY, LEAF], "link": "context"}]),
+    ),
+    "raised over several lines in the place of another": (
+        fault(WRAPPED, kind="ServiceError", chain=[{"type": "KeyError", "frames": [TRY, PLACE], "link": "context"}]),
+        fault(WRAPPED, kind="ServiceError", chain=[{"type": "OSError", "frames": [TRY, LEAF], "link": "context"}]),
     ),
     "another member of a group": (group(member("KeyError", PLACE)), group(member("OSError", PLACE))),
     "a member from another place": (group(member("KeyError", PLACE)), group(member("KeyError", VIEW))),
