@@ -20,6 +20,7 @@ from textual.widgets import Input
 
 from workbench.bugs.acts import Done
 from workbench.bugs.source_files import Source
+from workbench.errors import DatabaseError
 from workbench.fixing import Terms
 from workbench.tui import loading
 from workbench.tui.app import WorkbenchApp
@@ -381,14 +382,40 @@ async def test_a_list_that_is_sorted_anew_takes_the_next_key_for_what_it_shows_t
         assert done == [("assign", (app.screen.bugs.selected.number,))]
 
 
-async def test_a_list_that_does_not_come_keeps_no_keys_for_long(
+async def test_keys_for_a_list_that_does_not_come_are_no_acts_on_the_one_before(
     seeded: Engine, slow_list: Any, settle: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loading, "PATIENCE_SECONDS", 0.2)
-    app, may_read, _done = slow_list
+    app, may_read, done = slow_list
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         may_read.clear()
-        type_in(app, "4", "q")
+        type_in(app, "4", "a", *"Grace", "enter")
+        await pilot.pause(0.3 + 2 * PAUSE_SECONDS)
+        assert isinstance(app.screen, BugsScreen)
+        type_in(app, "q")  # what is typed after a pause is a key again
         await eventually(lambda: app._exit)
         may_read.set()
+    assert done == []
+
+
+async def test_keys_for_a_list_that_cannot_be_read_are_no_acts_on_the_one_before(
+    seeded: Engine, slow_list: Any, settle: Any, eventually: Any, text_of: Any
+) -> None:
+    app, may_read, done = slow_list
+
+    def fails(*_given: Any, **_words: Any) -> Any:
+        may_read.wait(10)
+        raise DatabaseError("It is away.")
+
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        may_read.clear()
+        app.desk.listed = fails
+        type_in(app, "4", "a", *"Grace", "enter")
+        await pilot.pause(0.1)
+        may_read.set()
+        await eventually(lambda: "It is away." in text_of(app.screen))
+        await pilot.pause(2 * PAUSE_SECONDS)
+        assert isinstance(app.screen, BugsScreen)
+    assert done == []

@@ -51,6 +51,7 @@ class PlaceScreen(LoadingScreen):
         self._reading = False
         self._read_again = False
         self._let_go: LetGo | None = None  # of the keys that are kept for what is being read
+        self._late: Opens | None = None  # what they are for where that does not come
         self._read_failed = False  # and the status line says so
         self._said_at: datetime | None = None  # of what leaves the status line by itself
         if keys := self.workbench.keys:
@@ -102,11 +103,11 @@ class PlaceScreen(LoadingScreen):
         self.offer_keys()
         self.reload()
         if self._reading:
-            self.hold_keys()
+            self.hold_keys(late=self.OPENS)  # there is nothing on it that they could do harm to
 
     def on_unmount(self) -> None:
         """Keep no keys any longer."""
-        self._let_keys_go()
+        self._let_keys_go(None)
 
     def on_screen_resume(self) -> None:
         """Catch up with what happened while another screen was in front; a screen that opens reads already."""
@@ -145,7 +146,7 @@ class PlaceScreen(LoadingScreen):
         self.arrived(result)
         self.offer_keys()
         if self.is_awaited(result):
-            self._let_keys_go()
+            self._let_keys_go(self.OPENS)
         if self._read_again:
             self._read_again = False
             self.reload()
@@ -153,22 +154,26 @@ class PlaceScreen(LoadingScreen):
     def _was_not_read(self, error: BaseException) -> None:
         self._reading = self._read_again = False
         self.fail(error, until_read=True)
-        self._let_keys_go()
+        self._let_keys_go(self._late)
         self.set_timer(RETRY_SECONDS, self.reload)
 
     def is_awaited(self, result: Any) -> bool:
         """Say whether the keys that are kept are for this result, and not for one that is still to come."""
         return True
 
-    def hold_keys(self) -> None:
-        """Keep what is typed until what is asked for is shown: it is meant for that, and not for what is there now."""
-        if self._let_go is None:
-            self._let_go = self.workbench.typed.hold_for_page(loading.PATIENCE_SECONDS, self.OPENS)
+    def hold_keys(self, *, late: Opens | None) -> None:
+        """Keep what is typed until what is asked for is shown: it is meant for that, and not for what is there now.
 
-    def _let_keys_go(self) -> None:
+        Where that does not come, they go as `late` says; None drops them.
+        """
+        if self._let_go is None:
+            self._late = late
+            self._let_go = self.workbench.typed.hold_for_page(loading.PATIENCE_SECONDS, late=late)
+
+    def _let_keys_go(self, opened: Opens | None) -> None:
         let_go, self._let_go = self._let_go, None
         if let_go is not None:
-            let_go(self.OPENS if self.app.screen is self else None)
+            let_go(opened if self.app.screen is self else None)
 
     # --- the bars ----------------------------------------------------------------------------------------------
 

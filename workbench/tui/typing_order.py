@@ -89,11 +89,11 @@ class TypingOrder:
         self._app.set_timer(seconds, lambda: let_go(late))
         return let_go
 
-    def hold_for_page(self, seconds: float, opens: Opens) -> LetGo:
-        """Do the same for a page that is there but still empty: who leaves it does not wait for what it has to show."""
+    def hold_for_page(self, seconds: float, *, late: Opens | None) -> LetGo:
+        """Do the same for a page that is there, without what it has to show: who leaves it does not wait for that."""
         if any(_is(event, "escape") for event in self._waiting):
             return lambda _opened: None
-        hold = self.hold(seconds, late=opens)
+        hold = self.hold(seconds, late=late)
 
         def let_go(opened: Opens | None) -> None:
             self._pages.discard(let_go)

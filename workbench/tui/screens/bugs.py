@@ -88,7 +88,7 @@ class BugsScreen(CountedViews):
         """Keep the keys that come after a change of view, filter or order for the list that was asked for."""
         is_typing = self.focused is self.box
         if self.workbench.is_open and not is_typing and self._shown is not None and not self.is_awaited(self._shown):
-            self.hold_keys()
+            self.hold_keys(late=None)  # the bugs of the list before are still there
 
     def is_awaited(self, result: Listed) -> bool:
         """Say whether these are the bugs that are asked for now."""
