@@ -8,42 +8,30 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, col, select
 
 from capture.event import Event
-from capture.store import creation, figures
+from capture.store import creation
 from capture.store.creation import NewBug
 from capture.store.figures import Figures, Known
 from capture.store.lifecycle import Actor, label
 from capture.store.payloads import open_event
-from capture.store.tables import ActRow, Bug, FingerprintRow, Note, Occurrence, Tally, table_of
-from workbench.bugs.acts import merging, split_again
+from capture.store.tables import ActRow, Bug, FingerprintRow, Note, Occurrence, table_of
+from workbench.bugs.acts import merging, parting, split_again
+from workbench.bugs.acts.parting import Stored, when
 from workbench.bugs.acts.record import REASON, Done, acting, enter, locked, picture, pictures, refuse_merged
 from workbench.bugs.differing import COLUMNS, Apart, Difference, apart
 from workbench.errors import MergedIn, NotFound, Refused
 from workbench.text import plain
 
 MOST_OPENED = 10_000  # stored events whose payloads are read for a difference that has no column
-_SEEN, _PRINT, _TALLY = table_of(Occurrence), table_of(FingerprintRow), table_of(Tally)
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """One stored event, as much of it as a split has to know."""
-
-    id: str
-    fingerprint_id: int
-    at: datetime
-    release: str | None
-    environment: str
+_SEEN, _PRINT = table_of(Occurrence), table_of(FingerprintRow)
 
 
 def split(engine: Engine, number: int, difference: Difference, *, by: str, reason: str = "", now: datetime) -> Done:
@@ -63,7 +51,7 @@ def split(engine: Engine, number: int, difference: Difference, *, by: str, reaso
         going, staying = _sorted_out(session, bug, difference)
         _refuse_nothing(bug, difference, going, staying)
         whole = set(going) - set(staying)
-        latest = {each: open_event(_payload(session, max(group, key=_when).id)) for each, group in going.items()}
+        latest = {each: open_event(_payload(session, max(group, key=when).id)) for each, group in going.items()}
         made = {each: apart(number, difference, event) for each, event in latest.items()}
         keys = {each: {made[each].key, event.fingerprint.key} for each, event in latest.items()}
         left = split_again.left_behind(session, bug, fingerprints, whole, keys)
@@ -71,14 +59,14 @@ def split(engine: Engine, number: int, difference: Difference, *, by: str, reaso
         was = pictures(session, [bug, left] if left else [bug])
         if left is not None:
             split_again.take_out(session, bug, left, difference, by=by, now=now)
-        of_all = latest[max(going, key=lambda each: max(map(_when, going[each])))]
+        of_all = latest[max(going, key=lambda each: max(map(when, going[each])))]
         new = left or _new_bug(session, bug, of_all, difference, by=by, now=now)
         for each, group in sorted(going.items()):
             if each in whole:
                 session.execute(sa.update(_PRINT).where(_PRINT.c.id == each).values(home_id=new.id))
             else:
                 there = next((known for known in fingerprints.values() if known.key == made[each].key), None)
-                _part(session, new, fingerprints[each], group, staying[each], made[each], there)
+                parting.part(session, new, fingerprints[each], group, staying[each], made[each], there)
         merging.settle(session, merging.lock_family(session, [number, new.number]), now=now)
         # A fingerprint that a split made before gets no events by itself: what was said of it then is said again.
         parted = [made[each] for each in sorted(going) if each not in whole or fingerprints[each].key == made[each].key]
@@ -89,13 +77,9 @@ def split(engine: Engine, number: int, difference: Difference, *, by: str, reaso
     return Done(f"{said}: {label(new.number)}.", (number, new.number), rows, further)
 
 
-def _when(one: _Stored) -> tuple[datetime, str]:
-    return one.at, one.id
-
-
 def _sorted_out(
     session: Session, bug: Bug, difference: Difference
-) -> tuple[dict[int, list[_Stored]], dict[int, list[_Stored]]]:
+) -> tuple[dict[int, list[Stored]], dict[int, list[Stored]]]:
     """Return the stored events by fingerprint: those that have the difference, and those that have not."""
     name = COLUMNS.get(difference.field)
     if name is None:
@@ -107,14 +91,14 @@ def _sorted_out(
             )
     columns = [_SEEN.c[each] for each in ("id", "fingerprint_id", "at", "release", "environment")]
     wanted = sa.select(*columns, _SEEN.c[name or "payload"].label("what")).where(_SEEN.c.bug_id == bug.id)
-    going: dict[int, list[_Stored]] = defaultdict(list)
-    staying: dict[int, list[_Stored]] = defaultdict(list)
+    going: dict[int, list[Stored]] = defaultdict(list)
+    staying: dict[int, list[Stored]] = defaultdict(list)
     for row in session.execute(wanted.execution_options(yield_per=500)):
         if name is None:
             has_it = difference.holds(open_event(row.what))
         else:
             has_it = ("" if row.what is None else str(row.what)) == difference.value
-        kept = _Stored(row.id, row.fingerprint_id, row.at, row.release, row.environment)
+        kept = Stored(row.id, row.fingerprint_id, row.at, row.release, row.environment)
         (going if has_it else staying)[row.fingerprint_id].append(kept)
     return dict(going), dict(staying)
 
@@ -169,96 +153,6 @@ def _new_bug(session: Session, bug: Bug, event: Event, difference: Difference, *
     creation.number(session, [new])
     creation.store(session, [new], by=Actor("person", by), reason=said, now=now)
     return session.get_one(Bug, new.id)
-
-
-def _part(
-    session: Session, new: Bug, old: Known, going: Sequence[_Stored], staying: Sequence[_Stored], made: Apart,
-    there: Known | None,
-) -> None:  # fmt: skip
-    """Give a part of a fingerprint's events one of the new bug, with what they add to its figures and tallies.
-
-    That is the one that is `there` already where the bug is one that was split off before, else one of their own.
-    """
-    mine = _of(going)
-    if there is not None and there.home_id == new.id:
-        made_id = there.id
-        figures.save(session, [replace(there, figures=figures.total([there.figures, mine]))])
-    else:
-        made_id = _new_fingerprint(session, new, old, mine, made)
-    ids = [one.id for one in going]
-    for start in range(0, len(ids), 500):
-        moved = _SEEN.c.id.in_(ids[start : start + 500])
-        session.execute(sa.update(_SEEN).where(moved).values(bug_id=new.id, fingerprint_id=made_id))
-    figures.save(session, [_less(old, mine, _of(staying))])
-    _move_tallies(session, old.id, made_id, going)
-
-
-def _new_fingerprint(session: Session, new: Bug, old: Known, mine: Figures, made: Apart) -> int:
-    taken = session.execute(
-        sa.select(_PRINT.c.bug_id).where(_PRINT.c.project == old.project, _PRINT.c.key == made.key)
-    ).scalar()
-    if taken is not None:
-        other = session.get_one(Bug, taken)
-        raise Refused(
-            f"Such events are those of {label(other.number)} already.",
-            cure=f"See it: workbench bugs show {label(other.number)}",
-        )
-    row = session.execute(sa.select(_PRINT).where(_PRINT.c.id == old.id)).one()
-    session.flush()
-    (made_id,) = session.execute(
-        sa.insert(_PRINT)
-        .values(
-            project=old.project, key=made.key, version=row.version, parts=msgspec.to_builtins(made.parts),
-            site=row.site, bug_id=new.id, home_id=new.id, **asdict(mine),
-        )
-        .returning(_PRINT.c.id)
-    ).one()  # fmt: skip
-    return int(made_id)
-
-
-def _of(stored: Sequence[_Stored]) -> Figures:
-    """Return the figures of stored events."""
-    ordered = sorted(stored, key=_when)
-    first = ordered[0]
-    found = Figures(0, first.at, first.at, first.release, None, "")
-    for one in ordered:
-        found.note(one.at, 1, one.release, one.environment)
-    return found
-
-
-def _less(old: Known, gone: Figures, left: Figures) -> Known:
-    """Return a fingerprint without the events that went; of those that were only counted it keeps every one."""
-    was = old.figures
-    is_first, is_last = gone.first_seen <= was.first_seen, gone.last_seen >= was.last_seen
-    now_is = Figures(
-        count=max(was.count - gone.count, left.count),
-        first_seen=left.first_seen if is_first else was.first_seen,
-        last_seen=left.last_seen if is_last else was.last_seen,
-        first_release=left.first_release if is_first else was.first_release,
-        last_release=(left.last_release or was.last_release) if is_last else was.last_release,
-        environment=(left.environment or was.environment) if is_last else was.environment,
-    )
-    return Known(old.id, old.project, old.key, old.bug_id, old.home_id, now_is)
-
-
-def _move_tallies(session: Session, old_id: int, new_id: int, going: Iterable[_Stored]) -> None:
-    hours: dict[datetime, int] = defaultdict(int)
-    for one in going:
-        hours[one.at.replace(minute=0, second=0, microsecond=0)] += 1
-    here = sa.and_(_TALLY.c.fingerprint_id == old_id, _TALLY.c.hour == sa.bindparam("the_hour"))
-    rows = [{"the_hour": hour, "less": count} for hour, count in sorted(hours.items())]
-    session.connection().execute(
-        sa.update(_TALLY).where(here).values(count=_TALLY.c.count - sa.bindparam("less")), rows
-    )
-    session.execute(sa.delete(_TALLY).where(_TALLY.c.fingerprint_id == old_id, _TALLY.c.count <= 0))
-    there = set(session.scalars(sa.select(_TALLY.c.hour).where(_TALLY.c.fingerprint_id == new_id)))
-    if more := [{"the_hour": hour, "more": count} for hour, count in sorted(hours.items()) if hour in there]:
-        also = sa.and_(_TALLY.c.fingerprint_id == new_id, _TALLY.c.hour == sa.bindparam("the_hour"))
-        added_to = sa.update(_TALLY).where(also).values(count=_TALLY.c.count + sa.bindparam("more"))
-        session.connection().execute(added_to, more)
-    fresh = [(hour, count) for hour, count in sorted(hours.items()) if hour not in there]
-    if added := [{"fingerprint_id": new_id, "hour": hour, "count": count} for hour, count in fresh]:
-        session.connection().execute(sa.insert(_TALLY), added)
 
 
 def _further(new: Bug, difference: Difference, parted: Sequence[Apart]) -> str:
