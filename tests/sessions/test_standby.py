@@ -15,6 +15,7 @@ import pytest
 
 from capture.testing import NOW
 from workbench import fixing
+from workbench.ended import still_running
 from workbench.errors import DatabaseError, NotFound, OutsideError
 from workbench.fixing import launching
 from workbench.fixing.standby import Standby
@@ -31,7 +32,7 @@ def folders(config) -> list[str]:
 
 def ended(identity) -> None:
     with suppress(psutil.NoSuchProcess):
-        psutil.Process(identity.pid).wait(10)
+        assert still_running([psutil.Process(identity.pid)], 10) == []
     assert not identity.is_alive
 
 
@@ -127,7 +128,7 @@ time.sleep(60)
         keeper.stdin.close()
         runner = psutil.Process(int(keeper.stdout.readline()))
         keeper.kill()
-    runner.wait(20)
+    assert still_running([runner], 20) == []
     nothing_left()
 
 

@@ -30,11 +30,13 @@ def wipe(any_engine: Engine) -> Callable[[], Engine]:
 
 @pytest.fixture
 def rows(any_engine: Engine) -> Callable[..., list[Any]]:
-    """A function that returns all rows of a table, or of one of its columns."""
+    """A function that returns all rows of a table, or of one of its columns, in the order of the primary key."""
 
     def rows(table: str, column: str | None = None) -> list[Any]:
+        of_it = metadata.tables[table]
+        # Without an order PostgreSQL gives a row that was written again where it found room for it.
         with any_engine.connect() as connection:
-            found = connection.execute(sa.select(metadata.tables[table])).mappings().all()
+            found = connection.execute(sa.select(of_it).order_by(*of_it.primary_key)).mappings().all()
         return [row[column] if column else dict(row) for row in found]
 
     return rows

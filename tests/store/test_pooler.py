@@ -39,9 +39,13 @@ default_pool_size = 2
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def pooler(postgres_server: URL) -> Iterator[Path]:
-    """The folder with the socket of a PgBouncer in front of the server: two sessions there, however many connect."""
+    """The folder with the socket of a PgBouncer in front of the server: two sessions there, however many connect.
+
+    For one test: after it all sessions of its database are ended, and a pooler hands out one that it does not know to
+    be dead.
+    """
     folder = Path(tempfile.mkdtemp(prefix="workbench-pgbouncer-"))  # pytest's own it may not look into
     settings = folder / "pgbouncer.ini"
     server = f"host={postgres_server.host} port={postgres_server.port or 5432} user={postgres_server.username}"

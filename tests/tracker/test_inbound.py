@@ -43,7 +43,7 @@ def there(site: Any) -> Any:
 
 def all_of(site: Any, model: Any) -> list[Any]:
     with Session(site.engine, expire_on_commit=False) as session:
-        return list(session.exec(select(model)))
+        return list(session.exec(select(model).order_by(*model.__table__.primary_key)))
 
 
 def later(site: Any) -> None:
