@@ -39,14 +39,6 @@ class Refused(WorkbenchError):
     """The rules do not allow this step now, or not for this actor."""
 
 
-class MergedIn(Refused):
-    """A bug that was merged in stands in the way: it has to be taken out instead."""
-
-    def __init__(self, message: str, number: int) -> None:
-        super().__init__(message, cure=f"Take it out instead: workbench bugs unmerge B-{number:03d}")
-        self.number = number
-
-
 class UsageError(WorkbenchError):
     """The command was called with words that do not fit."""
 

@@ -64,6 +64,7 @@ def test_from_the_failing_request_to_the_closed_issue(
         terminal.wait_for(r"filter: KeyError")
         terminal.press("f")
         terminal.wait_for(r"rehearsal")
+        terminal.read(1)  # an enter that comes with the form is not taken
         terminal.press("enter")
         terminal.wait_for(r"REHEARSAL[\s\S]*failing test|REHEARSAL[\s\S]*Fix bug B-", timeout=60)
         # Closing the window the hard way: the session goes on without it.

@@ -14,6 +14,7 @@ from capture.event import Fingerprint
 from capture.store.intake import Batch, take_in
 from capture.store.tables import Bug
 from capture.testing import NOW, make_event
+from workbench.errors import Refused
 from workbench.tui.app import Told, WorkbenchApp
 from workbench.tui.bug_list import BugList
 from workbench.tui.screens.bug import BugScreen
@@ -299,6 +300,66 @@ async def test_what_was_said_leaves_the_status_line_by_itself(
         assert "Nothing is filtered" not in text_of(app.screen)
 
 
+@pytest.mark.parametrize("key", ["f12", "j", "tab"], ids=["a dead key", "a move", "an action"])
+async def test_what_was_said_leaves_with_the_next_key_whatever_that_does(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any, clock: Any, key: str
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 20)) as pilot:
+        await settle(pilot)
+        await pilot.press("escape")
+        assert "Nothing is filtered" in text_of(app.screen)
+        clock.now += timedelta(seconds=2)
+        await pilot.press(key)
+        await settle(pilot)
+        assert "Nothing is filtered" not in text_of(app.screen)
+
+
+async def test_what_was_said_just_now_is_not_taken_away_by_a_key_that_was_on_its_way(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any, clock: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 20)) as pilot:
+        await settle(pilot)
+        await pilot.press("escape")
+        clock.now += timedelta(seconds=0.2)
+        await pilot.press("j")
+        await settle(pilot)
+        assert "Nothing is filtered" in text_of(app.screen)
+
+
+async def test_what_went_wrong_stays_until_the_next_key(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any, clock: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 20)) as pilot:
+        await settle(pilot)
+        app.screen.fail(Refused("It was not to be."))  # type: ignore[attr-defined]
+        clock.now += timedelta(seconds=60)
+        app._tick()
+        await settle(pilot)
+        assert "It was not to be." in text_of(app.screen)
+        await pilot.press("f12")
+        await settle(pilot)
+        assert "It was not to be." not in text_of(app.screen)
+
+
+async def test_a_reading_that_fails_is_told_until_one_works_again(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any, clock: Any
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 20)) as pilot:
+        await settle(pilot)
+        app.screen.fail(Refused("It was not to be."), until_read=True)  # type: ignore[attr-defined]
+        clock.now += timedelta(seconds=60)
+        await pilot.press("f12", "j")
+        await settle(pilot)
+        assert "It was not to be." in text_of(app.screen)
+        app.screen.reload()  # type: ignore[attr-defined]
+        await settle(pilot)
+        assert "It was not to be." not in text_of(app.screen)
+
+
 async def test_what_holds_on_stays_in_the_status_line(
     seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, text_of: Any, clock: Any
 ) -> None:
@@ -308,7 +369,8 @@ async def test_what_holds_on_stays_in_the_status_line(
         app.on_told(Told("GitHub does not answer."))
         clock.now += timedelta(seconds=60)
         app._tick()
-        await pilot.pause()
+        await pilot.press("f12", "j")
+        await settle(pilot)
         assert "GitHub does not answer." in text_of(app.screen)
 
 

@@ -317,7 +317,8 @@ async def test_a_bug_that_is_gone_is_told_in_the_status_line(
         await app.push_screen(BugScreen(99))
         await settle(pilot)
         assert "✗ There is no bug B-099." in text_of(app.screen)
-        assert "workbench bugs list" in text_of(app.screen)
+        assert "See the list." in text_of(app.screen)
+        assert "workbench bugs" not in text_of(app.screen)
         await pilot.press("right_square_bracket", "enter")
         await settle(pilot)
 

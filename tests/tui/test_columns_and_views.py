@@ -125,6 +125,20 @@ def test_the_heading_marks_the_order_and_knows_what_is_under_the_mouse() -> None
     assert column_at(columns, 10_000) is None
 
 
+@pytest.mark.parametrize("width", [20, 58, 98, 168, 298])
+def test_the_order_is_told_also_where_its_column_has_no_room(width: int) -> None:
+    columns = fitted(width)
+    for by, column in SORTS.items():
+        for order in (Order(by), Order(by, is_descending=False)):
+            heading = heading_line(columns, order)
+            arrow = "▼" if order.is_descending else "▲"
+            assert heading.text.count(arrow) == 1
+            assert heading.width == heading_line(columns, LATEST_FIRST).width
+            if column.id not in ids(width) and width >= 58:
+                assert f" {arrow} by {column.heading} " in heading.text
+    assert "title        ▼ by users  count" in heading_line(fitted(58), Order("users")).text
+
+
 @pytest.mark.parametrize("width", [58, 98, 168, 298])
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_stays_in_its_column(text: str, width: int) -> None:

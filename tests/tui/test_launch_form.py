@@ -13,12 +13,19 @@ from textual.widgets import Checkbox, Input
 from workbench.errors import ConfigurationError
 from workbench.fixing import Spent, Terms
 from workbench.tui.app import WorkbenchApp
+from workbench.tui.screens import launch as form_module
 from workbench.tui.screens.bugs import BugsScreen
 from workbench.tui.screens.launch import LaunchScreen
 from workbench.tui.screens.session import SessionScreen
 from workbench.tui.session_desk import Launch
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def seen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has to look at the form for a while before an enter counts."""
+    monkeypatch.setattr(form_module, "PAUSE_SECONDS", 0.0)
 
 
 async def open_form(app: WorkbenchApp, pilot: Any, settle: Any, terms: Terms) -> LaunchScreen:
@@ -129,6 +136,35 @@ async def test_enter_launches_what_is_filled_in_and_shows_the_session(
         note="be kind", rehearse="happy",
     )  # fmt: skip
     assert launched == [(4, wanted)]
+
+
+async def test_an_enter_that_comes_with_the_form_launches_nothing_until_it_was_in_sight_for_a_moment(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two in a row, as by habit or from a key that is held down: the form was seen by nobody."""
+    monkeypatch.setattr(form_module, "PAUSE_SECONDS", 1.0)
+    app = make_app()
+    launched: list[int] = []
+
+    def launch(number: int, _wanted: Launch) -> Any:
+        launched.append(number)
+        raise ConfigurationError("Not today.")
+
+    async with app.run_test(size=(100, 36)) as pilot:
+        form = await open_form(app, pilot, settle, Terms(rehearse=None))
+        app.desk.sessions.launch = launch  # type: ignore[method-assign]
+        for _ in range(4):  # longer than the form was in sight, but without a pause
+            await pilot.press("enter")
+            await pilot.pause(0.4)
+        assert launched == []
+        await pilot.pause(1.1)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert launched == [4]
+        await pilot.press("enter")  # the second of two: nobody has read yet why there is no session
+        await settle(pilot)
+        assert launched == [4]
+        assert app.screen is form
 
 
 async def test_a_cap_that_is_no_number_is_told_in_the_form(

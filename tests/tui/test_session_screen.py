@@ -363,7 +363,9 @@ async def test_a_message_is_typed_and_sent_and_escape_keeps_it_back(
         await pilot.press("m", *"never", "escape")
         assert isinstance(app.screen, SessionScreen)
         await pilot.press("m", "enter")
-        await pilot.press("m", *"look at q", "enter")
+        await settle(pilot)
+        assert "the message to the agent needs words; esc leaves it." in text_of(app.screen)
+        await pilot.press(*"look at q", "enter")
         await settle(pilot)
         assert "Sent." in text_of(app.screen)
     with Session(seeded) as session:

@@ -326,6 +326,8 @@ async def test_an_empty_screen_says_what_fills_it(
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await opened(app, pilot, settle)
         assert "No fix session yet." in text_of(screen)
+        assert "tick the rehearsal in its form" in " ".join(text_of(screen).split())
+        assert "workbench fix" not in text_of(screen), "there is a key for it"
         assert "f on a bug" in " ".join(text_of(screen).split())
         await pilot.press("enter", "i")
         assert "The session is not at work." in text_of(screen)

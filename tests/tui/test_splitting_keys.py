@@ -89,7 +89,7 @@ async def test_a_bug_that_was_merged_in_is_refused_with_the_key_that_takes_it_ou
     acts.merge(mixed, done.numbers, by="Ada", now=NOW)
     shown, _ = await play("b", "1", "y")
     assert "These are the events of B-002, which was merged in." in shown
-    assert "S on the page of B-002" in shown
+    assert "Take it out instead: S on B-002" in shown
     assert "workbench bugs" not in shown
 
 

@@ -125,8 +125,6 @@ async def test_a_false_alarm_is_closed_again_and_undone(three: Engine, play: Any
 
 
 async def test_a_refusal_stands_in_the_status_line_with_its_cure(play: Any, text_of: Any) -> None:
-    shown = await play("x", "n", "enter", look=lambda app: text_of(app.screen))
-    assert "Closing a bug needs a reason." in shown
     shown = await play("S", look=lambda app: text_of(app.screen))
     assert "B-003 was not merged into another bug." in shown
 
@@ -300,10 +298,18 @@ WRONG = [
     (("x", "d", *"one"), "'one' is not the number of a bug.", "Write it as B-012 or 12."),
     (("x", "d", *"B-9999"), "B-9999", ""),
     (("D", *"B-004"), "Nothing was deleted.", "To delete B-003"),
+    (("x", "n", "space"), "Closing a bug needs a reason.", "Say in one line why."),
+    (("x", "f", "space"), "Closing a bug needs a reason.", "Say in one line why."),
+    (("t", "space"), "No label is named", "Name the labels"),
+    (("t", *"x" * 51), "cannot be a label.", "at most 50 characters"),
+    (("a", *"x" * 201), "A bug is assigned to a name.", "at most 200 characters"),
+    (("w", "space"), "A view has a name of 1 to 30 characters.", "There is none yet."),
+    (("w", *"x" * 31), "A view has a name of 1 to 30 characters.", "It has more than 30."),
+    (("w", *"-none"), "No view none was saved here.", ""),
 ]
 
 
-@pytest.mark.parametrize(("keys", "said", "cure"), WRONG, ids=["".join(keys) for keys, _said, _cure in WRONG])
+@pytest.mark.parametrize(("keys", "said", "cure"), WRONG, ids=["".join(keys)[:20] for keys, _said, _cure in WRONG])
 async def test_wrong_words_stay_in_their_box_with_what_is_wrong_below_them(
     three: Engine, play: Any, text_of: Any, keys: tuple[str, ...], said: str, cure: str
 ) -> None:
@@ -312,17 +318,28 @@ async def test_wrong_words_stay_in_their_box_with_what_is_wrong_below_them(
         wrong = " ".join(line.text for line in app.screen.query_one("#wrong").lines)
         return box.value, wrong, text_of(app.screen)
 
-    typed = "".join(key for key in keys if len(key) == 1)
+    typed = "".join(key.replace("space", " ") for key in keys if len(key) == 1 or key == "space")
     value, wrong, shown = await play(*keys, "enter", size=(60, 15), look=look)
     assert typed.endswith(value.removeprefix("100"))
     assert said in wrong
     assert cure in wrong
     assert "esc leave everything as it is" in shown, "the keys are in sight on a small screen"
     value, wrong, _shown = await play(*keys, "enter", "backspace", look=look)
-    assert typed.endswith(value.removeprefix("100") + keys[-1])
+    assert typed.endswith(value.removeprefix("100") + typed[-1])
     assert wrong == "", "it was of other words"
     assert row(three, 3).state == "open"
     assert await play(*keys, "enter", "escape", look=lambda app: type(app.screen)) is BugsScreen
+
+
+async def test_a_reason_to_reopen_is_asked_for_until_there_is_one(three: Engine, play: Any) -> None:
+    def wrong(app: Any) -> str:
+        return " ".join(line.text for line in app.screen.query_one("#wrong").lines)
+
+    await play("x", "n", *"no bug", "enter")
+    assert "Reopening a bug needs a reason." in await play("6", "7", "X", "enter", look=wrong)
+    assert row(three, 3).state == "closed"
+    await play("7", "X", "enter", *"it is", "enter")
+    assert row(three, 3).state == "open"
 
 
 async def test_words_that_were_wrong_are_put_right_in_their_box(three: Engine, play: Any) -> None:

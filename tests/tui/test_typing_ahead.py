@@ -179,6 +179,33 @@ async def test_nobody_launches_by_a_form_that_they_have_not_seen(seeded: Engine,
         assert launched == []
 
 
+async def test_the_second_of_two_keys_decides_as_little_as_the_first_that_nobody_could_mean(
+    seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first comes before the question is there and is dropped; the second came right after it, and answered."""
+    app, acts = make_app(), []
+
+    def act(*given: Any, **_words: Any) -> Done:
+        acts.append(given)
+        return Done("done", ())
+
+    async with app.run_test(size=(100, 36)) as pilot:
+        await settle(pilot)
+        monkeypatch.setattr(app.desk, "act", act)
+        await pilot.press("space", "j", "space")
+        type_in(app, "M", "y")
+        await settle(pilot)
+        assert isinstance(app.screen, YesNo)
+        type_in(app, "y")
+        await settle(pilot)
+        assert isinstance(app.screen, YesNo)
+        assert acts == []
+        await pilot.pause(2 * PAUSE_SECONDS)
+        await pilot.press("y")
+        await settle(pilot)
+        assert len(acts) == 1
+
+
 async def test_nobody_merges_by_a_question_that_they_have_not_seen(
     seeded: Engine, make_app: Callable[..., WorkbenchApp], settle: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -317,14 +344,18 @@ async def test_nobody_signs_by_a_page_that_they_have_not_seen(
         await pilot.pause(0.1)
         assert isinstance(app.screen, SignOffScreen)
         assert app.undoable == []
+        await pilot.pause(2 * PAUSE_SECONDS)
         await pilot.press("y")
         await settle(pilot)
         assert len(app.undoable) == 1
 
 
 @pytest.fixture
-def slow_list(make_app: Callable[..., WorkbenchApp]) -> tuple[WorkbenchApp, threading.Event, list[Any]]:
+def slow_list(
+    make_app: Callable[..., WorkbenchApp], monkeypatch: pytest.MonkeyPatch
+) -> tuple[WorkbenchApp, threading.Event, list[Any]]:
     """An app that knows the bugs of another view or filter only while the event is set; and what was done to bugs."""
+    monkeypatch.setattr(loading, "PATIENCE_SECONDS", 10.0)  # a busy machine takes more than the second that there is
     app, may_read, done = make_app(), threading.Event(), []
     real = app.desk.listed
     may_read.set()

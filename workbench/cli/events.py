@@ -44,7 +44,7 @@ class GivenException(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GivenEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One line. `exception_type` may carry its module: `django.db.utils.IntegrityError`.
+    """One line. `exception_type` may carry its module, and its class: `clinic.models.Pet.DoesNotExist`.
 
     `chain` holds the exceptions that led to this one, from the first that was raised; `members` those of a group.
     """
@@ -145,8 +145,18 @@ def _exception(
     kind: str, message: str | None, frames: tuple[GivenFrame, ...] | None, link: Literal["cause", "context"] | None
 ) -> ExceptionInfo:
     module, _, name = kind.rpartition(".")
+    package, _, owner = module.rpartition(".")
+    if owner[:1].isupper():
+        module = package
+    else:
+        owner = ""
     return ExceptionInfo(
-        type=name, module=module, message=message or "", frames=tuple(map(_frame, frames or ())), link=link
+        type=name,
+        module=module,
+        message=message or "",
+        frames=tuple(map(_frame, frames or ())),
+        link=link,
+        owner=owner,
     )
 
 

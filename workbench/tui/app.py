@@ -28,7 +28,7 @@ from workbench.tui.failures import told
 from workbench.tui.left import left
 from workbench.tui.place import PlaceScreen
 from workbench.tui.screens.opening import OpeningScreen
-from workbench.tui.themes import DARK, LIGHT
+from workbench.tui.themes import DARK, LIGHT, TERMINALS
 from workbench.tui.typing_order import TypingOrder
 from workbench.tui.writing import Writing
 
@@ -107,7 +107,7 @@ class WorkbenchApp(App[None], inherit_bindings=False):
         self.is_open = False
         self.changes = 0  # of the store, that were noticed: what was read at another number may be old
         self.failure: BaseException | None = None
-        self.typed = TypingOrder(self, super().on_event)
+        self.typed = TypingOrder(self, self._send)
         self.undoable: list[tuple[int, ...]] = []  # the acts of this session, the last at the end
         self.writing = Writing(self)
         self._aged_at = self.clock()
@@ -151,6 +151,12 @@ class WorkbenchApp(App[None], inherit_bindings=False):
         else:
             await super().on_event(event)
 
+    async def _send(self, event: events.Key | events.Paste) -> None:
+        """Hand on what is typed; what was said before goes with it, whatever it does."""
+        if (place := self.place) is not None:
+            place.key_pressed()
+        await super().on_event(event)
+
     def on_key(self, event: events.Key) -> None:
         """Leave ctrl+c to the browser: people copy with it there."""
         if event.key == "ctrl+c" and self.is_web:
@@ -165,6 +171,8 @@ class WorkbenchApp(App[None], inherit_bindings=False):
     @property
     def first_theme(self) -> str:
         """The theme that the environment says, else the one that is remembered, unless it is gone, else ours."""
+        if "NO_COLOR" in os.environ:
+            return TERMINALS  # of any other Textual leaves greys
         if "TEXTUAL_THEME" in os.environ:
             return constants.DEFAULT_THEME
         return self.left.theme if self.left is not None and self.left.theme in self.available_themes else DARK.name
@@ -217,8 +225,7 @@ class WorkbenchApp(App[None], inherit_bindings=False):
         return places[-1] if places else None
 
     def _reload(self) -> None:
-        place = self.place
-        if place is not None:
+        if (place := self.place) is not None:
             place.reload()
 
     def _tick(self) -> None:
@@ -234,8 +241,7 @@ class WorkbenchApp(App[None], inherit_bindings=False):
     def on_store_changed(self) -> None:
         """Show what changed."""
         self.changes += 1
-        place = self.place
-        if place is not None:
+        if (place := self.place) is not None:
             place.store_changed()
 
     def on_told(self, event: Told) -> None:

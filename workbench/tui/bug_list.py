@@ -163,6 +163,12 @@ class BugList(Pane):
         self.resize_to()
         self.post_message(self.Moved(self, self.cursor))
 
+    def forget(self) -> None:
+        """Hold no bug any longer; what is marked stays marked."""
+        self._start, self._total, self._rows = 0, 0, ()
+        self.cursor = self.new_above = 0
+        self.resize_to()
+
     def _take(self, window: Window, now: datetime) -> None:
         self._start, self._total, self._rows, self.now = window.start, window.total, window.rows, now
         self._longest = max((len(row.label) for row in window.rows), default=0)

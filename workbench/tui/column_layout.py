@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from workbench.tui.columns import ALWAYS, BY_ID, NARROWEST, Chosen, Column, Drawing
+from workbench.tui.columns import ALWAYS, BY_ID, NARROWEST, SORTS, Chosen, Column, Drawing
 from workbench.tui.lines import Line, Span, cell, line
 
 if TYPE_CHECKING:
@@ -77,12 +77,18 @@ def _grow(widths: dict[str, int], growing: Iterable[Column], left: int) -> None:
 
 
 def heading_line(columns: Sequence[Fitted], order: Order) -> Line:
-    """Return the line above the columns, with a mark at the one that the list is sorted by."""
+    """Return the line above the columns, with a mark at the one that the list is sorted by.
+
+    Where that has no room, it is named at the end of the title's, which is always there.
+    """
     arrow = "▼" if order.is_descending else "▲"
+    is_marked = order.by in {place.column.order for place in columns} or order.by not in SORTS
     out = ""
     for place in columns:
         column, word = place.column, place.column.heading
         begins = place.start
+        if column.id == "title" and not is_marked:
+            word = _both_ends(word, f"{arrow} by {SORTS[order.by].heading}", place.width)
         if column.order == order.by and order.by:
             marked = f"{arrow}{word}"
             if len(marked) > place.width and begins:  # it may stand in the blank before the column
@@ -91,6 +97,12 @@ def heading_line(columns: Sequence[Fitted], order: Order) -> Line:
                 word = marked
         out = out.ljust(begins) + cell(word, place.width, right=column.is_right)
     return line((out, "muted"))
+
+
+def _both_ends(left: str, right: str, width: int) -> str:
+    """Return two words at the ends of a cell; the left one gives way."""
+    room = width - len(right) - 1
+    return cell(left, room) + " " + right if room > 0 else right
 
 
 def column_at(columns: Sequence[Fitted], cell_: int) -> Column | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 
 from textual.app import ComposeResult
@@ -14,17 +13,14 @@ from textual.widgets import Input
 from workbench.tui import actions, loading
 from workbench.tui.actions import Here, Place
 from workbench.tui.bars import Bar, KeyBar
-from workbench.tui.failures import told
-from workbench.tui.lines import BLANK, Ink, Line, cut, line, paragraphs
-from workbench.tui.loading import LoadingScreen
+from workbench.tui.lines import BLANK
 from workbench.tui.rebinding import rebind
+from workbench.tui.telling import TellingScreen
 from workbench.tui.typing_order import LetGo, Opens
 from workbench.tui.writing import Act
 
 T = TypeVar("T")
 RETRY_SECONDS = 2.0
-STATUS_LINES = 4
-SAID_FOR = timedelta(seconds=8)  # long enough to read two lines; what is said of a moment must not outlive it
 
 
 def bindings(place: Place) -> list[BindingType]:
@@ -39,7 +35,7 @@ def bindings(place: Place) -> list[BindingType]:
     return made
 
 
-class PlaceScreen(LoadingScreen):
+class PlaceScreen(TellingScreen):
     """One place of the workbench. Subclasses say what to read, how to show it, and what its actions do."""
 
     PLACE: ClassVar[Place]
@@ -52,8 +48,6 @@ class PlaceScreen(LoadingScreen):
         self._read_again = False
         self._let_go: LetGo | None = None  # of the keys that are kept for what is being read
         self._late: Opens | None = None  # what they are for where that does not come
-        self._read_failed = False  # and the status line says so
-        self._said_at: datetime | None = None  # of what leaves the status line by itself
         if keys := self.workbench.keys:
             rebind(self, self.PLACE, keys)
 
@@ -75,6 +69,9 @@ class PlaceScreen(LoadingScreen):
     def arrived(self, result: Any) -> None:
         """Show what was read."""
         raise NotImplementedError
+
+    def unread(self) -> None:
+        """Let go of what is shown where it is not what could not be read."""
 
     def here(self) -> Here:
         """Return what the keys would act on now."""
@@ -141,8 +138,7 @@ class PlaceScreen(LoadingScreen):
 
     def _was_read(self, result: Any) -> None:
         self._reading = False
-        if self._read_failed:
-            self.say("")
+        self.works_again()
         self.arrived(result)
         self.offer_keys()
         if self.is_awaited(result):
@@ -154,6 +150,7 @@ class PlaceScreen(LoadingScreen):
     def _was_not_read(self, error: BaseException) -> None:
         self._reading = self._read_again = False
         self.fail(error, until_read=True)
+        self.unread()
         self._let_keys_go(self._late)
         self.set_timer(RETRY_SECONDS, self.reload)
 
@@ -176,32 +173,6 @@ class PlaceScreen(LoadingScreen):
             let_go(opened if self.app.screen is self else None)
 
     # --- the bars ----------------------------------------------------------------------------------------------
-
-    def say(self, text: str, ink: Ink = "muted", *, cure: str = "", stays: bool = False) -> None:
-        """Show one thing in the status line, with what to do next where there is something.
-
-        It leaves by itself after a while, unless it `stays` until something else is said.
-        """
-        self._read_failed = False
-        self._said_at = self.workbench.clock() if text and not stays else None
-        width = max(self.size.width - 2, 20)
-        told: list[Line] = paragraphs([text], width, ink=ink)
-        way_out = paragraphs([cure], width, ink="muted")[: STATUS_LINES - 1] if cure else []
-        room = STATUS_LINES - len(way_out)  # a long message gives way to what can be done about it
-        if len(told) > room:
-            told[room - 1 :] = [cut(line((told[room - 1].text + " …", ink)), width)]
-        self.query_one("#status", Bar).show(*told, *way_out)
-
-    def fail(self, error: BaseException, *, until_read: bool = False) -> None:
-        """Show what went wrong and the cure, until the next key; or until a reading works again."""
-        message, cure = told(error)
-        self.say(f"✗ {message}", "bad", cure=cure, stays=True)
-        self._read_failed = until_read
-
-    def hush(self) -> None:
-        """Take from the status line what was said a while ago."""
-        if self._said_at is not None and self.workbench.clock() - self._said_at >= SAID_FOR:
-            self.say("")
 
     def offer_keys(self) -> None:
         """Show the keys that work now: those of the box while one is typed into."""

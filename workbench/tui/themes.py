@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.theme import Theme
 
+TERMINALS = "ansi-dark"  # one of Textual's own: the colours that the terminal has
 DARK = Theme(
     name="workbench",
     primary="#7aa2f7",

@@ -66,8 +66,9 @@ class TypingOrder:
         """Keep what is typed for what is about to open; tell what is returned when it has, or that it has not.
 
         Nobody decides by what they have not seen: of what was kept a box gets all up to an enter, a page all, and a
-        decision nothing. Where nothing opens, all is dropped with what is typed on without a pause: it was not meant
-        for what is there instead. After so many seconds, `late` is what opened.
+        decision nothing. Where nothing opens, all is dropped: it was not meant for what is there instead. What is typed
+        on without a pause goes where the key before it went: of an enter that was pressed twice, both are dropped.
+        After so many seconds, `late` is what opened.
         """
         hold = object()
         self._holds.add(hold)
@@ -81,7 +82,7 @@ class TypingOrder:
                 self._waiting = kept
             elif opened == "box":
                 self._waiting.extend(takewhile(lambda event: not _is(event, "enter"), kept))
-            self._is_dropping = opened is None and bool(kept)
+            self._is_dropping = len(self._waiting) < len(kept)
             if self._is_kept_waiting and not self._holds:
                 self._is_kept_waiting = False
                 self._follow(self._path(), ROUNDS)

@@ -109,13 +109,13 @@ class Writing:
         """Say what failed, on whatever screen is in front now."""
         from workbench.errors import NotFound, Refused, UsageError
 
-        message, cure = told(error)
+        place = self._app.place
+        message, cure = told(error, place.key if place is not None else None)
         cure = " ".join(filter(None, (cure, act.failed(error))))
         if self.is_leaving:
             self._lost.append((act.named, error, act.text))
-        place = self._app.place
         if isinstance(error, Refused | UsageError | NotFound) and place is not None:  # at once: it answers the key
-            place.say(f"✗ {act.named}: {message}", "bad", cure=cure, stays=True)
+            place.refuse(f"{act.named}: {message}", cure=cure)
         else:  # perhaps after seconds, when the next key, which clears the status line, may be typed already
             text = "\n".join(filter(None, (f"✗ {act.named}: {message}", cure)))
             self._app.notify(text, severity="error", markup=False, timeout=FAILED_SECONDS)

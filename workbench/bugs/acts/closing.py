@@ -28,6 +28,13 @@ from workbench.errors import Refused, UsageError
 WAYS: tuple[ClosedAs, ...] = ("not a bug", "duplicate", "fixed")
 
 
+def reason_in(words: str, act: str) -> str:
+    """Return the reason that words give for an act, such as "Closing". Raises `UsageError` where they give none."""
+    if not words.strip():
+        raise UsageError(f"{act} a bug needs a reason.", cure="Say in one line why.")
+    return words.strip()
+
+
 def close(
     engine: Engine,
     numbers: Iterable[int],
@@ -45,8 +52,8 @@ def close(
     """
     if as_ not in WAYS:
         raise UsageError(f"A bug is not closed as {as_!r}.", cure=f"Ways: {', '.join(WAYS)}.")
-    if not reason.strip() and as_ != "duplicate":
-        raise UsageError("Closing a bug needs a reason.", cure="Say in one line why.")
+    if as_ != "duplicate":
+        reason_in(reason, "Closing")
     if (as_ == "duplicate") != (duplicate_of is not None):
         raise UsageError("A duplicate is one of another bug.", cure="Name that bug, and only for a duplicate.")
     what = f"duplicate of {label(duplicate_of)}" if duplicate_of is not None else as_
@@ -96,8 +103,7 @@ def close_false_alarm(engine: Engine, numbers: Iterable[int], *, by: str, reason
 
 def reopen(engine: Engine, numbers: Iterable[int], *, reason: str, by: str, now: datetime) -> Done:
     """Open closed bugs again. Raises `NotFound`, `UsageError` without a reason, `Refused` where one is not closed."""
-    if not reason.strip():
-        raise UsageError("Reopening a bug needs a reason.", cure="Say in one line why.")
+    reason_in(reason, "Reopening")
     with acting(engine) as session:
         bugs = locked(session, numbers)
         was = pictures(session, bugs)

@@ -19,11 +19,17 @@ LONGEST_NAME = 200
 _LABEL = re.compile(r"[\w][\w.+:/-]{0,49}")
 
 
+def assignee_in(words: str) -> str:
+    """Return the name that words give. Raises `UsageError` for none, and for one that is too long."""
+    name = " ".join(storable(words).split())
+    if not 0 < len(name) <= LONGEST_NAME:
+        raise UsageError("A bug is assigned to a name.", cure="Give a name of at most 200 characters, or unassign.")
+    return name
+
+
 def assign(engine: Engine, numbers: Iterable[int], who: str | None, *, by: str, now: datetime) -> Done:
     """Give bugs to somebody, or with None to nobody. Raises `NotFound`, `UsageError`."""
-    name = " ".join(storable(who).split()) if who is not None else None
-    if name is not None and not 0 < len(name) <= LONGEST_NAME:
-        raise UsageError("A bug is assigned to a name.", cure="Give a name of at most 200 characters, or unassign.")
+    name = assignee_in(who) if who is not None else None
     with acting(engine) as session:
         bugs = locked(session, numbers)
         was = pictures(session, bugs)

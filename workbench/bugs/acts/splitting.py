@@ -27,7 +27,7 @@ from workbench.bugs.acts import merging, parting, split_again
 from workbench.bugs.acts.parting import Stored, when
 from workbench.bugs.acts.record import REASON, Done, acting, enter, locked, picture, pictures, refuse_merged
 from workbench.bugs.differing import COLUMNS, Apart, Difference, apart
-from workbench.errors import MergedIn, NotFound, Refused
+from workbench.errors import NotFound, Refused
 from workbench.text import plain
 
 MOST_OPENED = 10_000  # stored events whose payloads are read for a difference that has no column
@@ -129,11 +129,13 @@ def _refuse_merged_ones(
     merged = {fingerprints[each].home_id for each in whole} - {bug.id, left.id if left else None}
     if merged:
         number = session.scalars(select(col(Bug.number)).where(col(Bug.id).in_(merged)).limit(1)).one()
-        raise MergedIn(f"These are the events of {label(number)}, which was merged in.", number)
+        told = f"These are the events of {label(number)}, which was merged in."
+        raise Refused(told, cure=f"Take it out instead: workbench bugs unmerge {label(number)}")
     own = {known.id for known in fingerprints.values() if known.home_id == bug.id}
     if own <= whole:
         number = session.scalars(select(col(Bug.number)).where(Bug.merged_into == bug.number).limit(1)).one()
-        raise MergedIn(f"All that stayed would be of {label(number)}, which was merged in.", number)
+        told = f"All that stayed would be of {label(number)}, which was merged in."
+        raise Refused(told, cure=f"Take it out instead: workbench bugs unmerge {label(number)}")
 
 
 def _new_bug(session: Session, bug: Bug, event: Event, difference: Difference, *, by: str, now: datetime) -> Bug:

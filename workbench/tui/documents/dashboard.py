@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from workbench.text import plain
+from workbench.tui.cures import in_keys
 from workbench.tui.documents.outside import OWED_WORDS
 from workbench.tui.documents.plot import bars, plot_lines
 from workbench.tui.lines import BLANK, Ink, Line, Span, cell, heading, line, paragraphs
@@ -177,7 +178,8 @@ def _outbox(outbox: Outbox, width: int, now: datetime, *, key: KeyOf | None, has
         what = OWED_WORDS.get(row.kind, row.kind)
         tried = plural(row.attempts, "attempt")
         yield line(("  ✗ ", "bad"), f"B-{row.bug:03d}  {what}", (f"  given up after {tried}", "muted"), key=name)
-        yield from paragraphs([plain(row.outcome)], width, indent="      ", ink="warn", key=name)
+        outcome = in_keys(row.outcome, key) if key else row.outcome
+        yield from paragraphs([plain(outcome)], width, indent="      ", ink="warn", key=name)
     if outbox.parked > len(outbox.given_up):
         yield line((f"  … and {outbox.parked - len(outbox.given_up):,} more", "muted"))
 

@@ -226,8 +226,8 @@ def empty_lines(key: KeyOf, width: int) -> list[Line]:
         *paragraphs(
             [
                 f"Every session of every bug is shown here, those that need you first. {key('list.fix')} on a bug of "
-                f"the list launches one ({key('back')} goes back there), and so does workbench fix B-001. To try it "
-                "without a model and without a cost: workbench fix B-001 --rehearse happy."
+                f"the list launches one ({key('back')} goes back there). To try it without a model and without a cost, "
+                "tick the rehearsal in its form."
             ],
             width,
             indent=" ",

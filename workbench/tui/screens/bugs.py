@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
@@ -11,16 +10,17 @@ from textual.binding import BindingType
 from textual.timer import Timer
 from textual.widget import Widget
 
-from workbench.text import plain
+from workbench.tui import loading
 from workbench.tui.actions import Here
 from workbench.tui.bars import Bar
 from workbench.tui.bug_list import BugList
 from workbench.tui.column_layout import heading_line
 from workbench.tui.desk import Asked, Listed
 from workbench.tui.document import Document
+from workbench.tui.documents.empty_list import EmptyList, empty_lines, unread_lines
 from workbench.tui.filter_box import FilterBox, Suggestions
 from workbench.tui.heading import Heading
-from workbench.tui.lines import Line, Span, line, paragraphs
+from workbench.tui.lines import Line, Span, line
 from workbench.tui.pane import Pane
 from workbench.tui.place import bindings
 from workbench.tui.screens.opening import OPENING, title
@@ -48,6 +48,7 @@ class BugsScreen(CountedViews):
     def __init__(self) -> None:
         super().__init__()
         self._shown: Listed | None = None
+        self._is_unread = False  # what is asked for could not be read
         self._began = self._ended = 0.0  # the last reading
         self._read_at = -1  # which of the changes of the store
         self._later: Timer | None = None
@@ -86,9 +87,32 @@ class BugsScreen(CountedViews):
 
     def hold_if_behind(self) -> None:
         """Keep the keys that come after a change of view, filter or order for the list that was asked for."""
-        is_typing = self.focused is self.box
-        if self.workbench.is_open and not is_typing and self._shown is not None and not self.is_awaited(self._shown):
+        asked = self._asked
+        if self.workbench.is_open and self.focused is not self.box and self._is_of_before:
             self.hold_keys(late=None)  # the bugs of the list before are still there
+            self.set_timer(loading.PATIENCE_SECONDS, lambda: self._give_up(asked))
+
+    @property
+    def _is_of_before(self) -> bool:
+        """True while what is shown, or was until it was let go of, is another list than the one that is asked for."""
+        return self._ended > 0 if self._shown is None else not self.is_awaited(self._shown)
+
+    def _give_up(self, asked: Asked) -> None:
+        """Show the bugs of the list before no longer where another is asked for, and still not read."""
+        if self._shown is not None and self._is_of_before and asked == self._asked and self.focused is not self.box:
+            self._forget()
+
+    def unread(self) -> None:
+        """Show no bugs under the heading of a list that they do not belong to: a key would act on one."""
+        self._is_unread = True
+        if self._shown is None or self._is_of_before:
+            self._forget()
+
+    def _forget(self) -> None:
+        self._shown = None
+        self.bugs.forget()
+        self.draw()
+        self.offer_keys()
 
     def is_awaited(self, result: Listed) -> bool:
         """Say whether these are the bugs that are asked for now."""
@@ -131,9 +155,9 @@ class BugsScreen(CountedViews):
     def arrived(self, result: Listed) -> None:
         """Show them without moving the cursor from its bug."""
         self._ended = time.monotonic()
-        before = self._shown.asked if self._shown is not None else result.asked
-        is_new = (before.filter, before.order) != (result.asked.filter, result.asked.order)
-        self._shown = result
+        before = self._shown.asked if self._shown is not None else None
+        is_new = before is None or (before.filter, before.order) != (result.asked.filter, result.asked.order)
+        self._shown, self._is_unread = result, False
         self.bugs.show(result.window, self.workbench.clock(), is_new=is_new)
         self.draw()
         self.count_views()
@@ -175,11 +199,10 @@ class BugsScreen(CountedViews):
 
     def _title(self) -> list[Span]:
         spans = title(self.workbench.config)
-        if self._shown is None:
-            return spans
-        spans.append((plural(self._shown.window.total, "bug"), ""))
+        if self._shown is not None:
+            spans.append((plural(self._shown.window.total, "bug"), ""))
         for state in STATES:
-            if count := self._shown.counts.get(state, 0):
+            if self._shown is not None and (count := self._shown.counts.get(state, 0)):
                 glyph, ink = state_mark(state)
                 spans.append((f"  {glyph} {count:,} {state}", ink))
         if self.bugs.new_above:
@@ -191,39 +214,13 @@ class BugsScreen(CountedViews):
         return spans
 
     def _stand_in(self) -> list[Line]:
-        """Return what an empty list says: what would fill it, and how."""
-        if self._shown is None:
+        """Return what stands where no bug does."""
+        if self._shown is None and not self.workbench.is_open:
             return OPENING
-        if self._filter:
-            return [
-                line(""),
-                line(f"  No bug matches “{plain(self._filter, 200)}” in the view {self._view.name}."),
-                line((f"  {self.key('clear')}", "key"), (" clears the filter.   ", "muted"), *self._way_to_all()),
-            ]
-        if not self._shown.is_empty:
-            fills = re.sub(r"{(\w+)}", lambda found: self.key(found[1]), self._view.fills)
-            return [
-                line(""),
-                line(f"  No bug is in the view {self._view.name}."),
-                *paragraphs([fills] if fills else [], self.size.width - 2, indent="  "),
-                line((f"  It shows {plain(self._view.filter or 'all', 200)}.   ", "muted"), *self._way_to_all()),
-            ]
-        return [
-            line(""),
-            line(("  No bugs yet.", "strong")),
-            line(""),
-            line(("  An error of your site shows here within a second of its response.", "muted")),
-            line(("  Send one through on purpose:   ", "muted"), "python manage.py capture_test"),
-            line(("  Put capture into a site:       ", "muted"), "workbench init"),
-            line(("  Try it on a sample site:       ", "muted"), "workbench demo"),
-        ]
-
-    def _way_to_all(self) -> tuple[Span, ...]:
-        """Return which key shows everything, where one does."""
-        place = next((place for place, view in enumerate(self._views.views, 1) if not view.filter), 10)
-        if place > 9 or not self._view.filter:
-            return ()
-        return (str(place), "key"), (f" shows {self._views.views[place - 1].name}.", "muted")
+        shown = EmptyList(self._views.views, self._view, self._filter, self._shown is not None and self._shown.is_empty)
+        if self._shown is None:
+            return unread_lines(shown, is_failed=self._is_unread, key=self.key)
+        return empty_lines(shown, width=self.size.width - 2, key=self.key)
 
     def on_pane_moved(self, _event: Pane.Moved) -> None:
         """Other keys may work for another bug; one whose line is still being read says so when it comes."""

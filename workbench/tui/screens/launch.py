@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
@@ -19,6 +20,7 @@ from workbench.tui.lines import BLANK, Ink, Line, line, paragraphs
 from workbench.tui.screens.prompts import in_sheet
 from workbench.tui.session_desk import Launch
 from workbench.tui.tick import Tick
+from workbench.tui.typing_order import PAUSE_SECONDS
 from workbench.tui.words import money, plural
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ class LaunchScreen(ModalScreen[Any]):
         self._config = config
         self._terms = terms
         self._starting = False
+        self._counts_from = float("inf")  # until then an enter is not meant for what the form says
         self._wanted: bool | None = None  # whether a rehearsal; None while and after the form is not open
 
     def compose(self) -> ComposeResult:
@@ -97,6 +100,7 @@ class LaunchScreen(ModalScreen[Any]):
         self.query_one("#form-keys", Bar).show(KEYS)
         self._explain()
         self.query_one("#note", Input).focus()
+        self.call_after_refresh(self._be_seen)
         self._stand_by()
 
     def on_unmount(self) -> None:
@@ -113,6 +117,10 @@ class LaunchScreen(ModalScreen[Any]):
         """Begin a runner while the form is filled in: it is ready by the time that it is asked for."""
         sessions, self._wanted = self._sessions, self._is_ticked("rehearsal")
         self.app.run_worker(lambda: sessions.stand_by(lambda: self._wanted), thread=True, exit_on_error=False)
+
+    def _be_seen(self) -> None:
+        """Let an enter count after a moment, as long as somebody needs to look up from the key before."""
+        self._counts_from = monotonic() + PAUSE_SECONDS
 
     def _explain(self, message: str = "", ink: Ink = "bad", cure: str = "") -> None:
         lines, width = [BLANK], in_sheet(self.app.size.width)
@@ -139,7 +147,7 @@ class LaunchScreen(ModalScreen[Any]):
         if terms.not_today:
             lines += paragraphs([f"No session of a real model begins today: {terms.not_today}."], width, ink="bad")
         if terms.resumable:
-            again = key_of("bug.resume", self.app.keys)  # type: ignore[attr-defined]
+            again = self._key("bug.resume")
             text = f"A session on this bug was interrupted: esc and then {again} resumes it, with all its work."
             lines += paragraphs([text], width, ink="accent")
         if spent.sessions or spent.rehearsals:
@@ -169,8 +177,12 @@ class LaunchScreen(ModalScreen[Any]):
         self.dismiss(None)
 
     def action_start(self) -> None:
-        """Launch the session."""
+        """Launch the session, where a person has seen what the form says."""
         if self._starting:
+            return
+        now = monotonic()
+        if now < self._counts_from:  # an enter that is held down goes on not to count
+            self._counts_from = max(self._counts_from, now + PAUSE_SECONDS)
             return
         cost = self._written("cost").lstrip("$")
         try:
@@ -205,6 +217,9 @@ class LaunchScreen(ModalScreen[Any]):
         sessions = self._sessions
         self.run_worker(lambda: sessions.launch(self._bug.number, wanted), thread=True, exit_on_error=False)
 
+    def _key(self, action: str) -> str:
+        return key_of(action, self.app.keys)  # type: ignore[attr-defined]
+
     def _written(self, name: str) -> str:
         return self.query_one(f"#{name}", Input).value.strip()
 
@@ -217,8 +232,9 @@ class LaunchScreen(ModalScreen[Any]):
             self.dismiss(event.worker.result)
         elif event.state is WorkerState.ERROR and event.worker.error is not None:
             self._starting = False
-            message, cure = told(event.worker.error)
+            message, cure = told(event.worker.error, self._key)
             self._explain(f"✗ {message}", cure=cure)
+            self._be_seen()
             self._stand_by()
 
 

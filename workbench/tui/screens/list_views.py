@@ -150,15 +150,33 @@ class ListViews(ListFilter):
         saved = ", ".join(view.name for view in self._views.views if view.is_saved)
         if saved:
             facts.append(f"-NAME takes one off: {saved}")
-        self.ask(Words("Save what is shown as which view?", value=own, hint="Checkout", facts=facts), self._save_as)
+        title = "Save what is shown as which view?"
+        self.ask(Words(title, value=own, hint="Checkout", facts=facts, read=self._view_name_in), self._save_as)
 
-    def _save_as(self, words: str) -> None:
+    def _view_name_in(self, words: str) -> str:
+        """Return the name of a view to be saved, or after a - of one to be taken off. Raises `UsageError`."""
+        from workbench.errors import UsageError
+
         if words.startswith("-"):
-            self._drop_view(words[1:].strip())
-            return
+            self._saved_named(words[1:])
+            return words
         name = plain(words, NAME_LIMIT + 1).strip()
         if not name or len(name) > NAME_LIMIT:
-            self.say(f"A view has a name of at most {NAME_LIMIT} characters.", "warn")
+            told = f"It has more than {NAME_LIMIT}." if name else "There is none yet."
+            raise UsageError(f"A view has a name of 1 to {NAME_LIMIT} characters.", cure=told)
+        return name
+
+    def _saved_named(self, name: str) -> View:
+        from workbench.errors import UsageError
+
+        for view in self._remembered.saved:
+            if view.name.casefold() == name.strip().casefold():
+                return view
+        raise UsageError(f"No view {plain(name.strip(), NAME_LIMIT)} was saved here.", cure="Ours and those set stay.")
+
+    def _save_as(self, name: str) -> None:
+        if name.startswith("-"):
+            self._drop_view(self._saved_named(name[1:]))
             return
         view = View(name, self.whole_filter, self._order, is_saved=True)
         if why := wrong_in(view.filter):
@@ -172,11 +190,7 @@ class ListViews(ListFilter):
         self.show_view(view)
         self.say(f"Saved the view {name}.")
 
-    def _drop_view(self, name: str) -> None:
-        view = next((each for each in self._remembered.saved if each.name.casefold() == name.casefold()), None)
-        if view is None:
-            self.say(f"No view {plain(name, NAME_LIMIT)} was saved here.", "warn")
-            return
+    def _drop_view(self, view: View) -> None:
         others = tuple(each for each in self._remembered.saved if each is not view)
         self._remembered = self._remembered._replace(saved=others)
         self._remember(lambda memory: memory.drop_view(view.name))

@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from workbench.tui.actions import key_of
 from workbench.tui.bars import Bar
 from workbench.tui.failures import told
 from workbench.tui.lines import BLANK, Line, line, paragraphs
@@ -89,7 +90,7 @@ class Words(ModalScreen[Any]):
             self.dismiss(answer)
 
     def _tell(self, error: BaseException) -> None:
-        message, cure = told(error)
+        message, cure = told(error, lambda action: key_of(action, self.app.keys))  # type: ignore[attr-defined]
         width = in_sheet(self.app.size.width)
         lines = [
             *paragraphs([f"✗ {message}"], width, ink="bad"),

@@ -116,7 +116,7 @@ class SignOffScreen(BugActs, Sections):
         """Show them; what is missing comes from outside the store, which tells of nothing, so look again."""
         self._page, proposal, self._follows, self._leftover, unread = result
         self._proposal = proposal or self._proposal
-        self._unread = told(unread) if unread is not None else None
+        self._unread = told(unread, self.key) if unread is not None else None
         if self._waits is not None:
             self._waits.stop()
         self._waits = self.set_timer(RETRY_SECONDS, self._look_again) if unread is not None else None

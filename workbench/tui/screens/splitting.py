@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from workbench.text import plain
 from workbench.tui.screens.prompts import Choice, Menu, YesNo
 from workbench.tui.screens.triage import Triage
-from workbench.tui.words import bugs_named, plural
+from workbench.tui.words import plural
 
 if TYPE_CHECKING:
     from capture.event import Event
@@ -53,18 +53,7 @@ class Splitting(Triage):
         )
 
     def _split(self, number: int, difference: Difference) -> None:
-        act, unmerges = self._act("split", number, difference), self.key("bug.unmerge")
-
-        def split() -> Any:
-            from workbench.errors import MergedIn, Refused
-
-            try:
-                return act.what()
-            except MergedIn as error:  # its cure is a command, and here is a key
-                cure = f"Take it out instead: {unmerges} on the page of {bugs_named([error.number])}."
-                raise Refused(str(error), cure=cure) from None
-
-        self.workbench.writing.begin(act._replace(what=split))
+        self.act("split", number, difference)
 
 
 def varying_values(figures: Figures) -> list[Value]:

@@ -118,10 +118,13 @@ class Steering(PlaceScreen):
         self.set_focus(box)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Send the words."""
+        """Send the words; where some are needed and there are none, the box stays."""
         words, text = self._words, event.value.strip()
+        if words is not None and not text and not words.may_be_none:
+            self.say(f"Nothing is written yet: the {words.named} needs words; {self.key('back')} leaves it.", "warn")
+            return
         self._close_box()
-        if words is not None and (text or words.may_be_none):
+        if words is not None:
             self.write(
                 words.named,
                 lambda: words.send(text),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from workbench.bugs.rows import BugPage, BugRow
 
 FINGERPRINTS_SHOWN = 12
+WHERE_REASONS_GO = "it goes into the history and onto the issue"
 
 MUTES: tuple[Choice, ...] = (
     ("1h", "h", "for an hour"),
@@ -90,7 +91,7 @@ class Triage(Acting):
         """Ask who takes it; it is you unless another name is typed."""
         numbers, me = self._numbers, self.workbench.desk.person
         self.ask(
-            Words(f"Assign {self._named} to whom?", value=me, hint="nobody"),
+            Words(f"Assign {self._named} to whom?", value=me, hint="nobody", read=_assignee_in),
             lambda name: self.act("assign", numbers, name or None),
         )
 
@@ -190,7 +191,7 @@ class Triage(Acting):
                 self._ask_duplicate(numbers)
             else:
                 self.ask(
-                    Words(f"Close {named} as {way}: why?", hint="it goes into the history and onto the issue"),
+                    Words(f"Close {named} as {way}: why?", hint=WHERE_REASONS_GO, read=_reason_for("Closing")),
                     lambda reason: self.act("close", numbers, way, reason=reason),
                 )
 
@@ -209,7 +210,7 @@ class Triage(Acting):
         """Ask why."""
         numbers = self._numbers
         self.ask(
-            Words(f"Reopen {self._named}: why?", hint="it goes into the history and onto the issue"),
+            Words(f"Reopen {self._named}: why?", hint=WHERE_REASONS_GO, read=_reason_for("Reopening")),
             lambda reason: self.act("reopen", numbers, reason=reason),
         )
 
@@ -233,6 +234,21 @@ class Triage(Acting):
 
 
 # The acts bring the tables of the store along: not before words are there to be read.
+
+
+def _assignee_in(words: str) -> str:
+    from workbench.bugs.acts.sorting import assignee_in
+
+    return assignee_in(words) if words else ""  # nobody
+
+
+def _reason_for(act: str) -> Callable[[str], str]:
+    def read(words: str) -> str:
+        from workbench.bugs.acts.closing import reason_in
+
+        return reason_in(words, act)
+
+    return read
 
 
 def _labels_in(words: str) -> tuple[set[str], set[str]]:
