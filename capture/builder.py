@@ -133,7 +133,7 @@ class Draft:
                 shown = self._known.shown
             budget = Budget()
             # From the one that surfaced backwards, so that it gets the most of the budget.
-            exceptions = tuple(chains.with_context(raised, budget=budget) for raised in reversed(self._chain))[::-1]
+            exceptions = tuple([chains.with_context(raised, budget=budget) for raised in reversed(self._chain)][::-1])
         if failure.request is not None:
             request = requests.describe(
                 failure.request,
@@ -200,7 +200,7 @@ class Draft:
         }
 
     def _kind_of_event(self) -> Kind:
-        if self._chain and not is_refusal(self._failure.status, [raised.kind for raised in self._chain]):
+        if self._chain and not is_refusal(self._failure.status, (self._chain[-1].kind,)):
             return "exception"
         return "status" if self._failure.status is not None else "message"
 
@@ -222,10 +222,10 @@ class Draft:
         title = f"{surfaced.type}: {_one_line(surfaced.message, 120)}" if surfaced.message else surfaced.type
         if self._template is not None:
             return f"{title} in {_one_line(self._template.name, 80)}"
-        innermost = next((frame for frame in reversed(surfaced.frames) if frame.in_app), None)
-        if innermost is None and surfaced.frames:
-            innermost = surfaced.frames[-1]
-        return f"{title} in {innermost.function}" if innermost is not None else title
+        if not surfaced.frames:
+            return title
+        own = [frame for frame in surfaced.frames if frame.in_app]
+        return f"{title} in {(own or surfaced.frames)[-1].function}"
 
 
 def _job(failure: Failure) -> Job | None:

@@ -14,7 +14,7 @@ from capture.fingerprint import REFUSALS
 from capture.frames import Calls, calls_of, whole_frames
 from capture.local_variables import Budget
 from capture.messages import members_of, message_of, notes_of
-from capture.own_memory import bases_of, module_of, name_of
+from capture.own_memory import bases_of, module_of, name_of, qualified_name_of
 from capture.scrub import clean
 
 MAX_CHAIN = 10
@@ -37,6 +37,7 @@ class Kind(NamedTuple):
     module: str
     refuses: bool
     is_group: bool
+    owner: str
     of: object
 
 
@@ -52,8 +53,16 @@ def _kind_of(error: BaseException) -> Kind:
             _kinds.clear()
         refuses = any(name_of(base) in REFUSALS for base in bases_of(of))
         is_group = issubclass(of, BaseExceptionGroup)
-        found = _kinds[id(of)] = Kind(clean(name_of(of)), clean(str(module_of(of))), refuses, is_group, of)
+        found = _kinds[id(of)] = Kind(
+            clean(name_of(of)), clean(str(module_of(of))), refuses, is_group, _owner_of(of), of
+        )
     return found
+
+
+def _owner_of(of: type) -> str:
+    """Return the class that a class is defined in, or nothing: a function makes another in each call."""
+    owner = str.rpartition(qualified_name_of(of), ".")[0]
+    return "" if not owner or owner.endswith("<locals>") else clean(owner.replace(".<locals>", ""))
 
 
 @dataclass(slots=True)
@@ -84,6 +93,7 @@ class Raised:
                 frames=self.frames,
                 link=self.link,
                 refuses=self.kind.refuses,
+                owner=self.kind.owner,
                 members=tuple(tuple(raised.info for raised in chain) for chain in self.members) if self.members else (),
                 members_in_all=len(members_of(self.error)) if self.kind.is_group else 0,
             )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -35,6 +37,7 @@ def check_capture(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
     if asked_for(by=("check", "runserver")):
         found += _journal(loaded)
     found += _breadcrumbs(loaded)
+    found += _modules(loaded)
     found += _database_url(loaded)
     # Looking into the database costs half a second of imports: only for `manage.py check` itself.
     if not any(isinstance(message, Error) and message.id == "capture.E007" for message in found) and asked_for():
@@ -108,6 +111,26 @@ def _breadcrumbs(loaded: conf.CaptureSettings) -> list[CheckMessage]:
             id="capture.W003",
         )
     ]
+
+
+def _modules(loaded: conf.CaptureSettings) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    for key, names in (("IN_APP", loaded.in_app), ("NOT_IN_APP", loaded.not_in_app)):
+        unknown = sorted(name for name in names if not _may_be_there(name))
+        if unknown:
+            message = f"CAPTURE[{key!r}] names what no module is called: {', '.join(map(repr, unknown))}."[:300]
+            found.append(Warning(message, hint="Name packages as they are imported.", id="capture.W004"))
+    return found
+
+
+def _may_be_there(name: str) -> bool:
+    """Return whether there may be a module of this name; nothing is imported to find out."""
+    top = name.partition(".")[0]
+    if any(character in top for character in "*?["):
+        return True
+    with contextlib.suppress(ValueError, ImportError):
+        return find_spec(top) is not None
+    return top in sys.modules
 
 
 def _database_url(loaded: conf.CaptureSettings) -> list[CheckMessage]:

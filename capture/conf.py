@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,7 +32,8 @@ class CaptureSettings:
     `logs` makes every logged error an event. `tasks`, `commands` and `threads` say whether failed tasks (of Celery
     and of Django), management commands and threads are captured. `transition` has a fault without a bug looked for
     under its fingerprint of the rules before as well, so that a bug that is known by it stays that bug; `rules` are
-    the site's own.
+    the site's own. Modules that are called as in `in_app` are the site's own wherever they lie, and those of
+    `not_in_app` are a library's.
     """
 
     database_url: str
@@ -54,6 +56,8 @@ class CaptureSettings:
     commands: bool = True
     threads: bool = True
     transition: bool = True
+    in_app: tuple[str, ...] = ()
+    not_in_app: tuple[str, ...] = ()
     rules: Rules = field(default_factory=Rules, compare=False)
 
 
@@ -68,6 +72,9 @@ class Problem:
 
 _TEXT = ("DATABASE_URL", "ENVIRONMENT", "PROJECT", "SERVER", "RELEASE")
 _SWITCHES = ("ENABLED", "BACKGROUND", "QUERIES", "LOGS", "TASKS", "COMMANDS", "THREADS", "TRANSITION")
+# A module, with what stands for other characters in a glob; neither a file nor a folder.
+_NAME = re.compile(r"[\w.*?\[\]!-]+")
+_MODULES = ("IN_APP", "NOT_IN_APP")
 _BOUNDS = {
     "PAYLOADS_PER_HOUR": (1, 1_000_000),
     "KEEP_EVENTS": (0, 100_000),
@@ -97,6 +104,8 @@ PURPOSES = {
     "TASKS": "Whether failed tasks of Celery and of Django are captured.",
     "COMMANDS": "Whether failed management commands are captured.",
     "THREADS": "Whether exceptions that end a thread are captured.",
+    "IN_APP": "Modules that are the site's own although they are installed like a library: names, or globs.",
+    "NOT_IN_APP": "Modules that are not the site's own although they lie in its folder; they win over `IN_APP`.",
     "RULES": "Rules of the site's own: another fingerprint, a level, or to ignore; see the page on grouping.",
     "FINGERPRINT": "A function, or its dotted path, that may give an event another fingerprint.",
     "TRANSITION": "Whether a new fault is looked for under the rules before as well, so that known bugs stay the same.",
@@ -146,6 +155,8 @@ def load(source: Mapping[str, Any] | None = None) -> CaptureSettings:
         project=setting.get("PROJECT") or (module.split(".")[0] if isinstance(module, str) and module else base.name),
         server=setting.get("SERVER") or socket.gethostname(),
         rules=Rules(setting.get("RULES") or (), setting.get("FINGERPRINT")),
+        in_app=tuple(setting.get("IN_APP") or ()),
+        not_in_app=tuple(setting.get("NOT_IN_APP") or ()),
         **switches,
     )
 
@@ -173,6 +184,8 @@ def _wrong_value(key: str, value: Any) -> str:
         low, high = _BOUNDS[key]
         right = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
         return "" if right else f"must be a whole number from {low} to {high}"
+    if key in _MODULES:
+        return "" if value is None or _are_names(value) else "must be a list of names of modules"
     if key == "FINGERPRINT":
         return "" if value is None or isinstance(value, str) or callable(value) else "must be a function or its path"
     if key == "JOURNAL_DIR":
@@ -180,10 +193,17 @@ def _wrong_value(key: str, value: Any) -> str:
     return "" if value is None or isinstance(value, str) else "must be text"
 
 
+def _are_names(value: Any) -> bool:
+    """Return whether these are names of modules, or globs for them: no text alone, whose letters would be names."""
+    return isinstance(value, list | tuple) and all(isinstance(name, str) and _NAME.fullmatch(name) for name in value)
+
+
 def _example(key: str) -> str:
     examples = {
         "DATABASE_URL": "For example 'sqlite:///workbench.db' or 'postgresql://user@host/name'.",
         "JOURNAL_DIR": "For example BASE_DIR / '.capture'.",
+        "IN_APP": "For example ['shop', 'company_*']: a name stands for all that is inside of it as well.",
+        "NOT_IN_APP": "For example ['shop.vendored']: a name stands for all that is inside of it as well.",
         "RELEASE": "For example the commit id of the deployed version, or leave it out to have it read from .git.",
     }
     return examples.get(key, "Leave it out for the default.")

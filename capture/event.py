@@ -77,6 +77,7 @@ class ExceptionInfo(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     frames: tuple[Frame, ...] = ()
     link: Link | None = None
     refuses: bool = False
+    owner: str = ""
     members: tuple[tuple[ExceptionInfo, ...], ...] = ()
     members_in_all: int = 0
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from capture.event import Event, ExceptionInfo, Fingerprint, Part
-from capture.fault_parts import own_lines
 from capture.fingerprint import is_refusal
+from capture.own_lines import loops, own_lines
 
 SHOWN = 120
 
@@ -53,11 +53,7 @@ def explained(
         return Explanation(found.parts, (), splits, "Every event for which the rule says the same.")
     if exceptions and not is_refusal(status, exceptions):
         left_out = [*_of_fault(exceptions, message, names), *_of_request(status, path, route, names)]
-        splits = (
-            "Another type, another line of the application that raised or led there, another explicit cause."
-            if names & {"raised at", "frame", "template"}
-            else "Another type, another place in the library, another route."
-        )
+        splits = _what_splits_faults(names)
         merges = "The same way through the code in any release, with any data, message and status."
     elif status is not None:
         left_out = _of_refusal(message, path, referer, names)
@@ -70,24 +66,27 @@ def explained(
     return Explanation(found.parts, tuple(left_out), splits, merges)
 
 
+def _what_splits_faults(names: set[str]) -> str:
+    if "interrupted" in names:
+        return "Another type, another route, task or command."
+    if names & {"raised at", "frame", "template"}:
+        return "Another type, another line of the application that raised or led there, another explicit cause."
+    return "Another type, another place in the library, another route."
+
+
 def _of_fault(exceptions: Sequence[ExceptionInfo], message: str, names: set[str]) -> list[Part]:
     surfaced = exceptions[-1]
-    own = [frame for frame in surfaced.frames if frame.in_app]
     found = []
-    if surfaced.frames:
+    if "interrupted" in names:
+        found.append(Part(name="lines", value=str(len(surfaced.frames)), why="it strikes at another one each time"))
+    elif surfaced.frames:
         found.append(Part(name="line numbers", value="", why="they move with every edit above them"))
     if message and "message" not in names:
         found.append(
             Part(name="message", value=message[:SHOWN], why="it changes with the data, and a client may write it")
         )
-    others = len(surfaced.frames) - len(own)
-    if others and own:
-        found.append(Part(name="library frames", value=str(others), why="they change with every update of a library"))
-    lines = own_lines(own)
-    passages = dict.fromkeys(line.text for line in lines[:-1] if line.is_passage)
-    found += [Part(name="frame", value=text, why="it only hands on, or starts the process") for text in passages]
-    if len({line.text for line in lines}) < len(lines):
-        found.append(Part(name="repetitions", value="", why="the depth of a recursion says nothing about its fault"))
+    if "interrupted" not in names:
+        found += _of_lines(surfaced)
     if "cause" not in names:
         found += [
             Part(name="context", value=earlier.type, why="it was only being handled when the other was raised")
@@ -96,11 +95,26 @@ def _of_fault(exceptions: Sequence[ExceptionInfo], message: str, names: set[str]
     return found
 
 
+def _of_lines(surfaced: ExceptionInfo) -> list[Part]:
+    own = [frame for frame in surfaced.frames if frame.in_app]
+    found = []
+    others = len(surfaced.frames) - len(own)
+    if others and own:
+        found.append(Part(name="library frames", value=str(others), why="they change with every update of a library"))
+    lines = own_lines(own)
+    passages = dict.fromkeys(line.text for line in lines[:-1] if line.is_passage)
+    found += [Part(name="frame", value=text, why="it only hands on, or starts the process") for text in passages]
+    if loops(lines):
+        why = "how deep and in which order functions call each other again says nothing about the fault"
+        found.append(Part(name="repetitions", value="", why=why))
+    return found
+
+
 def _of_request(status: int | None, path: str, route: str | None, names: set[str]) -> list[Part]:
     found = []
     if status is not None:
         found.append(Part(name="status", value=str(status), why="it follows from the fault"))
-    if route is not None and "route" not in names:
+    if route is not None and not names & {"route", "interrupted"}:
         found.append(Part(name="route", value=route, why="one fault can be met on several routes"))
     elif path and route is None:
         found.append(Part(name="path", value=path[:SHOWN], why="a client makes it up"))

@@ -29,6 +29,14 @@ _WRAPPER = "sensitive_variables_wrapper"
 _KNOWN_FUNCTIONS = (_WRAPPER, "render_annotated", "compile_nodelist")
 
 _encode = msgspec.json.Encoder().encode
+_get = dict.get  # whatever mapping somebody executes code in
+
+
+class _Context(msgspec.Struct, frozen=True, gc=False):
+    """The fields of a frame that say what stands above and below its line."""
+
+    pre_context: list[str]
+    post_context: list[str]
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
@@ -73,15 +81,16 @@ def whole_frames(calls: Calls, *, budget: Budget) -> msgspec.Raw | tuple[()]:
 
 def calls_of(traceback: TracebackType | None) -> Calls:
     """Return the calls of a traceback, from outermost to innermost, without our own hooks."""
-    lines: list[tuple[FrameType, int]] = []
+    entries: list[TracebackType] = []
     while traceback is not None:
-        frame = traceback.tb_frame
-        if frame.f_code.co_filename != hooks.__file__:
-            lines.append((frame, traceback.tb_lineno or frame.f_lineno or 0))
+        if traceback.tb_frame.f_code.co_filename != hooks.__file__:
+            entries.append(traceback)
         traceback = traceback.tb_next
-    if len(lines) > MAX_FRAMES:  # a recursion: its beginning and its end tell the story
-        lines = lines[: MAX_FRAMES // 4] + lines[-(MAX_FRAMES - MAX_FRAMES // 4) :]
-    places = [_places.get((id(frame.f_code), lineno, id(_module_of(frame)))) for frame, lineno in lines]
+    if len(entries) > MAX_FRAMES:  # a recursion: its beginning and its end tell the story
+        entries = entries[: MAX_FRAMES // 4] + entries[-(MAX_FRAMES - MAX_FRAMES // 4) :]
+    # Only now: to work out a line number takes ten times as long as to step over a call.
+    lines = [(entry.tb_frame, entry.tb_lineno or entry.tb_frame.f_lineno or 0) for entry in entries]
+    places = [_places.get((id(frame.f_code), lineno, id(_get(frame.f_globals, "__name__")))) for frame, lineno in lines]
     if not all(places):
         _look_up(lines, places)
     return [(frame, place) for (frame, _lineno), place in zip(lines, places, strict=True) if place is not None]
@@ -93,6 +102,11 @@ _places: dict[tuple[int, int, int], Place] = {}
 MAX_PLACES = 2_048
 
 
+def forget_places() -> None:
+    """Look every place up anew: which code is the site's own was chosen otherwise."""
+    _places.clear()
+
+
 def _look_up(calls: Sequence[tuple[FrameType, int]], places: list[Place | None]) -> None:
     """Put in the places of those calls that have none yet, and remember them.
 
@@ -100,10 +114,15 @@ def _look_up(calls: Sequence[tuple[FrameType, int]], places: list[Place | None])
     """
     new = [number for number, place in enumerate(places) if place is None]
     windows = [_window_with_statement(*calls[number]) for number in new]
-    suspected = suspects([line for _at, lines, _length in windows for line in lines])
+    every_line = _bounded([line for _at, lines, _length in windows for line in lines])
+    suspected = suspects(every_line)
+    end = 0
     for number, (at, lines, length) in zip(new, windows, strict=True):
         frame, lineno = calls[number]
-        shown = without_secrets(lines, suspected) if suspected else lines
+        start, end = end, end + len(lines)
+        shown = every_line[start:end]
+        if suspected:
+            shown = without_secrets(shown, suspected)
         place = places[number] = _place(frame, lineno, at, shown, length)
         # A file that is there and could not be read (a process may be out of descriptors) is tried again.
         if lines or not os.path.exists(place.bare.filename):  # noqa: PTH110  (any text may be a name)
@@ -112,7 +131,7 @@ def _look_up(calls: Sequence[tuple[FrameType, int]], places: list[Place | None])
             _places[id(place.code), lineno, id(place.module)] = place
 
 
-def _place(frame: FrameType, lineno: int, at: int, lines: Sequence[str], length: int) -> Place:
+def _place(frame: FrameType, lineno: int, at: int, lines: list[str], length: int) -> Place:
     """Return the place of a call, in whose source `lines`, without secrets, it is the `length` lines from `at` on."""
     code, module = frame.f_code, _module_of(frame)
     before, line, after = _shown(at, lines)
@@ -123,11 +142,11 @@ def _place(frame: FrameType, lineno: int, at: int, lines: Sequence[str], length:
         lineno=lineno,
         context_line=line,
         statement="\n".join(lines[at : at + length]) if length > 1 else "",
-        in_app=is_in_app(code.co_filename),
+        in_app=_is_own(frame),
     )
     unclosed = _encode(bare)[:-1]
     if lines:
-        unclosed += b',"pre_context":%b,"post_context":%b' % (_encode(before), _encode(after))
+        unclosed = b"%b,%b" % (unclosed, _encode(_Context(before, after))[1:-1])
     function = code.co_name if code.co_name in _KNOWN_FUNCTIONS else ""
     return Place(code, module, bare, unclosed, _hidden_in_coroutine(code), bare.in_app, function)
 
@@ -141,7 +160,12 @@ def _qualified(code: CodeType) -> str:
 
 
 def _module_of(frame: FrameType) -> object:
-    return dict.get(frame.f_globals, "__name__")
+    return _get(frame.f_globals, "__name__")
+
+
+def _is_own(frame: FrameType) -> bool:
+    module = _module_of(frame)
+    return is_in_app(frame.f_code.co_filename, module if type(module) is str else "")
 
 
 def source(
@@ -149,33 +173,34 @@ def source(
 ) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
     """Return the source lines before, at and after a line, without literal secrets; empty where there is no source."""
     at, lines = _window(filename, lineno, module_globals)
-    return _shown(at, scrub_lines(lines))
+    before, line, after = _shown(at, scrub_lines(_bounded(lines)))
+    return tuple(before), line, tuple(after)
 
 
-def _shown(at: int, lines: Sequence[str]) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
+def _shown(at: int, lines: list[str]) -> tuple[list[str], str, list[str]]:
     if not lines:
-        return (), "", ()
-    return tuple(lines[max(0, at - CONTEXT_LINES) : at]), lines[at], tuple(lines[at + 1 : at + 1 + CONTEXT_LINES])
+        return [], "", []
+    return lines[max(0, at - CONTEXT_LINES) : at], lines[at], lines[at + 1 : at + 1 + CONTEXT_LINES]
 
 
 def _window_with_statement(frame: FrameType, lineno: int) -> tuple[int, list[str], int]:
     """Return the lines around a call, which of them it is, and how many it goes on over: one in a library."""
     code = frame.f_code
     at, lines = _window(code.co_filename, lineno, frame.f_globals)
-    if not lines or not is_in_app(code.co_filename) or not may_go_on(lines[at], lines[at + 1 : at + 2]):
+    if not lines or not _is_own(frame) or not may_go_on(lines[at][:MAX_LINE], lines[at + 1 : at + 2]):
         return at, lines, 1
     last = last_line(code, lineno)
     if last <= lineno:
         return at, lines, 1
     if last > lineno + CONTEXT_LINES:
         at, lines = _window(code.co_filename, lineno, frame.f_globals, below=MAX_STATEMENT - 1)
-    return at, lines, length_of(lines[at : at + min(last - lineno + 1, MAX_STATEMENT)])
+    return at, lines, length_of(_bounded(lines[at : at + min(last - lineno + 1, MAX_STATEMENT)]))
 
 
 def _window(
     filename: str, lineno: int, module_globals: dict[str, Any] | None, *, below: int = CONTEXT_LINES
 ) -> tuple[int, list[str]]:
-    """Return the lines around one, each bounded, and which of them it is; none where there is no source."""
+    """Return the lines around one as they are, and which of them it is; none where there is no source."""
     try:
         lines = linecache.getlines(filename, module_globals)
     except Exception:  # noqa: BLE001  (whatever the loader of a module raises)
@@ -184,16 +209,19 @@ def _window(
         return 0, []
     # Above what is shown may stand the key of a value that is.
     start = max(0, lineno - 1 - CONTEXT_LINES - MAX_BELOW)
-    return lineno - 1 - start, _bounded(lines[start : lineno + below])
+    return lineno - 1 - start, lines[start : lineno + below]
 
 
 def _bounded(lines: list[str]) -> list[str]:
     """Return lines without their ends, each as long as it is shown."""
     text = "".join(lines)
     whole = text.removesuffix("\n").split("\n")  # a third of the time of looking at each
-    if "\r" in text or len(whole) != len(lines):
+    lengths = list(map(len, whole))
+    # Of different files, of which one has no end at its last line and one has several in a line, it would be a mixture.
+    if "\r" in text or lengths != [len(line) - 1 for line in lines]:
         whole = [line.rstrip("\r\n") for line in lines]
-    return whole if max(map(len, whole)) <= MAX_LINE else [line[:MAX_LINE] for line in whole]
+        lengths = list(map(len, whole))
+    return whole if max(lengths, default=0) <= MAX_LINE else [line[:MAX_LINE] for line in whole]
 
 
 def _locals_of(frame: FrameType) -> Mapping[str, Any] | None:
@@ -220,7 +248,8 @@ def _hidden_in_coroutine(code: CodeType) -> str | Sequence[str]:
     # Django enters it here when it decorates the function, which is before anybody can call it.
     if not coroutine_functions_to_sensitive_variables:
         return ()
-    return _names(coroutine_functions_to_sensitive_variables.get(hash(f"{code.co_filename}:{code.co_firstlineno}"), ()))
+    hidden = coroutine_functions_to_sensitive_variables.get(hash(f"{code.co_filename}:{code.co_firstlineno}"))
+    return _names(hidden) if hidden else ()
 
 
 def _names(hidden: Iterable[str] | str) -> str | Sequence[str]:

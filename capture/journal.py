@@ -198,7 +198,8 @@ class Journal:
         if self._until_measured <= 0 or self._folder_bytes + length > bound:
             self._folder_bytes = folder_bytes(self.folder)
             self._until_measured = min(1024 * 1024, self._max_bytes // 16)
-            if self._folder_bytes + length > self._max_bytes and self._size * 16 > self._rotate_bytes:
+            size = 0 if self._file is None else self._file.size
+            if self._folder_bytes + length > self._max_bytes and size * 16 > self._rotate_bytes:
                 # So that it can be deleted once it is carried over. A small one would free nothing, and a folder
                 # of thousands of them takes longer to measure than a request may wait.
                 with contextlib.suppress(OSError):
@@ -207,16 +208,14 @@ class Journal:
 
     def _open_file(self, length: int) -> None:
         """Make sure that there is a file of our own to write to: it is rotated by size and replaced when deleted."""
-        if self._size and self._size + length > self._rotate_bytes:
-            self._close_file()
-        if self._file is not None and not self._file.was_just_there():
-            self._keep_in_place()
+        file = self._file
+        if file is not None:
+            if file.size and file.size + length > self._rotate_bytes:
+                self._close_file()
+            elif not file.was_just_there():
+                self._keep_in_place()
         if self._file is None:
             self._file = JournalFile(self.folder)
-
-    @property
-    def _size(self) -> int:
-        return 0 if self._file is None else self._file.size
 
     def _keep_in_place(self) -> None:
         if self._file is not None and not self._file.keep_in_place():

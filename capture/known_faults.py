@@ -32,9 +32,14 @@ def known_or(work_out: Callable[[], Fingerprint], chain: Sequence[Raised], *fact
 
     `facts` are all that it depends on beside the exceptions.
     """
-    if chain and (reads_message(chain[-1].kind.type, chain[-1].frames) or any(raised.members for raised in chain)):
+    key: tuple[Hashable, ...] = facts
+    for raised in chain:
+        if raised.members:
+            return just(work_out())
+        # No two chains have one key: a link is no number, and the class of an exception stands before its own.
+        key = (*key, id(raised.kind), raised.link, *map(id, raised.frames))
+    if chain and reads_message(chain[-1].kind.type, chain[-1].frames):
         return just(work_out())
-    key = (*facts, *[(id(raised.kind), raised.link, *map(id, raised.frames)) for raised in chain])
     found = _known.get(key)
     if found is None:
         if len(_known) >= MAX_KNOWN:

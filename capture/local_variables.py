@@ -8,9 +8,11 @@ from time import perf_counter
 from typing import Any
 
 from capture.scrub import REDACTED
-from capture.values import KEYS, describe, learn_key, tells_nothing
+from capture.value_keys import PLAIN_KEYS
+from capture.values import describe, names_secret, tells_nothing
 
 MAX_LOCALS = 40
+_TOO_LONG = "the rest is left out: the locals of this event are too long"
 
 
 class Budget:
@@ -32,17 +34,26 @@ def describe_locals(
     described: dict[str, str] = {}
     read, left, until = budget.described, budget.left, budget.until
     for name, value in islice(variables.items(), MAX_LOCALS):
-        known = read.get(id(value))
-        if left <= 0 or (known is None and perf_counter() > until):
-            described["…"] = "the rest is left out: the locals of this event are too long"
+        kind = type(value)
+        if left <= 0:
+            described["…"] = _TOO_LONG
             break
-        is_secret = (KEYS.get(name) or learn_key(name, 0))[1]
-        if (is_secret and not tells_nothing(value)) or (hidden and (hidden == "__ALL__" or name in hidden)):
-            described[name] = REDACTED
+        if type(name) is not str:  # of code that somebody executes in a dict of their own
             continue
-        if known is None:
-            known = read[id(value)] = (value, describe(value))
-        described[name] = text = known[1]
+        is_hidden = hidden and (hidden == "__ALL__" or name in hidden)
+        if is_hidden or (name not in PLAIN_KEYS and names_secret(name) and not tells_nothing(value)):
+            text = REDACTED
+        elif kind is str or value is None or kind is bool or kind is float:  # takes no time
+            text = describe(value)
+        else:
+            known = read.get(id(value))
+            if known is None:
+                if perf_counter() > until:
+                    described["…"] = _TOO_LONG
+                    break
+                known = read[id(value)] = (value, describe(value))
+            text = known[1]
+        described[name] = text
         left -= len(text) + len(name)
     budget.left = left
     return described

@@ -70,7 +70,8 @@ def _message(error: BaseException, depth: int) -> str:
         count = len(members_of(error))
         return f"{_start(_said_by_group(error))} ({count} sub-exception{'' if count == 1 else 's'})"
     if isinstance(says, types.FunctionType):
-        if not is_in_app(says.__code__.co_filename):
+        module = dict.get(says.__globals__, "__name__")
+        if not is_in_app(says.__code__.co_filename, module if type(module) is str else ""):
             return str(error)
         text = _formatted(error)
         return text if text is not None else _by_its_arguments(error, depth) or TOO_MUCH

@@ -147,7 +147,8 @@ def finish(noted: Scope, response: Any) -> None:
         error = noted.told[-1] if noted.told else logs.last_error(noted)
     if response.status_code >= 500:
         noted.held, noted.held_more = None, 0
-    if issubclass(type(error), GONE_CLIENTS) or (error is not None and noted.was_told(error)):
+    is_gone = issubclass(type(error), GONE_CLIENTS) or (response.status_code < 500 and _was_broken_off(noted))
+    if is_gone or (error is not None and noted.was_told(error)):
         noted.event_id = ""  # so that what Django logs about this response later does not make a second one
     else:
         failure = Failure(
@@ -159,6 +160,14 @@ def finish(noted: Scope, response: Any) -> None:
         )
         noted.event_id = capture(failure) or ""
         noted.tell(error)
+
+
+def _was_broken_off(noted: Scope) -> bool:
+    """Return whether a client went away while the CSRF check read its form: it says that there is no token in it."""
+    if not noted.reason:
+        return False
+    known = noted.request.__dict__
+    return known.get("_read_started") is True and "_body" not in known and "_post" not in known
 
 
 def raised(noted: Scope, error: Exception) -> None:

@@ -37,6 +37,11 @@ _DOMAINS = (
 _NAMES = (
     r"utf|ucs|iso|latin|cp|windows|sha|md|aes|rsa|rfc|base|covid|http|tls|ssl|ipv|oauth|python|ecma|x86|amd|arm|int"
 )
+_AMOUNT = r"(?<![\w.-])\d+(?:,\d{3}){0,6}(?:\.\d+)?"
+_NUMBER = r"[-+]?\d[\d_]*(?:,\d{3})*(?:\.\d+)*(?:e[-+]?\d+)?"
+# Right of these stands a value: Python writes 3 or 3.2 of the same thing, as its client did.
+_VALUE = r"(?:(?<==)|(?<== )|(?<=:)|(?<=: ))"
+_BOOL = r"(?:true|false)"
 _QUOTED = r"(?:'[^']{0,400}'|\"[^\"]{0,400}\")"
 _TOKENS = (
     ("placeholder", r"<[a-z_]{2,20}[0-9]?>"),
@@ -45,6 +50,11 @@ _TOKENS = (
     ("traceparent", r"\b[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\b"),
     ("aws_trace", r"\b(?:root=)?1-[0-9a-f]{8}-[0-9a-f]{24}\b(?:;[a-z]{1,10}=[\w:-]{1,64}){0,6}"),
     ("uuid", r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b"),
+    (
+        "mac",
+        r"(?<![\w:.-])(?:(?:[0-9a-f]{2}:){5}[0-9a-f]{2}|(?:[0-9a-f]{2}-){5}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4})"
+        r"(?![\w:-])",
+    ),
     ("date", rf"\b(?:{'|'.join(_DATES)})(?![\w:])"),
     ("swift_txn_id", r"\btx[0-9a-f]{21}-[0-9a-f]{10}\b(?:-[a-z0-9]{1,20})?"),
     ("savepoint", r"\bs\d{2,20}_x\d{1,10}\b"),
@@ -57,22 +67,29 @@ _TOKENS = (
     ("hex", r"\b0x[0-9a-f]+\b|\b(?=[0-9a-f]{0,128}\d)(?=\d{0,128}[a-f])[0-9a-f]{8,128}\b"),
     ("git_sha", r"\b(?=[0-9a-f]{0,6}\d)(?=\d{0,6}[a-f])[0-9a-f]{7}\b"),
     ("name", rf"\b(?:{_NAMES})[-_ ]?\d+(?:[-_.]\d+)*\b"),
-    ("duration", r"(?<![\w.-])(?:\d+(?:\.\d+)?(?:ns|us|µs|μs|ms|s|sec|min|m|h)){1,6}\b"),
+    (
+        "duration",
+        r"(?<![\w.-])(?:\d+(?:\.\d+)?(?:ns|us|µs|μs|ms|s|sec|min|m|h)){1,6}\b"
+        rf"|{_AMOUNT} (?:ns|us|µs|μs|ms|s|(?:milli|micro|nano)?sec(?:ond)?s?|min(?:ute)?s?|hours?|days?|weeks?)\b",
+    ),
+    ("size", rf"{_AMOUNT} ?(?:[kmgtp]i?b|(?:kilo|mega|giga)?bytes?)\b"),
+    ("percent", rf"{_AMOUNT}(?: ?%(?![\w%])| percent\b)"),
+    ("ordinal", r"(?<![\w.])\d+(?:,\d{3}){0,6}(?:st|nd|rd|th)\b"),
     (
         "random_id",
         r"\b(?:[a-z]{2,10}[_-](?=[a-z]*\d+[a-z]+\d)[a-z0-9]{8,}|(?=[a-z]*\d+[a-z]+\d)[a-z0-9]{10,})\b",
     ),
     ("quoted_str", rf"(?:(?<==)|(?<==b)|(?<=: )|(?<=:)){_QUOTED}(?!:)|^{_QUOTED}$"),
-    ("bool", r"(?<==)(?:true|false)\b"),
-    (
-        "number",
-        r"(?<![\w.])[-+]?\d[\d_]*(?:,\d{3})*(?:\.\d+)*(?:e[-+]?\d+)?(?=(?:st|nd|rd|th|[kmgtp]?i?b|px)\b|(?!\w))",
-    ),
+    ("bool", rf"{_VALUE}{_BOOL}\b|(?<=[(\[]){_BOOL}(?:, {_BOOL}){{0,20}}(?=, |,?[)\]])"),
+    ("value", rf"{_VALUE}{_NUMBER}(?!\w)"),
+    ("number", rf"(?<![\w.]){_NUMBER}(?=(?:b|px)\b|(?!\w))"),
     ("int", r"(?<=_)\d+(?![a-z0-9])|(?<=[a-z])\d{5,}(?![a-z0-9])"),
 )
 # Every pattern needs one of these; most messages of a refusal have none.
-_MAY_VARY = re.compile(r"[\d@=:/'\"\\]|\.\w")
-_LIST = re.compile(r"(<[a-z_]{2,20}[0-9]?>)(?:, ?\1)+")
+_MAY_VARY = re.compile(r"[\d@=:/'\"\\]|\.\w|[(\[][tTfF]")
+# As many as there are of one kind: placeholders, pairs of them, and tuples of one; and the comma of a tuple of one.
+_ITEM = r"[(\[]?<[a-z_]{2,20}[0-9]?>(?:: ?<[a-z_]{2,20}[0-9]?>)?[)\]]?"
+_LIST = re.compile(rf"({_ITEM})(?:, ?\1)+|(?<=>),(?=[)\]])")
 _SPACE = re.compile(r"\s+")
 _SHOWN = {"aws_trace": "traceparent", "ipv6": "ip", "host": "hostname"}
 
@@ -88,7 +105,7 @@ def _replaced(text: str) -> str:
     if _MAY_VARY.search(text):
         # What was glued to something that varied may be seen only now. Twice is the rule, and the bound is never met.
         for _ in range(PASSES):
-            before, text = text, _LIST.sub(r"\1", _varying().sub(_placeholder, text)).strip()
+            before, text = text, _LIST.sub(_once, _varying().sub(_placeholder, text)).strip()
             if text == before:
                 break
     return _cut(text)
@@ -106,10 +123,16 @@ def _placeholder(match: re.Match[str]) -> str:
         return text
     if kind == "ipv6":
         return "<ip>" if _is_ipv6(text) else re.sub(r"(?<!\w)\d+(?!\w)", "<int>", text)
-    if kind == "number":
+    if kind in ("number", "value"):
         dots = text.count(".")
+        if kind == "value" and dots < 2:
+            return "<number>"
         return "<version>" if dots > 1 else "<float>" if dots or "e" in text.lower() else "<int>"
     return f"<{_SHOWN.get(kind, kind)}>"
+
+
+def _once(match: re.Match[str]) -> str:
+    return match[1] or ""
 
 
 def _is_ipv6(text: str) -> bool:

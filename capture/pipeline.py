@@ -11,9 +11,11 @@ import time
 
 import msgspec
 
+from capture import in_app
 from capture.builder import Draft, Failure
 from capture.conf import CaptureSettings, load
 from capture.event import encode
+from capture.frames import forget_places
 from capture.journal import Count, Journal
 from capture.values import describe
 
@@ -135,6 +137,8 @@ def pipeline() -> Pipeline | None:
 def install(new: Pipeline | None) -> Pipeline | None:
     """Put another pipeline in place (None: to be made anew) and return the one that was there."""
     global _pipeline, _broken
+    if new is not None and in_app.choose(new.settings.in_app, new.settings.not_in_app):
+        forget_places()
     old, _pipeline, _broken = _pipeline, new, False
     return old
 

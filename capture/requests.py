@@ -184,19 +184,20 @@ def _match_in_its_language(path: str, urlconf: Any) -> Any:
 
 def _in_any_language(request: Any, route: str | None) -> str | None:
     language = getattr(request, "LANGUAGE_CODE", None)
-    if route and language and route.startswith(f"/{language}/") and _has_language_prefixes(request):
-        return f"/<language>{route[len(language) + 1 :]}"
+    if route and language and route.startswith(f"/{language}/"):
+        return _language_prefix(request, f"/{language}") + route[len(language) + 1 :]
     return route
 
 
-def _has_language_prefixes(request: Any) -> bool:
+def _language_prefix(request: Any, prefix: str) -> str:
+    """Return what stands for the prefix of a language: nothing where the site's own language has none."""
     try:
-        used, _default_too = is_language_prefix_patterns_used(
-            getattr(request, "urlconf", None) or settings.ROOT_URLCONF
-        )
+        used, default_too = is_language_prefix_patterns_used(getattr(request, "urlconf", None) or settings.ROOT_URLCONF)
     except Exception:  # noqa: BLE001  (whatever a broken URL configuration raises)
-        return False
-    return bool(used)
+        return prefix
+    if not used:
+        return prefix
+    return "/<language>" if default_too else ""
 
 
 def _is_https(request: Any) -> bool:

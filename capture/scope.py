@@ -71,7 +71,7 @@ class Scope:
             return False
         if not self.holds:
             return is_marked(error) or any(told is error for told in self.told)
-        if any(told is error for told in self.told):
+        if self.told and any(told is error for told in self.told):
             return True
         if is_claimed := claim_mark(error):
             self.tell(error)
@@ -101,19 +101,14 @@ class Scope:
 current: ContextVar[Scope | None] = ContextVar("capture_scope", default=None)
 
 
-def of(request: Any) -> Scope | None:
-    """Return the scope that our middleware gave to a request, or None where it has not been there."""
-    found = getattr(request, ATTRIBUTE, None)
-    return found if isinstance(found, Scope) else None
-
-
 def of_or_new(request: Any) -> Scope:
     """Return the scope of a request, giving it one where our middleware has not been there."""
-    found = of(request)
-    if found is None:
-        found = Scope()
-        setattr(request, ATTRIBUTE, found)
-    return found
+    found = getattr(request, ATTRIBUTE, None)
+    if isinstance(found, Scope):
+        return found
+    new = Scope()
+    setattr(request, ATTRIBUTE, new)
+    return new
 
 
 _dict_of: Any = BaseException.__dict__["__dict__"].__get__  # whatever property a class puts in front of it
@@ -127,8 +122,7 @@ def mark(error: BaseException) -> None:
 
 def is_marked(error: BaseException) -> bool:
     """Return whether an event of this exception was captured just now, outside of a request."""
-    told = _dict_of(error).get(_MARK)
-    return isinstance(told, float) and time.monotonic() - told < MARKED_SECONDS
+    return _is_fresh(_dict_of(error).get(_MARK))
 
 
 def claim_mark(error: BaseException) -> bool:
@@ -137,12 +131,20 @@ def claim_mark(error: BaseException) -> bool:
     A thread or a task that a request waits for tells of an exception and hands it on: one failure. Only one request
     may say so, as what a module keeps and raises in each of them is as many failures.
     """
-    with contextlib.suppress(Exception):
+    try:
         kept = _dict_of(error)
-        if is_marked(error) and kept.get(_CLAIMED) != kept[_MARK]:
-            kept[_CLAIMED] = kept[_MARK]
-            return True
-    return False
+        marked = kept.get(_MARK)
+        # Not `is`: of one that was pickled after it was claimed, as a cache does, the two are two objects.
+        if not _is_fresh(marked) or kept.get(_CLAIMED) == marked:
+            return False
+        kept[_CLAIMED] = marked
+    except Exception:  # noqa: BLE001  (somebody may have given it a `__dict__` of a class of their own)
+        return False
+    return True
+
+
+def _is_fresh(marked: object) -> bool:
+    return type(marked) is float and time.monotonic() - marked < MARKED_SECONDS
 
 
 def begin(job: Job) -> Scope:

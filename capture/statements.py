@@ -23,12 +23,12 @@ def may_go_on(line: str, below: Sequence[str]) -> bool:
     code = without_comment(line).rstrip()
     if (
         code.endswith(_UNENDED)
-        or code.count("(") > code.count(")")
-        or code.count("[") > code.count("]")
-        or code.count("{") > code.count("}")
+        or ("(" in code and code.count("(") > code.count(")"))
+        or ("[" in code and code.count("[") > code.count("]"))
+        or ("{" in code and code.count("{") > code.count("}"))
     ):
         return True
-    following = below[0].lstrip() if below else ""
+    following = below[0].strip() if below else ""
     return following[:1] in _OPERATORS or following.partition(" ")[0] in _WORDS
 
 

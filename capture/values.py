@@ -27,8 +27,8 @@ from capture.own_memory import (
     own_dict,
     qualified_name_of,
 )
-from capture.scrub import NAMING_KEYS, REDACTED, harmless, scrub_text
-from capture.secret_keys import is_secret_key
+from capture.scrub import REDACTED, harmless, scrub_text
+from capture.value_keys import PLAIN_KEYS, about, is_secret_name
 
 MAX_DEPTH = 3
 MAX_ITEMS = 8
@@ -51,13 +51,22 @@ _arguments_of: Any = BaseException.__dict__["args"].__get__
 
 def describe(value: Any) -> str:
     """Return a short description of any value, scrubbed, whatever the value does when it is touched."""
-    if value is None or value is True or value is False or (type(value) is int and -_LARGE < value < _LARGE):
+    kind = type(value)
+    if (kind is int and -_LARGE < value < _LARGE) or kind is float or value is None or kind is bool:
         return repr(value)
-    try:
-        text = _describe(value, 0)
-    except Exception:  # noqa: BLE001  (a hostile object must cost its own description and nothing else)
-        text = f"<{name_of(type(value))}: cannot be described>"
+    if kind is str and len(value) <= MAX_TEXT:
+        text = repr(value)
+    else:
+        try:
+            text = _describe(value, 0)
+        except Exception:  # noqa: BLE001  (a hostile object must cost its own description and nothing else)
+            text = f"<{name_of(kind)}: cannot be described>"
     return text if text in harmless else scrub_text(text, limit=MAX_DESCRIPTION)
+
+
+def names_secret(name: str) -> bool:
+    """Return whether a variable of this name holds a secret; of a name in `PLAIN_KEYS` that is known."""
+    return about(name, _describe, 1)[1]
 
 
 def tells_nothing(value: Any) -> bool:
@@ -77,7 +86,7 @@ def _describe(value: Any, depth: int) -> str:
     kind = type(value)
     if kind is str:  # by far the most
         return repr(value) if len(value) <= MAX_TEXT else _string(value, depth)
-    if kind is int and -_LARGE < value < _LARGE:
+    if (kind is int and -_LARGE < value < _LARGE) or kind is float or value is None or kind is bool:
         return repr(value)
     found = _learnt.get(id(kind))
     if found is None:
@@ -173,7 +182,7 @@ def _exception(value: Any, depth: int) -> str:
 def _tuple(value: tuple[Any, ...], kind: type, depth: int) -> str:
     length, fields = tuple.__len__(value), None if kind is tuple else of_class(kind, "_fields")
     if type(fields) is tuple and len(fields) == length:  # a named tuple: its names tell what is secret
-        return _mapping(value, depth, zip(fields, tuple.__iter__(value), strict=True))
+        return f"{name_of(kind)}{_entries(zip(fields, tuple.__iter__(value), strict=True), length, depth)}"
     return "(" + _items(tuple.__iter__(value), length, depth) + ")"
 
 
@@ -186,12 +195,14 @@ def _items(items: Iterable[Any], length: int, depth: int) -> str:
         return "…" if length else ""
     first = list(islice(items, _BREADTH[depth]))
     # ("password", "x") is an entry of a mapping in disguise, as headers are.
-    if length == 2 and len(first) == 2 and _is_secret_name(first[0]) and not tells_nothing(first[1]):
+    if length == 2 and len(first) == 2 and is_secret_name(first[0]) and not tells_nothing(first[1]):
         return f"{_describe(first[0], depth + 1)}, {_REDACTED}"
     shown, size = [], 0
     for item in first:
+        kind = type(item)
         # As `_describe` does, without a call for the most usual values.
-        text = repr(item) if type(item) is str and len(item) <= MAX_TEXT else _describe(item, depth + 1)
+        is_usual = (kind is str and len(item) <= MAX_TEXT) or (kind is int and -_LARGE < item < _LARGE)
+        text = repr(item) if is_usual else _describe(item, depth + 1)
         shown.append(text)
         size += len(text)
         if size > MAX_DESCRIPTION:  # what comes after would be cut off
@@ -201,59 +212,38 @@ def _items(items: Iterable[Any], length: int, depth: int) -> str:
     return ", ".join(shown)
 
 
-def _is_secret_name(name: Any) -> bool:
-    if type(name) is str:
-        return is_secret_key(name)
-    if type(name) is bytes:
-        return is_secret_key(name[:200].decode("latin-1"))
-    # Not `isinstance`: it asks a lazy object for its class, which loads what it stands for.
-    return issubclass(type(name), str) and is_secret_key(str.__str__(name))
+def _mapping(value: Any, depth: int) -> str:
+    """Return how a dict or an object of a subclass is described."""
+    text = _entries(dict.items(value), dict.__len__(value), depth)
+    return text if type(value) is dict else f"{name_of(type(value))}({text})"
 
 
-# Of the keys of mappings, which come again and again: how they are shown, whether they name a secret, and whether the
-# value beside them does.
-KEYS: dict[str, tuple[str, bool, bool]] = {}
-MAX_KEYS, MAX_KEY = 1_024, 60
-
-
-def learn_key(key: Any, depth: int) -> tuple[str, bool, bool]:
-    """Return the same for a key that is not among them, and remember it if it is short."""
-    known = (_describe(key, depth + 1), _is_secret_name(key), type(key) is str and key in NAMING_KEYS)
-    if type(key) is str and len(key) <= MAX_KEY:
-        if len(KEYS) >= MAX_KEYS:
-            KEYS.clear()
-        KEYS[key] = known
-    return known
-
-
-def _mapping(value: Any, depth: int, pairs: Iterable[tuple[Any, Any]] | None = None) -> str:
-    """Return how a dict or an object of a subclass is described; with `pairs`, a named tuple that has these."""
-    length = dict.__len__(value) if pairs is None else tuple.__len__(value)
+def _entries(pairs: Iterable[tuple[Any, Any]], length: int, depth: int) -> str:
     if depth >= MAX_DEPTH:
         return "{…}" if length else "{}"
     shown, size, is_pair = [], 0, False
-    for key, item in islice(dict.items(value) if pairs is None else pairs, _BREADTH[depth]):
-        known = KEYS.get(key) if type(key) is str else None
-        name, is_secret, is_naming = known or learn_key(key, depth)
-        if is_naming:
-            is_pair = _is_secret_name(item)
+    for key, item in islice(pairs, _BREADTH[depth]):
+        before = PLAIN_KEYS.get(key) if type(key) is str else None
+        if before is None:
+            name, is_secret, is_naming = about(key, _describe, depth + 1)
+            before = f"{name}: "
+            if is_naming:
+                is_pair = is_secret_name(item)
+            if (is_secret or (is_pair and type(key) is str and key == "value")) and not tells_nothing(item):
+                shown.append(f"{before}{_REDACTED}")
+                continue
         kind = type(item)
-        if (is_secret or (is_pair and type(key) is str and key == "value")) and not tells_nothing(item):
-            text = f"{name}: {_REDACTED}"
-        elif (kind is str and len(item) <= MAX_TEXT) or (kind is int and -_LARGE < item < _LARGE):
-            text = f"{name}: {item!r}"  # as `_describe` does, without a call for each of the usual values
-        else:
-            text = f"{name}: {_describe(item, depth + 1)}"
+        if (kind is str and len(item) <= MAX_TEXT) or (kind is int and -_LARGE < item < _LARGE):
+            shown.append(f"{before}{item!r}")  # as `_describe` does, without a call for each of the usual values
+            continue
+        text = f"{before}{_describe(item, depth + 1)}"
         shown.append(text)
         size += len(text)
-        if size > MAX_DESCRIPTION:
+        if size > MAX_DESCRIPTION:  # what comes after would be cut off
             break
     if length > _BREADTH[depth]:
         shown.append(f"… {length} in all")
-    text = "{" + ", ".join(shown) + "}"
-    if type(value) is dict:
-        return text
-    return f"{name_of(type(value))}({text})" if pairs is None else f"{name_of(type(value))}{text}"
+    return "{" + ", ".join(shown) + "}"
 
 
 def _instances_of(kind: type) -> _Describer:
@@ -270,11 +260,14 @@ def _instances_of(kind: type) -> _Describer:
             return f"<{name} pk={_describe(attributes.get(key), depth + 1)}>"
         if depth > 0 or is_closed:
             return f"<{name}>"
-        public = [(field, item) for field, item in attributes.items() if not field.startswith("_")]
-        shown = [
-            f"{field}={_REDACTED if is_secret_key(field) and not tells_nothing(item) else _describe(item, depth + 2)}"
-            for field, item in public[:MAX_ITEMS]
-        ]
+        shown = []
+        for field, item in tuple(attributes.items()):  # another thread may add to it
+            if type(field) is not str or field[:1] == "_":
+                continue
+            is_secret = field not in PLAIN_KEYS and names_secret(field) and not tells_nothing(item)
+            shown.append(f"{field}={_REDACTED if is_secret else _describe(item, depth + 2)}")
+            if len(shown) == MAX_ITEMS:
+                break
         return f"<{name} {' '.join(shown)}>" if shown else f"<{name}>"
 
     return instance
@@ -288,10 +281,7 @@ def _function(value: Any, _depth: int) -> str:
 
 # By far the most values are of one of these types exactly.
 _USUAL: dict[type, _Describer] = {
-    type(None): lambda _value, _depth: "None",
-    bool: lambda value, _depth: "True" if value else "False",
     int: _integer,
-    float: lambda value, _depth: float.__repr__(value),
     str: _string,
     dict: _mapping,
     list: lambda value, depth: "[" + _items(value, len(value), depth) + "]",

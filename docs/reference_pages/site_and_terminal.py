@@ -21,6 +21,8 @@ def site_settings() -> list[str]:
         "ENVIRONMENT": "development with DEBUG, else production",
         "PROJECT": "the package of the settings",
         "SERVER": "the host's name",
+        "IN_APP": "none",
+        "NOT_IN_APP": "none",
         "RULES": "none",
         "FINGERPRINT": "none",
     }

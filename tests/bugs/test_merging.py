@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
+from capture.event import ExceptionInfo, Frame
+from capture.fingerprint import fingerprint
 from capture.store.intake import Batch, Counted, Intake, take_in
 from capture.store.tables import Bug, FingerprintRow, Occurrence, OutboxRow, Row, Tally, metadata, table_of
 from capture.testing import NOW, make_event
@@ -217,6 +219,15 @@ def test_bugs_raised_at_the_same_place_are_named_on_the_page(two: Engine) -> Non
     assert [bug.label for bug in queries.bug_page(two, 1, now=NOW).alike] == ["B-002"]
     merge(two, 1, 2)
     assert queries.bug_page(two, 1, now=NOW).alike == ()
+
+
+def test_a_fault_inside_a_library_is_named_on_the_pages_of_other_routes(any_engine: Engine, carry_into: Carry) -> None:
+    connect = Frame(module="psycopg.connection", function="connect", filename="/l.py", lineno=1, in_app=False)
+    error = ExceptionInfo(type="OperationalError", module="django.db.utils", frames=(connect,))
+    for route in ("/pets/", "/owners/"):
+        found = fingerprint(exceptions=(error,), route=route, status=500)
+        carry_into(any_engine, make_event(exceptions=(error,), fingerprint=found))
+    assert [bug.label for bug in queries.bug_page(any_engine, 1, now=NOW).alike] == ["B-002"]
 
 
 class Life:

@@ -70,11 +70,14 @@ def test_every_key_can_be_set(site):
             "JOURNAL_MAX_BYTES": 100_000,
             "EVENT_MAX_BYTES": 10_000,
             "BODY_MAX_BYTES": 0,
+            "IN_APP": ["shop", "company_*"],
+            "NOT_IN_APP": ("clinic.vendored",),
         }
     )
     assert loaded.database_url == "postgresql://me@host/bugs"
     assert loaded.journal_dir == Path("/var/spool/capture")
     assert (loaded.release, loaded.environment, loaded.project, loaded.server) == ("1.2", "staging", "clinic", "web-1")
+    assert (loaded.in_app, loaded.not_in_app) == (("shop", "company_*"), ("clinic.vendored",))
     assert (loaded.enabled, loaded.background, loaded.payloads_per_hour, loaded.body_max_bytes) == (False, False, 5, 0)
 
 
@@ -105,6 +108,11 @@ def test_the_project_is_named_after_the_settings_module(site):
         ({"PAYLOADS_PER_HOUR": True}, "capture.E003"),
         ({"PAYLOADS_PER_HOUR": 0}, "capture.E003"),
         ({"PAYLOADS_PER_HOUR": "5"}, "capture.E003"),
+        ({"IN_APP": "shop"}, "capture.E003"),
+        ({"IN_APP": ["shop", 5]}, "capture.E003"),
+        ({"IN_APP": [""]}, "capture.E003"),
+        ({"NOT_IN_APP": ["/srv/clinic/vendored"]}, "capture.E003"),
+        ({"NOT_IN_APP": [r"clinic\vendored"]}, "capture.E003"),
     ],
 )
 def test_bad_settings_have_an_id_and_a_cure(site, found, setting, id_):
@@ -132,6 +140,12 @@ def test_middleware(found):
 def test_queries_without_breadcrumbs(found):
     assert found(CAPTURE={"QUERIES": True, "BREADCRUMBS": 0}) == ["capture.W003"]
     assert found(CAPTURE={"QUERIES": True}) == []
+
+
+def test_modules_that_nothing_is_called(found):
+    assert found(CAPTURE={"IN_APP": ["django", "company_*"], "NOT_IN_APP": ["json.decoder", "__main__"]}) == []
+    assert found(CAPTURE={"IN_APP": ["djagno.contrib"]}) == ["capture.W004"]
+    assert found(CAPTURE={"IN_APP": None, "NOT_IN_APP": ["no_such_package"]}) == ["capture.W004"]
 
 
 @pytest.mark.parametrize("key", ["QUERIES", "LOGS", "TASKS", "COMMANDS", "THREADS"])

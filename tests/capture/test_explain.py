@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from capture.event import ExceptionInfo, Frame, Part
+from capture.event import ExceptionInfo, Frame, Part, TemplateFrame
 from capture.explain import explain
-from capture.fault_parts import raise_site
+from capture.fault_parts import MAX_SITE, raise_site
 from capture.fingerprint import fingerprint
 from capture.testing import make_event
 
@@ -87,3 +87,63 @@ def test_the_raise_site_is_the_same_on_every_way():
     wrapped = ExceptionInfo(type="ServiceError", module="clinic", frames=(VIEW,))
     chained = fingerprint(exceptions=(replace(error, link="cause"), wrapped), status=500)
     assert raise_site(chained.parts) == raise_site(one.parts)
+
+
+RENDERED = Frame(
+    module="django.template.base", function="Node.render_annotated", filename="/d.py", lineno=1, in_app=False
+)
+
+
+def rendered(*frames, line="<p>{{ pet.weight }}</p>"):
+    error = ExceptionInfo(type="TypeError", module="builtins", frames=frames)
+    return fingerprint(exceptions=(error,), template=TemplateFrame(name="pet.html", lineno=3, context_line=line))
+
+
+def test_a_template_that_fails_by_itself_is_the_raise_site_through_any_view():
+    show, edit = rendered(VIEW, RENDERED), rendered(replace(VIEW, function="edit"), RENDERED)
+    assert show.key != edit.key
+    assert raise_site(show.parts) == raise_site(edit.parts) == "pet.html: <p>{{ pet.weight }}</p>"
+    assert raise_site(show.parts) != raise_site(rendered(VIEW, RENDERED, line="{{ pet.age }}").parts)
+    assert [part.name for part in show.parts] == ["exception", "frame", "template"]
+
+
+def test_code_that_a_template_called_is_the_raise_site():
+    model = replace(VIEW, module="clinic.models", function="Pet.weight")
+    one, other = rendered(VIEW, RENDERED, model), rendered(VIEW, RENDERED, model, line="<b>{{ pet.weight }}</b>")
+    assert raise_site(one.parts) == raise_site(other.parts) == "clinic.models:Pet.weight: price_of(visit)"
+
+
+def in_library(*functions, route, kind="OperationalError"):
+    frames = [Frame(module="db", function=name, filename="/l.py", lineno=1, in_app=False) for name in functions]
+    error = ExceptionInfo(type=kind, module="django.db.utils", frames=tuple(frames))
+    return fingerprint(exceptions=(error,), route=route, status=500)
+
+
+def test_the_place_in_a_library_is_the_raise_site_on_any_route():
+    one, other = (in_library("session", "ensure", "connect", route=route) for route in ("/a/", "/b/"))
+    assert one.key != other.key
+    assert raise_site(one.parts) == raise_site(other.parts) == "OperationalError in db:session > db:ensure > db:connect"
+    elsewhere = in_library("admin", "ensure", "connect", route="/a/")
+    another = in_library("session", "ensure", "connect", route="/a/", kind="InterfaceError")
+    assert len({raise_site(found.parts) for found in (one, elsewhere, another)}) == 3
+
+
+def test_an_object_of_each_model_is_missing_at_another_place():
+    get = Frame(module="django.db.models.query", function="get", filename="/l.py", lineno=1, in_app=False)
+    pet, owner = (
+        ExceptionInfo(type="DoesNotExist", module="clinic.models", owner=model, frames=(get,))
+        for model in ("Pet", "Owner")
+    )
+    sites = [raise_site(fingerprint(exceptions=(error,), route="/a/").parts) for error in (pet, owner)]
+    assert sites[0] == "clinic.models.Pet.DoesNotExist in django.db.models.query:get"
+    assert sites[1] != sites[0]
+
+
+def test_a_raise_site_is_bounded():
+    assert len(raise_site(in_library("é" * 900, "è" * 900, "ê" * 900, route="/a/").parts)) == MAX_SITE
+
+
+def test_what_strikes_from_outside_has_no_raise_site():
+    limit = Frame(module="billiard.pool", function="soft_timeout_sighandler", filename="/b.py", lineno=1, in_app=False)
+    error = ExceptionInfo(type="SoftTimeLimitExceeded", module="billiard.exceptions", frames=(VIEW, limit))
+    assert raise_site(fingerprint(exceptions=(error,), route="task clinic.report").parts) is None

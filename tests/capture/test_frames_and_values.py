@@ -7,7 +7,9 @@ import datetime
 import decimal
 import enum
 import json
+import linecache
 import pathlib
+import sys
 import time
 import types
 import uuid
@@ -81,6 +83,23 @@ def test_a_method_is_named_with_its_class():
     assert own_names(caught(Login().post, "{")) == ["Login.post"]
     assert own_names(caught(lambda: Checkout().post("{")))[-1] == "Checkout.post"
     assert own_names(caught(Login().many, ["{"]))[-1] == "Login.post"
+
+
+class Owner:
+    class DoesNotExist(Exception):
+        """As Django gives one to each model."""
+
+
+def test_a_type_that_is_defined_in_a_class_is_known_with_it():
+    def raises(kind):
+        raise kind
+
+    class Local(Exception):
+        """Another one in each call."""
+
+    [owner, local, alone] = [chain_of(caught(raises, kind))[0].info for kind in (Owner.DoesNotExist, Local, KeyError)]
+    assert (owner.owner, owner.type) == ("Owner", "DoesNotExist")
+    assert (local.owner, alone.owner) == ("", "")
 
 
 def test_what_surrounds_a_function_is_a_part_of_its_name():
@@ -181,6 +200,26 @@ def test_a_chain_that_bites_its_tail_ends():
     assert len(chain_of(first)) == 2
 
 
+def test_of_a_deep_recursion_only_the_calls_that_are_shown_are_looked_at_closely():
+    """To work out the line numbers of 100,000 calls would hold up the answer for half a second on a slow machine."""
+    asked = []
+
+    class Entry:
+        tb_frame = sys._getframe()
+        tb_next = None
+
+        @property
+        def tb_lineno(self):
+            asked.append(self)
+            return 1
+
+    first = Entry()
+    for _ in range(1_000):
+        entry = Entry()
+        entry.tb_next, first = first, entry
+    assert len(frames.calls_of(first)) == len(asked) == frames.MAX_FRAMES
+
+
 def test_a_recursion_is_cut():
     def down():
         return down()
@@ -208,6 +247,21 @@ def test_source_that_is_not_there():
     assert source("<nowhere>", 1) == ((), "", ())
     assert source(__file__, 10_000_000) == ((), "", ())
     assert source(__file__, 1)[0] == ()
+
+
+def test_sources_that_are_looked_up_together_are_kept_apart(monkeypatch):
+    """Whoever makes code puts lines into the cache as they like: without an end, or several as one."""
+    monkeypatch.setattr("capture.frames._places", {})
+    line = "def fn(*rest): rest[0](*rest[1:])"
+    functions = []
+    for number, cached in enumerate((line, f"{line}\n# with another below\n")):
+        made = {}
+        exec(compile(line, f"/srv/made/{number}.py", "exec"), made)  # noqa: S102
+        monkeypatch.setitem(linecache.cache, f"/srv/made/{number}.py", (1, None, [cached], ""))
+        functions.append(made["fn"])
+    found = chain_of(caught(*functions, int, "x"))[0].frames
+    shown = [frame.context_line for frame in found if frame.filename.startswith("/srv/made/")]
+    assert shown == [line, f"{line}\n# with another below"]
 
 
 def test_remembered_places_are_bounded(monkeypatch):
@@ -372,6 +426,25 @@ def test_described_within_bounds_and_time():
     assert time.perf_counter() - started < 1
 
 
+class Key(dict):
+    """A mapping that may be a key, as frozen ones are."""
+
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
+
+def test_keys_that_hold_more_are_described_within_bounds_as_well():
+    in_itself = Key(name="rabbit")
+    in_itself[in_itself] = 1
+    assert "rabbit" in describe(in_itself)
+    tree = Key(leaf=1)
+    for _ in range(11):
+        tree = Key({Key({tree: number}): number for number in range(4)})
+    started = time.perf_counter()
+    assert len(describe([tree])) <= MAX_DESCRIPTION
+    assert time.perf_counter() - started < 1
+
+
 def test_locals_have_a_budget():
     variables = {f"name{n}": "x" * 100 for n in range(39)}
     described = describe_locals(variables, budget=Budget(500))
@@ -383,6 +456,11 @@ def test_hidden_locals():
     assert describe_locals({"a": 1, "b": 2}, budget=Budget(), hidden=("a",)) == {"a": REDACTED, "b": "2"}
     assert describe_locals({"a": 1}, budget=Budget(), hidden="__ALL__") == {"a": REDACTED}
     assert describe_locals({"password": None}, budget=Budget()) == {"password": "None"}
+
+
+def test_names_that_are_no_text_are_left_out():
+    """Code can be executed in any dict, whose keys are then its locals."""
+    assert describe_locals({7: 1, "a": 2, (): 3}, budget=Budget()) == {"a": "2"}
 
 
 def test_locals_have_a_time():

@@ -97,8 +97,30 @@ CAUSE = {"type": "KeyError", "frames": [PLACE], "link": "cause"}
 SERVICE = frame("serve", "raise ServiceError('no price') from error")
 IN_PLACE = frame("serve", "raise ServiceError('no price')")
 WRAPPED = frame("serve", "raise ServiceError(", statement="    raise ServiceError(\n        'no price',\n    )")
+NESTED = {"type": "ServiceError", "frames": [frame("serve", "return self.serve(part)"), SERVICE], "link": "cause"}
 FALLBACK = frame("serve", "return cfg['fallback']")
 TRY = frame("serve", "return price_of(species)")
+DUMP = frame("Writer.dump", "return self.dump_list(value)", module="clinic.writer")
+DUMP_LIST = frame("Writer.dump_list", "return [self.dump(each) for each in value]", module="clinic.writer")
+DUMP_DICT = frame("Writer.dump_dict", "pairs = ((key, self.dump(each)) for ...)", module="clinic.writer")
+DUMP_ANY = frame("Writer.dump", "return write(value, *args, **kwargs)", module="clinic.writer")
+NO_WAY = frame("Writer.dump", "raise TypeError(type(value))", module="clinic.writer")
+SOFT_LIMIT = library("billiard.pool", "soft_timeout_sighandler")
+ABORT = library("gunicorn.workers.base", "Worker.handle_abort")
+TOO_SLOW = {"kind": "billiard.exceptions.SoftTimeLimitExceeded", "message": "SoftTimeLimitExceeded()"}
+INJECTED = {"kind": "dramatiq.middleware.time_limit.TimeLimitExceeded", "message": ""}
+
+
+def cut_short(*frames: Event) -> Event:
+    """A task that reports with a fault of its own that its time was over."""
+    struck = {"type": "billiard.exceptions.SoftTimeLimitExceeded", "frames": [*frames, SOFT_LIMIT], "link": "cause"}
+    return fault(SERVICE, kind="ServiceError", chain=[struck])
+
+
+def missing(model: str, *frames: Event, message: str = "") -> Event:
+    get = library("django.db.models.query", "get")
+    return fault(*frames, get, kind=f"{model}.DoesNotExist", message=message, route="/pets/")
+
 
 ONE_BUG: dict[str, tuple[Event, ...]] = {
     "the lines were shifted by an edit elsewhere": (fault(), moved('"lineno": 12', '"lineno": 480')),
@@ -170,6 +192,60 @@ ONE_BUG: dict[str, tuple[Event, ...]] = {
         fault(VIEW, *[STEP, BACK] * 20, kind="RecursionError"),
         fault(VIEW, *[STEP, BACK] * 20, STEP, kind="RecursionError"),
     ),
+    "a client nested its data otherwise": (
+        fault(VIEW, NO_WAY),
+        fault(VIEW, DUMP, DUMP_LIST, NO_WAY),
+        fault(VIEW, DUMP, DUMP_DICT, NO_WAY),
+        fault(VIEW, DUMP, DUMP_LIST, DUMP, DUMP_DICT, DUMP, DUMP_LIST, NO_WAY),
+        fault(VIEW, DUMP_ANY, DUMP_DICT, DUMP_ANY, DUMP_LIST, NO_WAY),
+    ),
+    "a client nested its data otherwise around another function that fails": (
+        fault(VIEW, DUMP, DUMP_LIST, LEAF),
+        fault(VIEW, DUMP, DUMP_DICT, DUMP, DUMP_LIST, LEAF),
+        fault(VIEW, DUMP, DUMP_LIST, DUMP, DUMP_DICT, DUMP, DUMP_LIST, LEAF),
+    ),
+    "a client nested its data until there was no room": (
+        fault(VIEW, *[DUMP, DUMP_LIST] * 20, kind="RecursionError"),
+        fault(VIEW, *[DUMP, DUMP_LIST] * 20, NO_WAY, kind="RecursionError"),
+        fault(VIEW, *[DUMP, DUMP_DICT, DUMP, DUMP_LIST] * 10, DUMP, kind="RecursionError"),
+        fault(VIEW, *[DUMP_ANY, DUMP_DICT] * 20, kind="RecursionError"),
+    ),
+    "an endless recursion without a view, whose beginning was left out": (
+        fault(*[STEP, BACK] * 20, kind="RecursionError"),
+        fault(*[BACK, STEP] * 20, LEAF, kind="RecursionError"),
+    ),
+    "a recursive function raised anew in each of its calls": (
+        fault(VIEW, SERVICE, kind="ServiceError", chain=[CAUSE]),
+        fault(VIEW, SERVICE, kind="ServiceError", chain=[CAUSE, NESTED]),
+        fault(VIEW, SERVICE, kind="ServiceError", chain=[CAUSE, NESTED, NESTED, NESTED]),
+    ),
+    "a soft time limit struck at another line": (
+        fault(VIEW, PLACE, SOFT_LIMIT, route="task clinic.report", **TOO_SLOW),
+        fault(VIEW, SOFT_LIMIT, route="task clinic.report", **TOO_SLOW),
+        fault(VIEW, PLACE, library("decimal", "quantize"), SOFT_LIMIT, route="task clinic.report", **TOO_SLOW),
+        fault(library("django.db.backends.utils", "execute"), SOFT_LIMIT, route="task clinic.report", **TOO_SLOW),
+    ),
+    "a soft time limit, and nobody says of which task": (
+        fault(HANDS_ON, VIEW, PLACE, SOFT_LIMIT, **TOO_SLOW),
+        fault(HANDS_ON, VIEW | {"context_line": "visit = find(pk)"}, SOFT_LIMIT, **TOO_SLOW),
+    ),
+    "a soft time limit in a template": (
+        fault(VIEW, SOFT_LIMIT, template={"name": "pet.html", "context_line": "{{ a }}"}, route="/a/", **TOO_SLOW),
+        fault(VIEW, SOFT_LIMIT, template={"name": "pet.html", "context_line": "{{ b }}"}, route="/a/", **TOO_SLOW),
+    ),
+    "a task that reports that its time was over": (cut_short(TRY, PLACE), cut_short(TRY, LEAF), cut_short(TRY)),
+    "the server's own time limit struck at another line": (
+        fault(VIEW, PLACE, ABORT, kind="SystemExit", message="1", route="/visits/"),
+        fault(VIEW, LEAF, ABORT, kind="SystemExit", message="1", route="/visits/"),
+    ),
+    "a time limit that was put into the thread": (
+        fault(VIEW, PLACE, route="task clinic.report", **INJECTED),
+        fault(VIEW, library("decimal", "quantize"), route="task clinic.report", **INJECTED),
+    ),
+    "a hook that the handler of a signal calls failed at one line": (
+        fault(VIEW, PLACE, ABORT, frame("worker_abort", "stats.send()", module="gunicorn_conf")),
+        fault(VIEW, ABORT, frame("worker_abort", "stats.send()", module="gunicorn_conf")),
+    ),
     "the module was made up for this run": (
         fault(frame(module="tmpx3k9_a1b", function="run")),
         fault(frame(module="tmpq7zz81ph", function="run")),
@@ -177,6 +253,35 @@ ONE_BUG: dict[str, tuple[Event, ...]] = {
     "the module is named after a hash": (
         fault(frame(module="compiled.t_4f2d1c0aab99", function="render")),
         fault(frame(module="compiled.t_90ffee1234ab", function="render")),
+    ),
+    "the module is named after the second in which it was made": (
+        fault(frame(module="jobs.run_1732270272", function="run")),
+        fault(frame(module="jobs.run_20261122101112", function="run")),
+    ),
+    "the type is named after an address or an id": (
+        fault(kind="Error_0x7fb9d6dc5d00"),
+        fault(kind="Error_0x7fb9d6ffffff"),
+        fault(kind="Error_123e4567_e89b_12d3_a456_426614174000"),
+        fault(kind="Error_4f2d1c0aab994f2d1c0aab99"),
+    ),
+    "the type is named after an id, without anything between": (
+        fault(kind="Err123e4567-e89b-12d3-a456-426614174000"),
+        fault(kind="Errffffffff-e89b-12d3-a456-426614174fff"),
+        fault(kind="Err123e4567e89b12d3a456426614174000"),
+        fault(kind="Err140234567891200"),
+    ),
+    "a cause and a member are named after an id": (
+        fault(SERVICE, kind="ServiceError", chain=[CAUSE | {"type": "Error_0x7fb9d6dc5d00"}]),
+        fault(SERVICE, kind="ServiceError", chain=[CAUSE | {"type": "Error_0x7fb9d6ffffff"}]),
+    ),
+    "a member is named after an id": (group(member("Error_140234567891")), group(member("Error_140234569999"))),
+    "an object is missing, and a line of ours tells which": (
+        missing("clinic.models.Pet", VIEW),
+        missing("clinic.models.Owner", VIEW),
+    ),
+    "no line of ours: an object of a model is missing": (
+        missing("clinic.models.Pet", message="Pet matching query does not exist."),
+        missing("clinic.models.Pet", message="None of them exists"),
     ),
     "the function is named after an address": (
         fault(frame("handler_0x7fb9d6dc5d00")),
@@ -273,6 +378,16 @@ ONE_BUG: dict[str, tuple[Event, ...]] = {
     ),
     "messages with values after a colon": (said("no species: 'rabbit'"), said("no species: 'guinea pig'")),
     "messages with lists": (said("unknown ids [1, 2, 3]"), said("unknown ids [9]")),
+    "messages with tuples": (said("unknown ids (1,)"), said("unknown ids (1, 2)")),
+    "messages with tuples in lists": (said("at [(1, 2)]"), said("at [(1, 2), (3, 4), (5, 6)]")),
+    "messages with numbers as values": (said("bad weight=3"), said("bad weight=3.25")),
+    "messages with truths as values": (said("active: True, 3 left"), said("active: False, 4 left")),
+    "messages with places in a row": (said("the 1st of them"), said("the 22nd of them")),
+    "messages with cards' addresses": (said("lost 00:1b:44:11:3a:b7"), said("lost 00-1B-44-AA-BB-CC")),
+    "messages with amounts of any kind": (
+        said("took 3 seconds for 900 KB, 85% full"),
+        said("took 3.2 s for 1.5GiB, 99.9% full"),
+    ),
     "messages with durations and sizes": (said("took 5ms for 10MB"), said("took 1200ms for 7MB")),
     "messages with paths": (said("cannot read /tmp/a1/x.csv"), said("cannot read /home/ada/y.csv")),
     "only the start of a long message counts": (said("a b\nc\nd 1"), said("a b\nc\nquite another")),
@@ -370,6 +485,52 @@ TWO_BUGS: dict[str, tuple[Event, ...]] = {
         fault(VIEW, *[STEP] * 40, kind="RecursionError"),
         fault(VIEW, *[BACK] * 40, kind="RecursionError"),
     ),
+    "two decorated functions of which one calls the other": (
+        fault(HANDS_ON, VIEW, HANDS_ON, PLACE),
+        fault(HANDS_ON, frame("invoice", "price_of(None)", module="clinic.billing"), HANDS_ON, PLACE),
+    ),
+    "another way on from the function that calls itself": (
+        fault(VIEW, DUMP, DUMP_LIST, LEAF),
+        fault(VIEW, DUMP | {"context_line": "return self.dump_dict(value)"}, DUMP_DICT, LEAF),
+    ),
+    "two lambdas of one module": (
+        fault(frame("<lambda>", "key=lambda v: first(v)"), STEP, frame("<lambda>", "key=lambda v: v.b")),
+        fault(frame("<lambda>", "key=lambda v: other(v)"), STEP, frame("<lambda>", "key=lambda v: v.b")),
+    ),
+    "a time limit of another task": (
+        fault(VIEW, SOFT_LIMIT, route="task clinic.report", **TOO_SLOW),
+        fault(VIEW, SOFT_LIMIT, route="task clinic.invoice", **TOO_SLOW),
+    ),
+    "a soft time limit, and nobody says of which of two tasks": (
+        fault(VIEW, PLACE, SOFT_LIMIT, **TOO_SLOW),
+        fault(frame("report"), PLACE, SOFT_LIMIT, **TOO_SLOW),
+    ),
+    "a time limit, and an exit of the application's own": (
+        fault(VIEW, ABORT, kind="SystemExit", message="1", route="/visits/"),
+        fault(VIEW, kind="SystemExit", message="1", route="/visits/"),
+    ),
+    "a type of the application's own that is called as one that strikes": (
+        fault(VIEW, kind="clinic.errors.TimeLimitExceeded", route="/visits/"),
+        fault(PLACE, kind="clinic.errors.TimeLimitExceeded", route="/visits/"),
+    ),
+    "a hook that the handler of a signal calls failed at two lines": (
+        fault(VIEW, ABORT, frame("worker_abort", "stats.send()", module="gunicorn_conf")),
+        fault(VIEW, ABORT, frame("worker_abort", "log.flush()", module="gunicorn_conf")),
+    ),
+    "another module that somebody named after a month": (
+        fault(frame(module="clinic.reports_202401", function="run")),
+        fault(frame(module="clinic.reports_202402", function="run")),
+    ),
+    "another module that somebody named after a day": (
+        fault(frame(module="clinic.fix_20240105", function="run")),
+        fault(frame(module="clinic.fix_20240212", function="run")),
+    ),
+    "another module whose name begins as those of temporary files": (
+        fault(frame(module="clinic.tmp_uploads")),
+        fault(frame(module="clinic.tmp_reports")),
+        fault(frame(module="clinic.tmpl_config")),
+        fault(frame(module="clinic.tmpl_render")),
+    ),
     "another migration": (
         fault(frame("forwards", "create()", module="clinic.migrations.0001_first")),
         fault(frame("forwards", "create()", module="clinic.migrations.0002_second")),
@@ -393,6 +554,11 @@ TWO_BUGS: dict[str, tuple[Event, ...]] = {
         fault(library("django.db.models.sql.query", "names_to_path"), kind="FieldError", route="/admin/clinic/pet/"),
         fault(library("django.db.models.sql.query", "names_to_path"), kind="FieldError", route="/admin/clinic/owner/"),
     ),
+    "no line of ours: an object of another model is missing": (
+        missing("clinic.models.Pet"),
+        missing("clinic.models.Owner"),
+        missing("shop.models.Pet"),
+    ),
     "files without a module": (
         fault(frame(module=None, filename="/a/jobs.py")),
         fault(frame(module=None, filename="/a/tasks.py")),
@@ -407,6 +573,8 @@ TWO_BUGS: dict[str, tuple[Event, ...]] = {
     "messages with words that hold a number": (said("bad utf-8"), said("bad utf-16"), said("bad iso-8859-1")),
     "messages with qualified names": (said("Fee::add() failed"), said("Fee::sub() failed")),
     "messages with keys of a mapping": (said('bad {"age": 1}'), said('bad {"weight": 1}')),
+    "messages with truths as words": (said("expected True here"), said("expected False here")),
+    "messages with quoted lists of names": (said("choices are ['a', 'b']"), said("choices are ['c']")),
     "messages with a quoted name": (said("No module named 'yaml'"), said("No module named 'redis'")),
     "a fault and a refusal": (fault(route="/a/"), refused(route="/a/")),
     "another status": (refused(404, route="/a/"), refused(410, route="/a/")),

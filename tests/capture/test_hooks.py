@@ -44,7 +44,7 @@ def test_a_framework_is_hooked_when_somebody_imports_it(framework):
     request, error = SimpleNamespace(), KeyError("rabbit")
     view = view_of(module, 409)
     assert view.answer(request, error) is view.answered
-    assert scope.of(request).error is error
+    assert scope.of_or_new(request).error is error
     assert module.__spec__.loader.get_source(framework), "the loader is the one that found it"
 
 
@@ -63,7 +63,7 @@ def test_what_is_answered_with_a_success_is_forgotten(framework):
     hooks.install()
     module, request = importlib.import_module(framework), SimpleNamespace()
     view_of(module, 200).answer(request, KeyError("rabbit"))
-    assert scope.of(request).error is None
+    assert scope.of_or_new(request).error is None
 
 
 def test_a_request_that_cannot_be_noted_is_answered_all_the_same(framework):
@@ -96,7 +96,7 @@ def test_an_import_that_breaks_off_may_be_tried_again(framework, tmp_path):
     importlib.invalidate_caches()
     module, request = importlib.import_module(framework), SimpleNamespace()
     view_of(module, 400).answer(request, error := KeyError("rabbit"))
-    assert scope.of(request).error is error
+    assert scope.of_or_new(request).error is error
 
 
 def test_a_module_that_is_not_installed_is_waited_for_without_harm():

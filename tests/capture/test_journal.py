@@ -143,10 +143,9 @@ def test_a_file_that_cannot_be_put_in_place_drops(journal, read_records, monkeyp
     assert read_records(journal.folder)[0].drops == {"journal_unwritable": 1}
 
 
+@pytest.mark.usefixtures("looking_each_time")
 @pytest.mark.parametrize("how", ["file deleted", "folder deleted", "folder moved", "replaced by another"])
-def test_a_file_that_went_away_is_put_back_as_it_was(journal, read_records, tmp_path, monkeypatch, how):
-    """A deleted one with the very next record, another once its place is looked at again."""
-    monkeypatch.setattr("capture.journal_file.IN_PLACE_SECONDS", 3_600 if "deleted" in how else -1)
+def test_a_file_that_went_away_is_put_back_as_it_was(journal, read_records, tmp_path, how):
     journal.append_event(EVENT, count=COUNT)
     path = journal.path
     take_away(journal, tmp_path, how)
@@ -169,15 +168,16 @@ def take_away(journal, tmp_path, how):
         (tmp_path / "other").rename(journal.path)
 
 
+@pytest.mark.parametrize("how", ["folder deleted", "folder moved"])
 @pytest.mark.parametrize("then", ["look_after", "close"])
 @pytest.mark.parametrize("followed", [False, True])
 def test_a_file_that_went_away_is_put_back_without_another_record(
-    journal, read_records, tmp_path, monkeypatch, then, followed
+    journal, read_records, tmp_path, monkeypatch, how, then, followed
 ):
     """With all that was written to it, and be it after it went, by a record that followed too closely to look."""
     monkeypatch.setattr("capture.journal_file.IN_PLACE_SECONDS", 3_600)
     journal.append_count(COUNT)
-    take_away(journal, tmp_path, "folder moved")
+    take_away(journal, tmp_path, how)
     if followed:
         assert journal.append_event(EVENT, count=COUNT)
     getattr(journal, then)()

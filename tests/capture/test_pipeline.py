@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -176,6 +177,31 @@ def test_the_same_exception_by_hand_twice_is_one(captured):
         finally:
             scope.current.reset(token)
     assert len(captured()) == 2
+
+
+def of_a_new_request():
+    found = scope.Scope()
+    found.holds = True
+    return found
+
+
+def test_what_was_told_outside_stands_for_one_request_also_out_of_a_cache():
+    """A cache pickles what it keeps: raised again, it is a failure of the request that it fails then."""
+    error = KeyError("x")
+    scope.mark(error)
+    assert of_a_new_request().was_told(error)
+    assert not of_a_new_request().was_told(error)
+    assert not of_a_new_request().was_told(pickle.loads(pickle.dumps(error)))  # noqa: S301 (ours)
+
+
+def test_attributes_of_a_kind_of_their_own_break_nobody():
+    class Attributes(dict):
+        def get(self, *_):
+            raise RuntimeError
+
+    error = KeyError("x")
+    error.__dict__ = Attributes()
+    assert not of_a_new_request().was_told(error)
 
 
 def test_outside_of_a_request(captured):

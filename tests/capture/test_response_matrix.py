@@ -334,6 +334,17 @@ def test_one_page_in_two_languages_is_one_bug(serve, captured, middleware):
     assert other.request.route == "/en-pets/<int:pk>/"
 
 
+def test_one_page_in_the_sites_own_language_without_a_prefix_and_in_another_is_one_bug(serve, captured, middleware):
+    from django.test import override_settings
+
+    middleware("Language")
+    languages = [("en", "English"), ("de", "German")]
+    site = {"ROOT_URLCONF": "broken_own_language", "LANGUAGES": languages, "LANGUAGE_CODE": "en"}
+    with override_settings(**site):
+        assert serve("/pets/1/") == serve("/de/pets/2/") == 404
+    assert [event.request.route for event in captured()] == ["/pets/<int:pk>/"] * 2
+
+
 def test_a_host_that_is_not_allowed(serve, captured):
     assert serve("/", host="evil.example") == 400
     [event] = captured()
@@ -393,6 +404,27 @@ def test_a_client_that_went_away_is_no_error(captured):
 def test_a_client_that_went_away_while_it_was_sending_is_no_error(serve, captured):
     assert serve("/gone_uploader/") == 500
     assert captured() == []
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=xx"])
+@pytest.mark.parametrize("breaks_off", [True, False])
+def test_a_form_that_was_broken_off_is_no_rejection(captured, kind, breaks_off):
+    """Django's CSRF check takes what it could not read for a form without a token."""
+    from django.core.handlers.wsgi import WSGIHandler
+    from django.test import RequestFactory
+
+    class Broken(io.BytesIO):
+        def read(self, size: int = -1) -> bytes:
+            raise ConnectionResetError("the client went away")
+
+    form = b"--xx\r\n\r\nx\r\n--xx--" if "xx" in kind else b"a=1"
+    environ = RequestFactory(headers={"cookie": f"csrftoken={'a' * 32}"}).post("/guarded/", form, kind).environ
+    if breaks_off:
+        environ["wsgi.input"] = Broken()
+    statuses: list[str] = []
+    WSGIHandler()(environ, lambda status, headers: statuses.append(status)).close()
+    assert statuses == ["403 Forbidden"]
+    assert [event.reason for event in captured()] == ([] if breaks_off else ["CSRF token missing."])
 
 
 def test_a_backend_that_refuses_a_streaming_body_is_an_error(captured):

@@ -190,6 +190,12 @@ def test_where_it_is_worth_a_look(line: str, below: str, may: bool) -> None:
     assert may_go_on(line, [below]) is may
 
 
+def test_a_word_that_stands_alone_below_goes_on() -> None:
+    source = 'def check(pet):\n    return (\n        use(pet["age"])\n        and\n        pet["name"]\n    )\n'
+    shown = innermost(source)
+    assert shown.statement == '        use(pet["age"])\n        and\n        pet["name"]'
+
+
 def test_a_block_is_no_part() -> None:
     assert length_of(["for x in y:  # all", "    use(x)"]) == 1
     assert length_of(["if use(", "    'a):',", "):", "    pass"]) == 3

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from capture.chains import chain_of
+from capture.fingerprint import fingerprint
 from capture.templates import template_frame
 
 
@@ -41,6 +42,17 @@ def test_the_innermost_place_is_found(engine, name, failed_in, lineno):
     assert found.name.endswith(failed_in)
     assert found.lineno == lineno
     assert found.context_line
+
+
+@pytest.mark.parametrize(("name", "last"), [("child.html", "raised at"), ("syntax.html", "frame")])
+def test_a_template_that_fails_by_itself_is_told_from_code_that_it_called(engine, name, last):
+    from django.template import Context, TemplateSyntaxError
+
+    with pytest.raises((TypeError, TemplateSyntaxError)) as raised:
+        engine.get_template(name).render(Context({"pet": Pet()}))
+    chain = chain_of(raised.value)
+    parts = fingerprint(exceptions=[each.info for each in chain], template=template_frame(chain)).parts
+    assert [part.name for part in parts][-2:] == [last, "template"]
 
 
 def test_without_a_template_there_is_no_frame():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -126,7 +127,10 @@ def test_an_event_that_another_journal_brought_is_a_duplicate(carry: Carry, rows
     outcome = carry(event, event, journal="a copy of the journal")
     assert (outcome.stored, outcome.duplicates, outcome.new_bugs) == (0, 2, ())
     assert [row["count"] for row in rows("bug")] == [1]
-    assert [row["dropped"] for row in rows("journal")] == [{}, {"duplicate": 2}]
+    assert {row["name"]: row["dropped"] for row in rows("journal")} == {
+        "journal-1": {},
+        "a copy of the journal": {"duplicate": 2},
+    }
 
 
 def test_an_event_twice_in_one_batch_is_stored_once(carry: Carry, rows: Rows) -> None:
@@ -186,6 +190,18 @@ def test_a_batch_as_large_as_they_come_fits_into_the_statements(carry: Carry, ro
     events = [make_event(key=f"{number % 500:x}") for number in range(10_000)]
     assert carry(*events).stored == 10_000
     assert sum(rows("bug", "count")) == 10_000
+
+
+def test_new_bugs_fit_into_the_statements_of_an_old_sqlite(engine: Engine) -> None:
+    """Before 3.32 a statement has room for 999 values."""
+
+    @sa.event.listens_for(engine, "connect")
+    def limit(connection: Any, _record: Any) -> None:
+        connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
+
+    engine.dispose()
+    events = [make_event(key=f"{number:x}") for number in range(200)]
+    assert take_in(engine, Batch("journal-1", 0, 200, 200, events), now=NOW).stored == 200
 
 
 def test_nothing_is_written_when_a_batch_fails_on_its_way(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -44,6 +45,19 @@ def test_times_of_rows_in_bulk_come_back_as_utc(any_engine: Engine) -> None:
         assert connection.scalars(sa.select(table_of(tables.Release).c.first_seen)).all() == [NOW, NOW]
     with pytest.raises((ValueError, TypeError)), writing(any_engine).begin() as connection:
         bulk.insert(connection, tables.Release, {"name": ["c"]}, project="clinic", first_seen=NOW.replace(tzinfo=None))
+
+
+@pytest.mark.parametrize("number", [0, 1, 7, 8, 63, 64, 65, 150])
+def test_rows_in_bulk_are_all_there_in_their_order_and_take_few_statements(
+    any_engine: Engine, count_statements: Callable[..., Any], number: int
+) -> None:
+    """Before each statement the driver of SQLite lets the site's threads go first, with the database locked."""
+    names = [f"{place:03}" for place in range(number)]
+    with count_statements(any_engine) as statements, writing(any_engine).begin() as connection:
+        bulk.insert(connection, tables.Release, {"name": names}, project="clinic", first_seen=NOW)
+    assert sum("INSERT" in statement for statement in statements) <= number // 64 + 6
+    with any_engine.connect() as connection:
+        assert connection.scalars(sa.select(table_of(tables.Release).c.name)).all() == names
 
 
 def test_a_journal_may_be_larger_than_two_gigabytes(any_engine: Engine) -> None:
